@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+# Wirt, top level: builds, tests, runs. Every product goes to build/. `make help` lists the targets.
+# The work itself stands in hypervisor/, dom0-tools/ and tests/; this file only calls it in order.
+
+O := $(abspath build)
+HV ?= wirt
+DESTDIR ?=
+# Another hypervisor is tested without building ours.
+ours := $(if $(filter wirt,$(HV)),all,dom0-tools)
+initrd := $(O)/dom0/initrd.img
+initramfs := dom0-tools/initramfs
+export BUILD := $(O)
+
+.PHONY: all hypervisor dom0-tools deps fetch initrd run test test-matrix bench size rooms install clean help
+
+all: hypervisor dom0-tools
+
+hypervisor:
+	@if [ -f hypervisor/Makefile ]; then $(MAKE) --no-print-directory -C hypervisor O=$(O)/hypervisor; \
+	else echo "hypervisor/: nothing to build yet"; fi
+
+dom0-tools:
+	@if [ -f dom0-tools/Makefile ]; then $(MAKE) --no-print-directory -C dom0-tools O=$(O)/dom0-tools; fi
+
+deps:
+	@tests/lib/deps.sh
+
+fetch: deps
+	@tests/lib/fetch.sh linux
+
+$(initrd): $(wildcard $(initramfs)/* $(initramfs)/jobs/*) tests/bench/microbench.c \
+		$(wildcard $(O)/dom0-tools/bin/*) | fetch
+	@$(initramfs)/build.sh $@
+
+initrd: dom0-tools
+	@$(MAKE) --no-print-directory $(initrd)
+
+run: deps
+	@$(MAKE) --no-print-directory $(ours) initrd
+	@HV=$(HV) tests/boot/run-shell
+
+test: deps
+	@$(MAKE) --no-print-directory all initrd
+	@HV=$(HV) tests/run.sh
+
+test-matrix: deps
+	@$(MAKE) --no-print-directory $(ours) initrd
+	@$(MAKE) --no-print-directory -C tests/boot matrix HV=$(HV)
+
+bench: deps
+	@tests/lib/fetch.sh xen
+	@$(MAKE) --no-print-directory all initrd
+	@FRESH=$(FRESH) tests/bench/run.sh
+
+size:
+	@$(MAKE) --no-print-directory -C hypervisor O=$(O)/hypervisor size
+
+rooms:
+	@$(MAKE) --no-print-directory -C tests/rooms run
+
+install: all
+	install -D -m 644 $(O)/hypervisor/wirt.gz $(DESTDIR)/boot/wirt.gz
+	install -D -m 644 $(O)/hypervisor/wirt.elf $(DESTDIR)/usr/lib/debug/boot/wirt.elf
+	install -D -m 755 dom0-tools/grub/20_linux_wirt $(DESTDIR)/etc/grub.d/20_linux_wirt
+	@for page in dom0-tools/man/*.[1-8]; do \
+	    [ -e "$$page" ] || continue; \
+	    dir=$(DESTDIR)/usr/share/man/man$${page##*.}; \
+	    install -d "$$dir" && gzip -n -9 -c "$$page" >"$$dir/$$(basename "$$page").gz" || exit 1; \
+	    echo "man page $$dir/$$(basename "$$page").gz"; \
+	done
+	@if [ -f dom0-tools/Makefile ]; then \
+	    $(MAKE) --no-print-directory -C dom0-tools O=$(O)/dom0-tools DESTDIR=$(abspath $(DESTDIR)) install; fi
+
+# What was fetched stays; `rm -r build` drops that too.
+clean:
+	rm -rf $(O)/hypervisor $(O)/dom0-tools $(O)/dom0 $(O)/grub $(O)/boot $(O)/bench $(O)/tests
+
+help:
+	@echo 'make all          build the hypervisor and the tools (no root, no network)'
+	@echo 'make deps         install the Debian packages that are missing, and say why'
+	@echo 'make run          boot dom0 in QEMU and end at its shell, here'
+	@echo 'make test         all test rings; ends with "N passed, N failed"'
+	@echo 'make test-matrix  the whole matrix of machines; HV=xen runs it with Debian'"'"'s Xen'
+	@echo 'make bench        compare with native Linux and Debian'"'"'s Xen (FRESH=1: measure all again)'
+	@echo 'make rooms        the layering rules; make size: lines of code'
+	@echo 'make install DESTDIR=DIR   lay the system out as a package would'
+	@echo 'make clean        remove build products (fetched packages stay)'

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the loader's hand-over to the first instruction of dom0, in one linear order: console first, so that nothing can
+ * fail silently; then memory, processor, devices, the other CPUs, dom0. All of it but boot_finish() is freed before
+ * dom0 runs. Nothing calls this room.
+ */
+#include "boot/boot.h"
+#include "boot/memory.h"
+#include "call/call.h"
+#include "call/platform_op.h"
+#include "core/panic.h"
+#include "core/slab.h"
+#include "core/work.h"
+#include "hw/acpi.h"
+#include "hw/desc.h"
+#include "hw/fpu.h"
+#include "hw/irq.h"
+#include "hw/lapic.h"
+#include "hw/power.h"
+#include "hw/smp.h"
+#include "hw/spec.h"
+#include "hw/trap.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+__initdata struct boot_info boot_info;
+__initdata struct boot_options boot_options;
+void boot_main(u32 magic, u32 info) __noreturn;
+extern u8 image_start[], image_end[], init_start[], init_end[];
+
+__init void boot_fail(const char *format, ...)
+{
+    char line[400];
+    va_list args;
+    va_start(args, format);
+    fmt_v(line, sizeof(line), format, args);
+    va_end(args);
+    log_error("Wirt: %s", line);
+    if (boot_options.has_noreboot) {
+        log_error("Halted, as noreboot asks.");
+        cpu_halt_forever();
+    }
+    log_error("Rebooting in 10 seconds (noreboot on Wirt's command line halts instead).");
+    for (u32 i = 0; i < 10000; i++)
+        time_udelay(1000);
+    power_reboot();
+}
+
+static __init void start_console(u32 magic, u32 info)
+{
+    const char *wrong = mbi_parse(magic, info, &boot_info);
+    cmdline_parse(boot_info.cmdline ? boot_info.cmdline : "", &boot_options);
+    if (!boot_info.is_efi && boot_info.video.kind == VGA_NONE)
+        boot_info.video = (struct vga_mode){.kind = VGA_TEXT, .base = 0xb8000, .width = 80, .height = 25, .pitch = 160, .bpp = 16};
+    if (boot_info.video.kind != VGA_NONE && boot_info.video.base < 1ull << 32)
+        vga_init_early(&boot_info.video, pgtab_va(paddr(boot_info.video.base)));
+    struct console_options o = {boot_options.console, boot_options.com1, boot_options.com2, boot_options.loglvl,
+                                boot_options.guest_loglvl, boot_options.has_timestamps};
+    console_init(&o);
+    log_info("Wirt " WIRT_VERSION ": Xen-ABI 4.17 hypervisor, started by %s", boot_info.loader ? boot_info.loader : "?");
+    log_info("Command line: %s", boot_info.cmdline ? boot_info.cmdline : "");
+    if (wrong)
+        boot_fail("boot information: %s. Boot Wirt by GRUB's multiboot2 or multiboot command.", wrong);
+}
+
+static __init void need(u32 feature, const char *name)
+{
+    if (!cpu_has(feature))
+        boot_fail("CPU \"%s\" has no %s, which Wirt needs. Choose another CPU model or enable it in firmware.",
+                  cpu_desc.brand[0] ? cpu_desc.brand : "?", name);
+}
+
+static __init void check_cpu(void)
+{
+    cpu_init();
+    need(CPU_F_LM, "long mode (64-bit)");
+    need(CPU_F_NX, "NX (no-execute pages)");
+    need(CPU_F_SYSCALL, "SYSCALL");
+    need(CPU_F_CX16, "CMPXCHG16B");
+    need(CPU_F_FXSR, "FXSR (SSE state)");
+    need(CPU_F_PGE, "PGE (global pages)");
+    need(CPU_F_APIC, "local APIC");
+    log_info("CPU: %s, family 0x%x model 0x%x, %u physical bits%s", cpu_desc.brand, cpu_desc.family, cpu_desc.model,
+             cpu_desc.phys_bits, cpu_desc.is_tcg ? ", emulated by QEMU TCG" : "");
+}
+
+static __init void start_memory(void)
+{
+    const char *wrong = memory_init(&boot_info, boot_options.mem);
+    if (wrong)
+        boot_fail("memory: %s. Check the firmware's memory map and mem=.", wrong);
+    if (memory_total() < 96ull << 20)
+        boot_fail("memory: only %lu MiB of RAM: Wirt and a dom0 need 128 MiB at least. Give the machine more, or "
+                  "check mem=.", memory_total() >> 20);
+    memory_reserve(pgtab_paddr(image_start).a, pgtab_paddr(image_end).a);
+    memory_reserve(boot_info.info_start, boot_info.info_end);
+    for (u32 i = 0; i < boot_info.module_count; i++)
+        memory_reserve(boot_info.module[i].start, boot_info.module[i].end);
+    if (boot_info.efi_map)
+        memory_reserve(boot_info.efi_map, boot_info.efi_map + boot_info.efi_map_size);
+    memory_early();
+    pgtab_init(memory_top());
+    memory_map_direct(&boot_info);
+    pgtab_activate();
+    cpu_init_this();
+    desc_init_this(percpu_stack[0]);
+    trap_init();
+    trap_init_this();
+    tlb_init_this();
+    vga_remap();
+    memory_hand_over();
+    log_info("Memory: %lu MiB of RAM (%s)", memory_total() >> 20, boot_info.map_source);
+}
+
+static __init void start_devices(void)
+{
+    acpi_init(boot_info.rsdp);
+    if (acpi_info.cpu_count > CPU_MAX)
+        log_warn("ACPI lists %u CPUs, Wirt supports %u: the others stay unused", acpi_info.cpu_count, CPU_MAX);
+    lapic_init();
+    time_init();
+    lapic_init_this();
+    lapic_timer_calibrate();
+    irq_init();
+    memory_publish(&boot_info, boot_options.mem);
+}
+
+static __noreturn void ap_main(u32 cpu)
+{
+    tlb_init_this();
+    pv_vcpu_init_this();
+    spec_init_this();
+    timer_init_this();
+    sched_init_this();
+    smp_ap_ready();
+    sched_idle();
+}
+
+static __init void start_cpus(void)
+{
+    u32 limit = boot_options.has_smp ? boot_options.maxcpus : 1;
+    mfn_t low = mfn(0x8);
+    if (!memory_is_low_ram(0x8000, 0x9000))
+        low = mfn(0x60);
+    if (limit > 1)
+        smp_start(min(limit, CPU_MAX), low, ap_main);
+    log_info("CPUs: %u of %u in use", cpu_count, max(acpi_info.cpu_count, 1u));
+}
+
+static __init void report(void)
+{
+    struct frame_stats s;
+    frame_stats(&s);
+    u64 own = s.used - (domain_zero ? domain_zero->page_count : 0);
+    u64 init = (u64)(init_end - init_start) >> PAGE_SHIFT;
+    u64 modules = 0;
+    for (u32 i = 0; i < boot_info.module_count; i++)
+        modules += (boot_info.module[i].end - boot_info.module[i].start + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    own -= min(own, init + modules);
+    u64 total = memory_total() >> PAGE_SHIFT;
+    u64 mils = own * 100000 / total;
+    log_info("Wirt keeps %lu KiB for itself: %lu.%03lu %% of RAM (frame table %lu KiB, M2P %lu KiB)", own * 4, mils / 1000,
+             mils % 1000, s.table_bytes >> 10, s.m2p_bytes >> 10);
+}
+
+static struct frame_range finish_free[MBI_MODULE_MAX + 1];
+static u32 finish_count;
+
+static void note_free(u64 start, u64 end) /* whole frames */
+{
+    finish_free[finish_count++] = (struct frame_range){start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT};
+}
+
+/* Not in .init: it gives .init back. */
+static __noreturn __attribute__((noinline)) void boot_finish(void)
+{
+    pgtab_seal();
+    tlb_flush_cpus(cpu_online);
+    for (u32 i = 0; i < finish_count; i++)
+        frame_add_free(finish_free[i].first, finish_free[i].last);
+    vcpu_up(domain_zero->vcpu[0]);
+    sched_idle();
+}
+
+__init void boot_main(u32 magic, u32 info)
+{
+    percpu_init_boot();
+    start_console(magic, info);
+    check_cpu();
+    fpu_init();
+    pv_vcpu_init();
+    call_init();
+    panic_init(!boot_options.has_noreboot);
+    domain_does_reboot = !boot_options.has_noreboot;
+    start_memory();
+    spec_init(boot_options.spec_ctrl);
+    spec_init_this();
+    start_devices();
+    pv_vcpu_init_this();
+    sched_init();
+    timer_init_this();
+    sched_init_this();
+    cpu_irq_enable();
+    console_init_late();
+    start_cpus();
+    dom0_create();
+    report();
+    for (u32 i = 0; i < boot_info.module_count; i++)
+        note_free(boot_info.module[i].start, round_up(boot_info.module[i].end, PAGE_SIZE));
+    note_free(pgtab_paddr(init_start).a, pgtab_paddr(init_end).a);
+    log_info("Domain 0 starts. Three Ctrl-A switch the serial input to Wirt and back.");
+    boot_finish();
+}

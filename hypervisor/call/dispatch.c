@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the guest's registers to a handler and back, for single calls and for batches. A handler that runs
+ * out of budget answers -ERESTART with its cursor in vcpu.cont; we call it again with the same arguments as soon as
+ * no deferred work waits, at the latest on the way out to the guest. The entry of a batch that was interrupted
+ * is kept with the cursor, so that a guest cannot change it in between. No lock is held here.
+ */
+#include "call/call.h"
+#include "core/work.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+struct multicall {
+    u64 op, result;
+    struct call_args args;
+};
+_Static_assert(sizeof(struct multicall) == sizeof(struct multicall_entry), "guests' layout");
+_Static_assert(sizeof(struct multicall) == sizeof(((struct vcpu_cont *)0)->mc_entry), "kept whole");
+
+void call_init(void)
+{
+    pv_call_door = call_dispatch;
+    console_input_door = call_console_input;
+}
+
+bool call_should_stop(void)
+{
+    return work_is_pending();
+}
+
+static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args *args)
+{
+    const struct call_entry *e;
+
+    if (unlikely(nr >= CALL_TABLE_SIZE))
+        return -ENOSYS;
+    e = &call_table[nr];
+    if (unlikely(!e->fn))
+        return -ENOSYS;
+    if (unlikely(e->who == CALL_PRIVILEGED && !v->domain->is_privileged))
+        return -EPERM;
+    return e->fn(args);
+}
+
+void call_dispatch(struct regs *r)
+{
+    struct vcpu *v = vcpu_current();
+    const struct call_args args = {{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+
+    do {
+        s64 rc = call_one(v, r->rax, &args);
+        if (likely(rc != -ERESTART)) {
+            r->rax = (u64)rc;
+            if (unlikely(v->cont.is_active))
+                v->cont = (struct vcpu_cont){0};
+            return;
+        }
+        v->cont.is_active = true;
+        v->pv.must_look = 1;
+        if (v->pv.retired.n)
+            pv_types_drain(v); /* what we wait for may be our own tables */
+    } while (!work_is_pending());
+}
+
+/* Remember an unfinished entry, or none, and where to go on. */
+static s64 multicall_stop(struct vcpu_cont *cont, u64 index, const struct multicall *entry)
+{
+    cont->mc_index = index;
+    cont->in_multicall = entry != NULL;
+    if (entry)
+        memcpy(cont->mc_entry, entry, sizeof(*entry));
+    return -ERESTART;
+}
+
+s64 call_multicall(const struct call_args *args)
+{
+    struct vcpu *v = vcpu_current();
+    struct vcpu_cont *cont = &v->cont;
+    guest_ptr at = guest_offset(guest_at(args->a[0]), cont->mc_index * sizeof(struct multicall));
+    u64 count = args->a[1];
+    struct multicall e;
+
+    if (cont->in_multicall)
+        memcpy(&e, cont->mc_entry, sizeof(e));
+    for (u64 i = cont->mc_index; i < count; i++) {
+        s64 rc;
+
+        if (likely(!cont->in_multicall) && unlikely(!guest_get(&e, at)))
+            return -EFAULT;
+        if (unlikely(e.op == __HYPERVISOR_multicall || e.op == __HYPERVISOR_iret))
+            rc = -EINVAL;
+        else
+            rc = call_one(v, e.op, &e.args);
+        if (unlikely(rc == -ERESTART))
+            return multicall_stop(cont, i, &e);
+        if (unlikely(cont->in_multicall)) {
+            cont->in_multicall = false;
+            cont->cursor = cont->cursor2 = 0;
+        }
+        if (unlikely(!guest_write(guest_offset(at, offsetof(struct multicall, result)), &rc, sizeof(rc))))
+            return -EFAULT;
+        at = guest_offset(at, sizeof(e));
+        if (unlikely(call_should_stop()) && i + 1 < count)
+            return multicall_stop(cont, i + 1, NULL);
+    }
+    return 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vcpu_op: a domain starts, stops and times its own vCPUs, says where it wants to be told about them; and the
+ * older set_timer_op. Bringing up and registering happen under the domain's lock, once each.
+ */
+#include "call/call.h"
+#include "core/slab.h"
+#include "lib/errno.h"
+#include "public/sched.h"
+#include "public/vcpu.h"
+#include "pv/pv.h"
+
+#define PERIOD_MIN_NS 1000000u
+
+static s64 initialise(struct vcpu *v, guest_ptr arg)
+{
+    struct vcpu_guest_context *context;
+    s64 rc = -EFAULT;
+
+    if (v->is_initialised)
+        return -EEXIST;
+    context = slab_alloc(sizeof(*context));
+    if (!context)
+        return -ENOMEM;
+    if (guest_get(context, arg)) {
+        lock_take(&v->domain->lock);
+        rc = v->is_initialised ? -EEXIST : pv_vcpu_initialise(v, context);
+        lock_drop(&v->domain->lock);
+    }
+    slab_free(context, sizeof(*context));
+    return rc;
+}
+
+/* Only by itself: stopping another one would mean to wait for it here. The last one down ends the domain. */
+static s64 down(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    bool is_last = true;
+
+    if (v != vcpu_current())
+        return v->is_up ? -EOPNOTSUPP : 0;
+    lock_take(&d->lock);
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        is_last &= !d->vcpu[i] || d->vcpu[i] == v || !d->vcpu[i]->is_up;
+    if (!is_last)
+        vcpu_down(v);
+    lock_drop(&d->lock);
+    if (is_last)
+        domain_shutdown(d, SHUTDOWN_poweroff);
+    return 0;
+}
+
+static s64 get_runstate(struct vcpu *v, guest_ptr arg)
+{
+    struct vcpu_runstate_info info = {0};
+
+    vcpu_runstate(v, &info);
+    return guest_put(arg, &info) ? 0 : -EFAULT;
+}
+
+static s64 register_runstate(struct vcpu *v, guest_ptr arg)
+{
+    struct vcpu_register_runstate_memory_area area;
+    struct vcpu_runstate_info info = {0};
+
+    if (!guest_get(&area, arg) || !guest_range_ok(area.addr.v, sizeof(info)))
+        return -EFAULT;
+    vcpu_runstate(v, &info);
+    if (area.addr.v && !guest_put(guest_at(area.addr.v), &info))
+        return -EFAULT;
+    WRITE_ONCE(v->runstate_va, area.addr.v);
+    return 0;
+}
+
+static s64 set_periodic(struct vcpu *v, guest_ptr arg)
+{
+    struct vcpu_set_periodic_timer t;
+
+    if (!guest_get(&t, arg))
+        return -EFAULT;
+    if (t.period_ns < PERIOD_MIN_NS || t.period_ns > INT64_MAX)
+        return -EINVAL;
+    vcpu_set_periodic(v, t.period_ns);
+    return 0;
+}
+
+static s64 set_single(struct vcpu *v, guest_ptr arg)
+{
+    struct vcpu_set_singleshot_timer t;
+
+    if (v != vcpu_current())
+        return -EINVAL;
+    if (!guest_get(&t, arg))
+        return -EFAULT;
+    if (unlikely(t.flags & VCPU_SSHOTTMR_future) && t.timeout_abs_ns < time_now())
+        return -ETIME;
+    vcpu_set_single(v, max(t.timeout_abs_ns, 1));
+    return 0;
+}
+
+static s64 register_info(struct vcpu *v, guest_ptr arg)
+{
+    struct vcpu_register_vcpu_info r;
+    struct domain *d = v->domain;
+    struct page *p;
+    s64 rc = -EINVAL;
+
+    if (!guest_get(&r, arg))
+        return -EFAULT;
+    if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset % 8)
+        return -ENXIO;
+    p = frame_page(mfn(r.mfn));
+    lock_take(&d->lock);
+    if (p && v->info_mfn.n == MFN_NONE && (v == vcpu_current() || !v->is_up)) {
+        rc = page_get_as(p, domain_owner(d), PAGE_WRITABLE);
+        if (rc == 0)
+            vcpu_set_info(v, (struct vcpu_info *)((u8 *)frame_va(mfn(r.mfn)) + r.offset), mfn(r.mfn));
+    }
+    lock_drop(&d->lock);
+    return rc;
+}
+
+s64 call_vcpu_op(const struct call_args *args)
+{
+    struct vcpu *v = domain_vcpu(domain_current(), args->a[1]);
+    guest_ptr arg = guest_at(args->a[2]);
+
+    if (unlikely(!v))
+        return -ENOENT;
+    switch (args->a[0]) {
+    case VCPUOP_set_singleshot_timer:
+        return set_single(v, arg);
+    case VCPUOP_stop_singleshot_timer:
+        if (v != vcpu_current())
+            return -EINVAL;
+        vcpu_set_single(v, 0);
+        return 0;
+    case VCPUOP_initialise:
+        return initialise(v, arg);
+    case VCPUOP_up:
+        if (!v->is_initialised)
+            return -EINVAL;
+        lock_take(&v->domain->lock);
+        if (!v->is_up)
+            vcpu_up(v);
+        lock_drop(&v->domain->lock);
+        return 0;
+    case VCPUOP_down:
+        return down(v);
+    case VCPUOP_is_up:
+        return v->is_up;
+    case VCPUOP_get_runstate_info:
+        return get_runstate(v, arg);
+    case VCPUOP_register_runstate_memory_area:
+        return register_runstate(v, arg);
+    case VCPUOP_set_periodic_timer:
+        return set_periodic(v, arg);
+    case VCPUOP_stop_periodic_timer:
+        vcpu_set_periodic(v, 0);
+        return 0;
+    case VCPUOP_register_vcpu_info:
+        return register_info(v, arg);
+    case VCPUOP_send_nmi:
+        WRITE_ONCE(v->pv.nmi_pending, true);
+        atomic_store(&v->pv.must_look, 1); /* after nmi_pending: the way out looks in the other order */
+        vcpu_kick(v);
+        return 0;
+    case VCPUOP_get_physid: /* only vCPUs bound to one CPU for life have one */
+        return -EINVAL;
+    default: /* register_vcpu_time_memory_area: no stable TSC is promised */
+        return -ENOSYS;
+    }
+}
+
+s64 call_set_timer_op(const struct call_args *args)
+{
+    vcpu_set_single(vcpu_current(), args->a[0]);
+    return 0;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What Wirt says and hears. Every line of the log goes into a ring of 128 KiB; those that the level asks for go to the
+ * wires (com1, com2, screen) too. Guests' text is cut into lines, cleaned of control characters and limited in rate,
+ * except dom0's, which owns the wires as much as we do. Serial input belongs to dom0 or to Wirt's keys; three Ctrl-A
+ * hand it over. Lock: console_lock (RANK_CONSOLE, interrupts off), held while a line goes out. Nothing here allocates.
+ */
+#include "core/console.h"
+#include "core/lock.h"
+#include "core/work.h"
+#include "hw/time.h"
+#include "hw/uart.h"
+#include "hw/vga.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
+
+#define LINE_SIZE   400u
+#define RING(at)    ring[(at) % CONSOLE_RING_SIZE]
+#define GUEST_COUNT 8u
+#define GUEST_LINE  200u
+#define INPUT_SIZE  1024u
+#define SWITCH_KEY  0x01 /* Ctrl-A */
+#define WIRE_VGA    4u   /* wires: bit 0 com1, bit 1 com2, bit 2 screen */
+
+static struct lock console_lock = LOCK_INIT(RANK_CONSOLE);
+static char ring[CONSOLE_RING_SIZE];
+static u32 ring_end, ring_start; /* free-running; start moves by clearing only */
+static u32 wires;
+static bool has_timestamps, is_wire_midline;
+static int level_hv = LOG_INFO, level_guest = LOG_INFO; /* -1 = none */
+
+static struct guest_line {
+    u32 domid, length;
+    bool is_used;
+    struct rate_limit rate;
+    char text[GUEST_LINE];
+} guest[GUEST_COUNT];
+static u32 guest_victim;
+
+static char input[INPUT_SIZE];
+static u32 input_end, input_start, switch_count;
+static bool is_input_ours;
+void (*console_input_door)(void);
+
+static void wires_put(const char *s, size_t n)
+{
+    if (!n)
+        return;
+    for (u32 i = 0; i < 2; i++)
+        if (wires & (1u << i))
+            uart_put(i, s, n);
+    if (wires & WIRE_VGA)
+        vga_put(s, n);
+    is_wire_midline = s[n - 1] != '\n';
+}
+
+static void ring_put(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        RING(ring_end++) = s[i];
+}
+
+static u32 ring_oldest(void)
+{
+    return ring_end - ring_start > CONSOLE_RING_SIZE ? ring_end - CONSOLE_RING_SIZE : ring_start;
+}
+
+/* One line, with newline, of Wirt or of a guest that is not dom0. */
+static void line_put(const char *s, size_t n, bool is_shown)
+{
+    ring_put(s, n);
+    if (!is_shown)
+        return;
+    if (is_wire_midline)
+        wires_put("\n", 1);
+    wires_put(s, n);
+}
+
+static size_t stamp_line(char *line, const char *who, const char *text)
+{
+    u64 us = has_timestamps ? time_now() / 1000 : 0;
+    int n;
+
+    if (has_timestamps)
+        n = fmt(line, LINE_SIZE, "(%s) [%5lu.%06lu] %s\n", who, us / 1000000, us % 1000000, text);
+    else
+        n = fmt(line, LINE_SIZE, "(%s) %s\n", who, text);
+    if (n < (int)LINE_SIZE)
+        return (size_t)n;
+    line[LINE_SIZE - 2] = '\n';
+    return LINE_SIZE - 1;
+}
+
+static void console_sink(enum log_level level, const char *text)
+{
+    char line[LINE_SIZE];
+    size_t n = stamp_line(line, "WIRT", text);
+    u64 flags = lock_take_irq(&console_lock);
+
+    line_put(line, n, (int)level <= level_hv);
+    lock_drop_irq(&console_lock, flags);
+}
+
+void console_put_raw(const char *s, size_t n)
+{
+    u64 flags = lock_take_irq(&console_lock);
+
+    wires_put(s, n);
+    lock_drop_irq(&console_lock, flags);
+}
+
+/* The next word of a list; *s moves behind it. False at the end. */
+static bool __init word_next(const char **s, char *word, size_t size)
+{
+    size_t n = 0;
+
+    for (; **s && !strchr(",/", **s); ++*s)
+        if (n < size - 1)
+            word[n++] = **s;
+    word[n] = 0;
+    if (**s)
+        ++*s;
+    return n != 0;
+}
+
+/* "error", or as Xen has it "error/warning": shown always / shown at a limited rate. We show up to the second. */
+static void __init level_parse(const char *option, const char *s, int *level)
+{
+    static const char *const name[] = {"none", "error", "warning", "info", "debug", "all"};
+    char word[16];
+
+    while (s && word_next(&s, word, sizeof(word))) {
+        u32 i = 0;
+        while (i < ARRAY_COUNT(name) && strcmp(word, name[i]))
+            i++;
+        if (i < ARRAY_COUNT(name))
+            *level = min((int)i - 1, (int)LOG_DEBUG);
+        else
+            log_warn("console: %s=%s is unknown; use none, error, warning, info, debug or all",
+                     option, word);
+    }
+}
+
+void __init console_init(const struct console_options *o)
+{
+    const char *spec[2] = {o->com1, o->com2}, *wrong[2] = {NULL, NULL};
+    const char *list = o->console ? o->console : "com1,vga";
+    char word[16], unknown[16] = "";
+
+    has_timestamps = o->has_timestamps;
+    while (word_next(&list, word, sizeof(word))) {
+        if (!strncmp(word, "com", 3) && (word[3] == '1' || word[3] == '2')) {
+            u32 i = (u32)(word[3] - '1');
+            wrong[i] = uart_init(i, spec[i] ? spec[i] : "");
+            wires |= wrong[i] ? 0 : 1u << i;
+        } else if (!strcmp(word, "vga")) {
+            wires |= WIRE_VGA;
+        } else if (strcmp(word, "none")) {
+            str_copy(unknown, word, sizeof(unknown));
+        }
+    }
+    log_sink_set(console_sink);
+    level_parse("loglvl", o->loglvl, &level_hv);
+    level_parse("guest_loglvl", o->guest_loglvl, &level_guest);
+    for (u32 i = 0; i < 2; i++)
+        if (wrong[i] && spec[i])
+            log_warn("console: com%u=%s: %s; going on without it", i + 1, spec[i], wrong[i]);
+    if (*unknown)
+        log_warn("console: console=%s is unknown; use com1, com2, vga or none", unknown);
+}
+
+void console_set_level(enum log_level hv, enum log_level guest_level)
+{
+    level_hv = (int)hv;
+    level_guest = (int)guest_level;
+}
+
+/* Tokens are thousandths of a line, so that a slow refill is not rounded away. */
+static bool rate_take(struct rate_limit *r, u32 burst, u32 per_second)
+{
+    u64 now = time_now(), gained = (now - r->refilled_at) / 1000 * per_second / 1000;
+
+    if (gained || !r->refilled_at) {
+        u64 all = r->refilled_at ? r->tokens + gained : burst * 1000ull;
+        r->tokens = (u32)min(all, burst * 1000ull);
+        r->refilled_at = now ? now : 1;
+    }
+    if (r->tokens < 1000) {
+        r->dropped++;
+        return false;
+    }
+    r->tokens -= 1000;
+    return true;
+}
+
+bool console_rate_ok(struct rate_limit *r, u32 burst, u32 per_second)
+{
+    u32 dropped = r->dropped;
+
+    if (!rate_take(r, burst, per_second))
+        return false;
+    if (dropped) {
+        r->dropped = 0;
+        log_warn("%u lines like the next were left out to limit their rate", dropped);
+    }
+    return true;
+}
+
+static void guest_line_out(struct guest_line *g)
+{
+    char line[LINE_SIZE], who[12];
+    size_t n;
+
+    g->text[g->length] = 0;
+    g->length = 0;
+    fmt(who, sizeof(who), "d%u", g->domid);
+    if (!rate_take(&g->rate, 100, 20))
+        return;
+    if (g->rate.dropped) {
+        char note[64];
+        fmt(note, sizeof(note), "[%u lines left out to limit their rate]", g->rate.dropped);
+        g->rate.dropped = 0;
+        n = stamp_line(line, who, note);
+        line_put(line, n, level_guest >= LOG_INFO);
+    }
+    n = stamp_line(line, who, g->text);
+    line_put(line, n, level_guest >= LOG_INFO);
+}
+
+static struct guest_line *guest_find(u32 domid, bool may_create)
+{
+    struct guest_line *g;
+
+    for (g = guest; g < guest + GUEST_COUNT; g++)
+        if (g->is_used && g->domid == domid)
+            return g;
+    if (!may_create)
+        return NULL;
+    for (g = guest; g < guest + GUEST_COUNT && g->is_used; g++)
+        ;
+    if (g == guest + GUEST_COUNT)
+        g = &guest[guest_victim++ % GUEST_COUNT];
+    if (g->length)
+        guest_line_out(g);
+    *g = (struct guest_line){.domid = domid, .is_used = true};
+    return g;
+}
+
+void console_guest_write(u32 domid, bool is_privileged, const char *s, size_t n)
+{
+    u64 flags = lock_take_irq(&console_lock);
+
+    if (is_privileged) {
+        wires_put(s, n);
+    } else {
+        struct guest_line *g = guest_find(domid, true);
+        for (; n--; s++) {
+            if (*s == '\n' || g->length == GUEST_LINE - 1)
+                guest_line_out(g);
+            if (*s == '\t' || (*s >= ' ' && *s < 0x7f))
+                g->text[g->length++] = *s;
+        }
+    }
+    lock_drop_irq(&console_lock, flags);
+}
+
+void console_flush_guest(u32 domid)
+{
+    u64 flags = lock_take_irq(&console_lock);
+    struct guest_line *g = guest_find(domid, false);
+
+    if (g) {
+        if (g->length)
+            guest_line_out(g);
+        g->is_used = false;
+    }
+    lock_drop_irq(&console_lock, flags);
+}
+
+size_t console_ring_read(char *dst, size_t size, u32 *index, bool clear, bool incremental)
+{
+    u64 flags = lock_take_irq(&console_lock);
+    u32 at = ring_oldest();
+    size_t n = 0;
+
+    if (incremental && *index - at <= ring_end - at) /* else it was overwritten or is nonsense */
+        at = *index;
+    while (n < size && at != ring_end)
+        dst[n++] = RING(at++);
+    *index = at;
+    if (clear)
+        ring_start = at;
+    lock_drop_irq(&console_lock, flags);
+    return n;
+}
+
+void console_ring_tail(char *dst, size_t size)
+{
+    u64 flags = lock_take_irq(&console_lock);
+    u32 at = ring_oldest();
+    size_t n = 0;
+
+    if (ring_end - at > size - 1) {
+        at = ring_end - (u32)(size - 1);
+        while (at != ring_end && RING(at - 1) != '\n')
+            at++;
+    }
+    while (at != ring_end)
+        dst[n++] = RING(at++);
+    dst[n] = 0;
+    lock_drop_irq(&console_lock, flags);
+}
+
+static void input_keep(char c) /* under the lock */
+{
+    if (input_end - input_start < INPUT_SIZE)
+        input[input_end++ % INPUT_SIZE] = c;
+}
+
+static bool is_dom0_listening(void)
+{
+    return console_input_door && !is_input_ours;
+}
+
+static void input_switch(void)
+{
+    is_input_ours = !is_input_ours;
+    log_error("*** Serial input goes to %s now (CTRL-a three times switches it%s) ***",
+              is_dom0_listening() ? "dom0" : "Wirt",
+              is_dom0_listening() ? "" : "; press h for help");
+}
+
+static void input_char(char c)
+{
+    u64 flags;
+
+    if (c == SWITCH_KEY && console_input_door) {
+        if (++switch_count == 3) {
+            switch_count = 0;
+            input_switch();
+        }
+        return;
+    }
+    if (is_dom0_listening()) {
+        flags = lock_take_irq(&console_lock);
+        for (; switch_count; switch_count--) /* those were meant for dom0 after all */
+            input_keep(SWITCH_KEY);
+        input_keep(c);
+        lock_drop_irq(&console_lock, flags);
+        return;
+    }
+    switch_count = 0;
+    console_key_press(c);
+}
+
+static void console_work(void)
+{
+    u32 before = input_end;
+    int c;
+
+    for (u32 i = 0; i < 2; i++)
+        while ((wires & (1u << i)) && (c = uart_get(i)) >= 0)
+            input_char((char)c);
+    if (input_end != before && console_input_door)
+        console_input_door();
+}
+
+static void console_ready(void) /* interrupt context */
+{
+    work_raise(WORK_CONSOLE);
+}
+
+void __init console_init_late(void)
+{
+    work_bind(WORK_CONSOLE, console_work);
+    console_key_init();
+    for (u32 i = 0; i < 2; i++)
+        if (wires & (1u << i))
+            uart_enable_irq(i, console_ready);
+}
+
+size_t console_input(char *dst, size_t size)
+{
+    u64 flags = lock_take_irq(&console_lock);
+    size_t n = 0;
+
+    while (n < size && input_start != input_end)
+        dst[n++] = input[input_start++ % INPUT_SIZE];
+    lock_drop_irq(&console_lock, flags);
+    return n;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owner of every machine frame that is not allocated. Free memory is a buddy system: blocks of 2^order frames,
+ * naturally aligned, on one list per zone and order. A zone is the highest set bit of the frame number, so a block
+ * lies wholly in one zone and "below 2^n bytes" is a comparison of zones. Lists are linked by frame numbers in the struct
+ * pages; a block's first page carries TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the
+ * payment of TLB debts happen at allocation, outside the lock: after the last stale mapping is gone.
+ */
+#include "core/frame.h"
+#include "core/lock.h"
+#include "hw/tlb.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+#define ZONE_COUNT    32u
+#define ORDER_COUNT   (FRAME_ORDER_MAX + 1)
+#define CHUNK_FRAMES  (1ull << FRAME_CHUNK_SHIFT)
+#define CHUNK_MAX     ((DIRECT_END - DIRECT_START) >> (PAGE_SHIFT + FRAME_CHUNK_SHIFT))
+#define M2P_SHIFT     18 /* frames of one 2 MiB page of M2P */
+#define TYPE_HEAD     BIT(63)
+#define FRAMES_OF_2M  512ul
+
+u64 frame_limit;
+u64 frame_chunk_map[CHUNK_MAX / 64];
+
+static struct lock frame_lock = LOCK_INIT(RANK_FRAME);
+static u32 head[ZONE_COUNT][ORDER_COUNT];
+static u32 orders[ZONE_COUNT]; /* bit = that list is not empty */
+static u32 m2p_page[(CHUNK_MAX << FRAME_CHUNK_SHIFT) >> M2P_SHIFT]; /* first frame of each, 0 = hole */
+static struct frame_stats stats;
+
+static inline struct page *raw(u64 n)
+{
+    return frame_page_raw(mfn(n));
+}
+
+static void block_link(u64 n, u32 order)
+{
+    u32 zone = bit_highest(n), next = head[zone][order];
+    struct page *p = raw(n);
+
+    p->type = TYPE_HEAD | order;
+    p->next = next;
+    p->prev = 0;
+    if (next)
+        raw(next)->prev = (u32)n;
+    head[zone][order] = (u32)n;
+    orders[zone] |= 1u << order;
+}
+
+static void block_unlink(u64 n, u32 order)
+{
+    u32 zone = bit_highest(n);
+    struct page *p = raw(n);
+
+    if (p->next)
+        raw(p->next)->prev = p->prev;
+    if (p->prev)
+        raw(p->prev)->next = p->next;
+    else if (!(head[zone][order] = p->next))
+        orders[zone] &= ~(1u << order);
+    p->type = 0;
+}
+
+static void count_free(u64 n, u32 order, s64 sign)
+{
+    u64 delta = (u64)(sign * (s64)(1ull << order));
+
+    stats.free += delta;
+    if (n < 1ull << (32 - PAGE_SHIFT))
+        stats.below_4g_free += delta;
+}
+
+static bool is_free_block(u64 n, u32 order)
+{
+    const struct page *p = frame_page(mfn(n));
+
+    return p && p->owner == PAGE_OWNER_NONE && p->type == (TYPE_HEAD | order);
+}
+
+/* The frames of the block have owner NONE and type 0 already. */
+static void block_put(u64 n, u32 order)
+{
+    count_free(n, order, 1);
+    while (order < FRAME_ORDER_MAX && is_free_block(n ^ (1ull << order), order)) {
+        block_unlink(n ^ (1ull << order), order);
+        n &= ~(1ull << order);
+        order++;
+    }
+    block_link(n, order);
+}
+
+static u64 block_get(u32 order, u32 zone_count)
+{
+    for (u32 zone = zone_count; zone-- > 0;) {
+        u32 fit = orders[zone] >> order, have;
+        u64 n;
+        if (!fit)
+            continue;
+        have = order + bit_lowest(fit);
+        n = head[zone][have];
+        block_unlink(n, have);
+        while (have > order) { /* keep the upper half, give the lower back */
+            block_link(n, --have);
+            n += 1ull << have;
+        }
+        count_free(n, order, -1);
+        return n;
+    }
+    return MFN_NONE;
+}
+
+mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits)
+{
+    u32 zones = ZONE_COUNT, stamp = 0;
+    u64 n, lock_flags;
+
+    if (address_bits && address_bits < PAGE_SHIFT + ZONE_COUNT)
+        zones = address_bits > PAGE_SHIFT ? address_bits - PAGE_SHIFT : 0;
+    if (order > FRAME_ORDER_MAX)
+        return mfn(MFN_NONE);
+    lock_flags = lock_take_irq(&frame_lock);
+    n = block_get(order, zones);
+    lock_drop_irq(&frame_lock, lock_flags);
+    if (n == MFN_NONE)
+        return mfn(n);
+    /* Nobody else can name these frames now: they are neither free nor owned. */
+    for (u64 i = n; i < n + (1ull << order); i++) {
+        struct page *p = raw(i);
+        stamp = max(stamp, p->stamp);
+        *p = (struct page){.owner = PAGE_OWNER_HV};
+    }
+    if (stamp)
+        tlb_settle(stamp, cpu_online);
+    if (!(flags & FRAME_RAW))
+        memset(frame_va(mfn(n)), 0, PAGE_SIZE << order);
+    return mfn(n);
+}
+
+/* Claim [first, last] for the free lists; the struct pages still belong to the caller. */
+static void frames_disown(u64 first, u64 last)
+{
+    for (u64 i = first; i <= last; i++) {
+        struct page *p = frame_page(mfn(i));
+        if (unlikely(!p || p->owner == PAGE_OWNER_NONE || p->owner == PAGE_OWNER_IO || p->refs))
+            panic("frame: 0x%lx freed, but %s", i,
+                  !p ? "there is no RAM" : p->refs ? "it is referenced" :
+                  p->owner == PAGE_OWNER_IO ? "it is not RAM" : "it is free already");
+        p->owner = PAGE_OWNER_NONE;
+        p->type = 0;
+    }
+}
+
+void frame_free(mfn_t m, u32 order)
+{
+    u64 flags;
+
+    ASSERT(order <= FRAME_ORDER_MAX && !(m.n & ((1ull << order) - 1)));
+    frames_disown(m.n, m.n + (1ull << order) - 1);
+    flags = lock_take_irq(&frame_lock);
+    block_put(m.n, order);
+    lock_drop_irq(&frame_lock, flags);
+}
+
+void frame_add_free(u64 first, u64 last)
+{
+    first = max(first, 1ull); /* 0 ends the lists */
+    while (first <= last) {
+        u32 order = min(bit_lowest(first), bit_highest(last - first + 1));
+        order = min(order, FRAME_ORDER_MAX);
+        frame_free(mfn(first), order);
+        first += 1ull << order;
+    }
+}
+
+static void __init chunk_create(u64 chunk, mfn_t (*take_2m)(void))
+{
+    u64 first = chunk << FRAME_CHUNK_SHIFT, at = first >> M2P_SHIFT;
+    mfn_t table = take_2m();
+
+    if (!pgtab_map((u64)raw(first), table, FRAMES_OF_2M, HV_RW | PTE_PS))
+        panic("frame: no memory to map the frame table for frame 0x%lx", first);
+    stats.table_bytes += FRAMES_OF_2M * PAGE_SIZE;
+    for (u64 i = 0; i < CHUNK_FRAMES; i++)
+        *raw(first + i) = (struct page){.owner = PAGE_OWNER_IO};
+    map_set(frame_chunk_map, chunk);
+    if (m2p_page[at])
+        return;
+    table = take_2m();
+    if (!pgtab_map(M2P_START + at * FRAMES_OF_2M * PAGE_SIZE, table, FRAMES_OF_2M,
+                   HV_RO | PTE_US | PTE_PS))
+        panic("frame: no memory to map the M2P for frame 0x%lx", first);
+    memset(frame_va(table), 0xff, FRAMES_OF_2M * PAGE_SIZE);
+    m2p_page[at] = (u32)table.n;
+    stats.m2p_bytes += FRAMES_OF_2M * PAGE_SIZE;
+}
+
+void __init frame_init(const struct frame_range *ram, u32 ram_count, mfn_t (*take_2m)(void))
+{
+    for (u32 r = 0; r < ram_count; r++) {
+        ASSERT(ram[r].last >> FRAME_CHUNK_SHIFT < CHUNK_MAX);
+        for (u64 c = ram[r].first >> FRAME_CHUNK_SHIFT; c <= ram[r].last >> FRAME_CHUNK_SHIFT; c++)
+            if (!map_test(frame_chunk_map, c))
+                chunk_create(c, take_2m);
+        frame_limit = max(frame_limit, ram[r].last + 1);
+        for (u64 i = ram[r].first; i <= ram[r].last; i++)
+            raw(i)->owner = PAGE_OWNER_HV;
+        stats.total += ram[r].last - ram[r].first + 1;
+    }
+}
+
+void frame_stats(struct frame_stats *out)
+{
+    u64 flags = lock_take_irq(&frame_lock);
+
+    *out = stats;
+    out->used = stats.total - stats.free;
+    lock_drop_irq(&frame_lock, flags);
+}
+
+static u64 *m2p_entry(mfn_t m)
+{
+    u64 at = m.n >> M2P_SHIFT;
+
+    if (at >= ARRAY_COUNT(m2p_page) || !m2p_page[at])
+        return NULL;
+    return (u64 *)frame_va(mfn(m2p_page[at])) + (m.n & ((1ull << M2P_SHIFT) - 1));
+}
+
+void frame_m2p_set(mfn_t m, u64 pfn_number)
+{
+    u64 *e = m2p_entry(m);
+
+    if (e)
+        WRITE_ONCE(*e, pfn_number);
+}
+
+u64 frame_m2p_get(mfn_t m)
+{
+    const u64 *e = m2p_entry(m);
+
+    return e ? READ_ONCE(*e) : M2P_INVALID;
+}
+
+u64 frame_m2p_limit(void)
+{
+    return frame_limit ? round_up(frame_limit, 1ull << M2P_SHIFT) - 1 : 0;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of the road. The first CPU that panics breaks all locks, stops the others, and says on every wire what it
+ * knows: the message, registers, a backtrace by frame pointers with names, the last log lines. The ring's tail, which holds
+ * all of that, is then copied into the crash record, RAM that every boot of the same machine finds at the same place
+ * and that a warm reset leaves alone. Nothing here waits for a lock, allocates, or trusts a frame pointer.
+ */
+#include "core/console.h"
+#include "core/lock.h"
+#include "core/panic.h"
+#include "core/sched.h"
+#include "core/symbols.h"
+#include "hw/percpu.h"
+#include "hw/pgtab.h"
+#include "hw/power.h"
+#include "hw/smp.h"
+#include "hw/time.h"
+#include "hw/trap.h"
+#include "lib/string.h"
+
+#define RECORD_MAGIC   0x4853415243545257ull /* "WRTCRASH" */
+#define BACKTRACE_MAX  24u
+#define TAIL_SIZE      1500u
+#define REBOOT_SECONDS 5u
+
+struct crash_record {
+    u64 magic;
+    u32 length, sum;
+    char text[];
+};
+static struct crash_record *record;
+static u32 record_size; /* bytes of text */
+static bool does_reboot_after;
+static u32 dying_cpu; /* + 1; the first to panic */
+
+const char *panic_symbol(u64 addr, u64 *offset)
+{
+    u64 at = addr - IMAGE_START;
+    u32 lo = 0, hi = symbols_count;
+
+    *offset = 0;
+    while (lo < hi) { /* the first symbol above */
+        u32 mid = (lo + hi) / 2;
+        if (symbols_table[mid].offset <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (addr < IMAGE_START || addr >= DIRECT_START || lo == 0)
+        return "?";
+    *offset = at - symbols_table[lo - 1].offset;
+    return symbols_text + symbols_table[lo - 1].name;
+}
+
+static void say_address(u64 addr)
+{
+    u64 offset;
+    const char *name = panic_symbol(addr, &offset);
+
+    log_error("  [%016lx] %s+0x%lx", addr, name, offset);
+}
+
+void panic_backtrace(u64 rip, u64 rbp, u64 rsp)
+{
+    u64 low = (u64)percpu_stack[cpu_id()], high = low + STACK_SIZE;
+
+    log_error("Backtrace:");
+    if (rip)
+        say_address(rip);
+    low = max(low, rsp);
+    for (u32 i = 0; i < BACKTRACE_MAX && rbp >= low && rbp <= high - 16 && !(rbp & 7); i++) {
+        const u64 *frame = (const u64 *)rbp;
+        if (!frame[1])
+            break;
+        say_address(frame[1]);
+        low = rbp + 1; /* callers lie higher: a loop ends here */
+        rbp = frame[0];
+    }
+}
+
+static void say_regs(const struct regs *r)
+{
+    log_error("%s, error code 0x%x", trap_name(r->vector), r->error);
+    log_error("rip %04lx:%016lx rflags %08lx", r->cs, r->rip, r->rflags);
+    log_error("rsp %04lx:%016lx cr2 %016lx cr3 %016lx", r->ss, r->rsp, cpu_read_cr2(),
+              cpu_read_cr3());
+    log_error("rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
+    log_error("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
+    log_error("r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);
+    log_error("r13 %016lx r14 %016lx r15 %016lx", r->r13, r->r14, r->r15);
+}
+
+static u32 sum_of(const char *s, u32 n)
+{
+    u32 sum = 1;
+
+    while (n--)
+        sum = sum * 31 + (u8)*s++;
+    return sum;
+}
+
+static void record_write(void)
+{
+    if (!record)
+        return;
+    record->magic = 0;
+    console_ring_tail(record->text, record_size);
+    record->length = (u32)strlen(record->text);
+    record->sum = sum_of(record->text, record->length);
+    record->magic = RECORD_MAGIC;
+}
+
+static void say_tail(void)
+{
+    static char tail[TAIL_SIZE];
+
+    console_ring_tail(tail, sizeof(tail));
+    console_put_raw("\n--- the log's last lines ---\n", 30);
+    console_put_raw(tail, strlen(tail));
+    console_put_raw("---\n", 4);
+}
+
+static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 rbp, u64 rsp)
+{
+    u32 first = 0;
+    struct unit *u = sched_current();
+
+    cpu_irq_disable();
+    if (!__atomic_compare_exchange_n(&dying_cpu, &first, cpu_id() + 1, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
+        if (first == cpu_id() + 1 && does_reboot_after)
+            power_reboot(); /* a panic in the panic */
+        cpu_halt_forever();
+    }
+    lock_break_all();
+    smp_stop_others();
+    say_tail();
+    log_error("Wirt panic on CPU %u: %s", cpu_id(), why);
+    if (u)
+        log_error("while running %s", u->name ? u->name : "an unnamed unit");
+    if (r)
+        say_regs(r);
+    panic_backtrace(rip, rbp, rsp);
+    log_error(does_reboot_after ? "Reboot in %u seconds (noreboot on the command line stays here)."
+                                : "Halted, as noreboot asks.", REBOOT_SECONDS);
+    record_write();
+    for (u32 ms = 0; does_reboot_after && ms < REBOOT_SECONDS * 1000; ms++)
+        time_udelay(1000);
+    if (does_reboot_after)
+        power_reboot();
+    cpu_halt_forever();
+}
+
+static __noreturn void panic_message(const char *line)
+{
+    u64 frame = (u64)__builtin_frame_address(0);
+
+    die(line, NULL, 0, frame, frame);
+}
+
+void panic_fatal_trap(struct regs *r, const char *why)
+{
+    die(why, r, r->rip, r->rbp, (u64)r);
+}
+
+void panic_init(bool does_reboot)
+{
+    does_reboot_after = does_reboot;
+    log_panic_door = panic_message;
+    trap_hooks.fatal = panic_fatal_trap;
+}
+
+void panic_record_init(mfn_t first, u32 pages)
+{
+    record = frame_va(first);
+    record_size = (u32)(pages * PAGE_SIZE - sizeof(*record));
+}
+
+void panic_report_previous(void)
+{
+    char *line, *end;
+
+    if (!record || record->magic != RECORD_MAGIC)
+        return;
+    record->magic = 0;
+    if (record->length >= record_size || record->sum != sum_of(record->text, record->length)) {
+        log_warn("panic: the previous run of Wirt died, but its record is damaged");
+        return;
+    }
+    log_warn("The previous run of Wirt died. Its last words:");
+    record->text[record->length] = 0;
+    for (line = record->text; *line; line = end) {
+        for (end = line; *end && *end != '\n'; end++)
+            ;
+        log_warn("| %.*s", (int)(end - line), line);
+        end += *end != 0;
+    }
+    log_warn("End of the previous run's record.");
+}

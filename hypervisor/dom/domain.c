@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains: creation, look-up, the one way to die. The table of domains is under list_lock (RANK_DOMAIN_LIST); a found
+ * domain comes with a reference. A domain that breaks its contract is crashed: its vCPUs stop, and for dom0 that
+ * ends the machine, with the reason as the last line.
+ */
+#include "dom/domain.h"
+
+#include "core/slab.h"
+#include "core/work.h"
+#include "hw/power.h"
+#include "hw/smp.h"
+#include "lib/fmt.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "public/sched.h"
+
+#define DOMAIN_TABLE 64u
+static struct domain *table[DOMAIN_TABLE];
+static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
+struct domain *domain_zero;
+bool domain_does_reboot = true;
+
+static int make_shared(struct domain *d)
+{
+    mfn_t m = frame_alloc(0, FRAME_ZERO, 0);
+    if (m.n == MFN_NONE)
+        return -ENOMEM;
+    struct page *p = frame_page_raw(m);
+    p->owner = domain_owner(d);
+    p->type = PAGE_KIND_OF(PAGE_WRITABLE) | PAGE_VALID | 1; /* Wirt writes it: it can never become a table */
+    atomic_store(&p->refs, 1);
+    d->shared_mfn = m;
+    d->shared = frame_va(m);
+    for (u32 i = 0; i < ARRAY_COUNT(d->shared->vcpu_info); i++)
+        d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
+    return 0;
+}
+
+struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit)
+{
+    struct domain *d = slab_alloc(sizeof(*d));
+    if (!d)
+        goto fail;
+    d->id = id;
+    d->is_privileged = is_privileged;
+    d->refs = 1;
+    d->vcpu_limit = min(vcpu_limit, DOMAIN_VCPU_MAX);
+    lock_init(&d->lock, RANK_DOMAIN);
+    lock_init(&d->page_lock, RANK_PAGE_LIST);
+    if (make_shared(d) || evtchn_init(d) || pirq_init(d))
+        goto fail;
+    domain_update_wallclock(d);
+    lock_take(&list_lock);
+    table[id % DOMAIN_TABLE] = d;
+    lock_drop(&list_lock);
+    return d;
+fail:
+    log_error("domain %u: cannot create it: out of memory", id);
+    return NULL; /* boot only, until domains can be torn down */
+}
+
+struct domain *domain_get(domid_t id)
+{
+    lock_take(&list_lock);
+    struct domain *d = table[id % DOMAIN_TABLE];
+    if (d && d->id != id)
+        d = NULL;
+    if (d)
+        atomic_add(&d->refs, 1u);
+    lock_drop(&list_lock);
+    return d;
+}
+
+void domain_put(struct domain *d)
+{
+    atomic_sub(&d->refs, 1u);
+}
+
+void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
+{
+    lock_take(&list_lock);
+    for (u32 i = 0; i < DOMAIN_TABLE; i++)
+        if (table[i])
+            fn(table[i], arg);
+    lock_drop(&list_lock);
+}
+
+void domain_update_wallclock(struct domain *d)
+{
+    struct shared_info *s = d->shared;
+    u64 sec;
+    u32 nsec;
+    time_wall_get(&sec, &nsec);
+    u32 version = s->wc_version & ~1u;
+    WRITE_ONCE(s->wc_version, version + 1);
+    barrier();
+    s->wc_sec = (u32)sec;
+    s->wc_sec_hi = (u32)(sec >> 32);
+    s->wc_nsec = nsec;
+    barrier();
+    WRITE_ONCE(s->wc_version, version + 2);
+}
+
+static __noreturn void end_of_machine(u8 reason)
+{
+    static const char *const what[] = {"powered the machine off", "asked for a reboot", "suspended itself", "crashed",
+                                       "was stopped by its watchdog", "asked for a soft reset"};
+    log_info("domain 0 %s", reason < ARRAY_COUNT(what) ? what[reason] : "ended for an unknown reason");
+    smp_stop_others();
+    if (reason == SHUTDOWN_poweroff)
+        power_off_or_halt();
+    if (reason == SHUTDOWN_reboot || domain_does_reboot)
+        power_reboot();
+    log_error("halted, as noreboot asks: switch the machine off or reset it");
+    cpu_halt_forever();
+}
+
+void domain_shutdown(struct domain *d, u8 reason)
+{
+    lock_take(&d->lock);
+    bool was = d->is_shut_down;
+    d->is_shut_down = true;
+    d->shutdown_reason = reason;
+    lock_drop(&d->lock);
+    if (was)
+        return;
+    if (d == domain_zero)
+        end_of_machine(reason);
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i])
+            sched_pause(&d->vcpu[i]->unit);
+    evtchn_raise_global(domain_zero, VIRQ_DOM_EXC);
+}
+
+void domain_log(struct domain *d, const char *format, ...)
+{
+    char line[200];
+    va_list args;
+    if (!console_rate_ok(&d->log_rate, 20, 5))
+        return;
+    va_start(args, format);
+    fmt_v(line, sizeof(line), format, args);
+    va_end(args);
+    log_warn("domain %u: %s", d->id, line);
+}
+
+void domain_crash(struct domain *d, const char *format, ...)
+{
+    char line[200];
+    va_list args;
+    va_start(args, format);
+    fmt_v(line, sizeof(line), format, args);
+    va_end(args);
+    if (d->is_crashing)
+        return;
+    d->is_crashing = true;
+    log_error("domain %u crashed: %s", d->id, line);
+    if (vcpu_current_any() && domain_current() == d) {
+        const struct regs *r = cpu_guest_regs();
+        log_error("  vCPU %u rip 0x%lx rsp 0x%lx rflags 0x%lx cs 0x%lx cr2 0x%lx", vcpu_current()->id, r->rip, r->rsp,
+                  r->rflags, r->cs, cpu_read_cr2());
+        log_error("  rax 0x%lx rbx 0x%lx rcx 0x%lx rdx 0x%lx rsi 0x%lx rdi 0x%lx", r->rax, r->rbx, r->rcx, r->rdx, r->rsi,
+                  r->rdi);
+    }
+    domain_shutdown(d, SHUTDOWN_crash);
+    work_raise(WORK_SCHED);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copying to and from guest memory by virtual address in the current address space (guest.c, copy.S). A guest
+ * pointer never gets dereferenced otherwise. An address inside Wirt's own range (HV_START..HV_END, but for
+ * the M2P for reading) or non-canonical is refused; a fault ends in the exception table. All return true when every byte
+ * was copied; on false the destination is partly written (callers treat it as -EFAULT).
+ */
+#ifndef WIRT_DOM_GUEST_H
+#define WIRT_DOM_GUEST_H
+
+#include "hw/layout.h"
+#include "lib/types.h"
+
+struct call_args { /* of a hypercall, as the guest's registers had them */
+    u64 a[6];
+};
+
+typedef struct {
+    u64 va;
+} guest_ptr; /* a guest virtual address; made only by decode code */
+
+static inline guest_ptr guest_at(u64 va)
+{
+    return (guest_ptr){va};
+}
+static inline guest_ptr guest_offset(guest_ptr p, u64 bytes)
+{
+    return (guest_ptr){p.va + bytes};
+}
+static inline bool guest_is_null(guest_ptr p)
+{
+    return p.va == 0;
+}
+/* [va, va + n) is canonical and outside Wirt's slots. */
+static inline bool guest_range_ok(u64 va, u64 n)
+{
+    u64 end = va + n; /* first byte behind; va + n must not wrap */
+    if (unlikely(end < va))
+        return false;
+    return end <= 0x0000800000000000ull || va >= HV_END;
+}
+bool guest_read(void *dst, guest_ptr src, u64 n) __must_use;
+bool guest_write(guest_ptr dst, const void *src, u64 n) __must_use;
+bool guest_clear(guest_ptr dst, u64 n) __must_use;
+#define guest_get(obj, ptr) guest_read((obj), (ptr), sizeof(*(obj)))
+#define guest_put(ptr, obj) guest_write((ptr), (obj), sizeof(*(obj)))
+/* Element i of an array of *obj. */
+#define guest_get_at(obj, ptr, i) guest_read((obj), guest_offset((ptr), (u64)(i) * sizeof(*(obj))), sizeof(*(obj)))
+#define guest_put_at(ptr, i, obj) guest_write(guest_offset((ptr), (u64)(i) * sizeof(*(obj))), (obj), sizeof(*(obj)))
+
+#endif

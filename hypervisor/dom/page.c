@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two counters of a frame and every change of them. States of the type word (docs/PAGES.md has the picture):
+ *   nothing            kind NONE, count 0
+ *   in use             kind K, VALID, count >= 1 (writable and descriptor pages may rest at count 0)
+ *   changing           kind K, BUSY: one CPU builds (count 1) or dismantles (count 0) it, others come again
+ *   half               kind K, count 0, progress > 0: entries [0, progress) hold references, the state itself
+ *                      holds one reference to the frame
+ * A change of kind settles the TLB debt first. No lock: compare-and-swap, and BUSY is the only thing to wait for.
+ */
+#include "dom/page.h"
+
+#include "dom/domain.h"
+#include "lib/log.h"
+
+__sealed struct page_type_ops page_type_ops;
+
+const char *page_kind_name(enum page_kind k)
+{
+    static const char *const name[] = {"none", "L1", "L2", "L3", "L4", "descriptors", "writable"};
+    return k < ARRAY_COUNT(name) ? name[k] : "?";
+}
+
+static bool is_table(enum page_kind k)
+{
+    return k >= PAGE_L1 && k <= PAGE_L4;
+}
+
+void page_ref_extra(struct page *p)
+{
+    u64 refs = p->refs, type = p->type;
+    do {
+        ASSERT((refs & PAGE_REFS) != 0 && (refs & PAGE_REFS) < PAGE_REFS - 1);
+    } while (!page_cas(p, &refs, &type, refs + 1, type));
+}
+
+void page_put(struct page *p)
+{
+    u64 refs = p->refs, type = p->type;
+    do {
+        ASSERT((refs & PAGE_REFS) != 0);
+    } while (!page_cas(p, &refs, &type, refs - 1, type));
+    if ((refs & PAGE_REFS) > 1)
+        return;
+    ASSERT((type & (PAGE_COUNT | PAGE_BUSY | PAGE_PROGRESS)) == 0 && !(refs & PAGE_ALLOCATED));
+    p->type = 0;
+    p->stamp = tlb_now(); /* read-only mappings leave no debt of their own: assume the worst */
+    frame_free(frame_mfn(p), 0);
+}
+
+/* End of BUSY: `type` replaces the type word, whatever happened to refs meanwhile. */
+static void settle_type(struct page *p, u64 new_type)
+{
+    u64 refs = p->refs, type = p->type;
+    while (!page_cas(p, &refs, &type, refs, new_type))
+        ;
+}
+
+/* We own BUSY with count 1: check the contents from `progress` on. */
+static int build(struct page *p, enum page_kind kind, u32 progress)
+{
+    u64 k = PAGE_KIND_OF(kind);
+    int rc = page_type_ops.build(p, kind, &progress);
+    if (rc == 0) {
+        settle_type(p, k | PAGE_VALID | 1);
+    } else if (rc == -ERESTART && progress) {
+        page_ref_extra(p);
+        settle_type(p, k | (u64)progress << PAGE_PROGRESS_SHIFT);
+    } else {
+        settle_type(p, 0);
+    }
+    return rc;
+}
+
+/* count == 0, not BUSY. Returns as page_type_get. */
+static int retype(struct page *p, u64 refs, u64 type, enum page_kind kind)
+{
+    u32 progress = page_progress(type);
+    bool does_resume = progress && page_kind(type) == kind;
+    u64 next = PAGE_KIND_OF(kind) | PAGE_BUSY | 1;
+    if (progress && !does_resume) { /* half a table of another kind: dismantle it first */
+        if (page_cas(p, &refs, &type, refs, (type & (PAGE_KIND | PAGE_PROGRESS)) | PAGE_BUSY))
+            page_type_ops.retire(p); /* the half state's reference goes along */
+        return -ERESTART;
+    }
+    if (!page_cas(p, &refs, &type, refs, next))
+        return -EAGAIN;
+    if (does_resume) {
+        int rc = build(p, kind, progress);
+        page_put(p); /* the half state's */
+        return rc;
+    }
+    if (p->stamp) { /* paired with the store in drop_last(): written before the count reached 0 */
+        tlb_settle(p->stamp, cpu_online);
+        p->stamp = 0;
+    }
+    if (kind == PAGE_WRITABLE) {
+        settle_type(p, PAGE_KIND_OF(kind) | PAGE_VALID | 1);
+        return 0;
+    }
+    return build(p, kind, 0);
+}
+
+int page_type_get(struct page *p, enum page_kind kind)
+{
+    for (;;) {
+        u64 refs = p->refs, type = READ_ONCE(p->type);
+        if (type & PAGE_BUSY)
+            return -ERESTART;
+        if (page_kind(type) == kind && type & PAGE_VALID) {
+            if ((type & PAGE_COUNT) >= PAGE_COUNT - 1)
+                return -EINVAL;
+            if (page_cas(p, &refs, &type, refs, type + 1))
+                return 0;
+            continue;
+        }
+        if (type & PAGE_COUNT)
+            return -EINVAL;
+        int rc = retype(p, refs, type, kind);
+        if (rc != -EAGAIN)
+            return rc;
+    }
+}
+
+int page_get_slow(struct page *p, u32 owner, enum page_kind kind)
+{
+    if (!page_get(p, owner))
+        return -EPERM;
+    int rc = page_type_get(p, kind);
+    if (rc)
+        page_put(p);
+    return rc;
+}
+
+/* The count is 1 and shall be 0. false: something changed, look again. `drops_ref`: the caller gives its
+ * reference away too. */
+static bool drop_last(struct page *p, u64 refs, u64 type, bool drops_ref)
+{
+    if (is_table(page_kind(type))) {
+        u64 next = (type & PAGE_KIND) | PAGE_BUSY | 512ull << PAGE_PROGRESS_SHIFT;
+        if (!page_cas(p, &refs, &type, drops_ref ? refs : refs + 1, next))
+            return false;
+        page_type_ops.retire(p); /* takes over the reference */
+        return true;
+    }
+    p->stamp = tlb_now(); /* before the count is seen as 0: see retype() */
+    if (!page_cas(p, &refs, &type, refs, type - 1))
+        return false;
+    if (drops_ref)
+        page_put(p);
+    return true;
+}
+
+void page_type_put(struct page *p)
+{
+    for (;;) {
+        u64 refs = p->refs, type = READ_ONCE(p->type);
+        ASSERT((type & PAGE_COUNT) != 0);
+        if ((type & PAGE_COUNT) > 1 ? page_cas(p, &refs, &type, refs, type - 1)
+                                    : drop_last(p, refs, type, false))
+            return;
+    }
+}
+
+void page_put_slow(struct page *p)
+{
+    for (;;) {
+        u64 refs = p->refs, type = READ_ONCE(p->type);
+        ASSERT((type & PAGE_COUNT) != 0);
+        if ((type & PAGE_COUNT) == 1) {
+            if (drop_last(p, refs, type, true))
+                return;
+        } else if (page_cas(p, &refs, &type, refs, type - 1)) {
+            page_put(p);
+            return;
+        }
+    }
+}
+
+void page_assign(struct domain *d, mfn_t m)
+{
+    struct page *p = frame_page_raw(m);
+    p->owner = domain_owner(d);
+    p->type = 0;
+    lock_take(&d->page_lock);
+    p->prev = 0;
+    p->next = (u32)d->pages.n;
+    if (d->pages.n)
+        frame_page_raw(d->pages)->prev = (u32)m.n;
+    d->pages = m;
+    d->page_count++;
+    lock_drop(&d->page_lock);
+    atomic_store(&p->refs, PAGE_ALLOCATED | 1);
+}
+
+bool page_release(struct domain *d, struct page *p)
+{
+    u64 refs = p->refs, type = p->type;
+    do {
+        if (!(refs & PAGE_ALLOCATED))
+            return false;
+    } while (!page_cas(p, &refs, &type, refs & ~PAGE_ALLOCATED, type));
+    lock_take(&d->page_lock);
+    if (p->prev)
+        frame_page_raw(mfn(p->prev))->next = p->next;
+    else
+        d->pages = mfn(p->next);
+    if (p->next)
+        frame_page_raw(mfn(p->next))->prev = p->prev;
+    d->page_count--;
+    lock_drop(&d->page_lock);
+    page_put(p);
+    return true;
+}

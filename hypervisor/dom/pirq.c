@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Physical interrupts of a domain: number -> line -> port. Numbers below 256 are GSIs by custom, MSIs are
+ * given out from the top. The table changes under its lock; the interrupt handler gets its item as the argument and
+ * reads `port` only. A level line stays masked from firing to the guest's EOI, an edge or MSI needs none.
+ */
+#include "core/slab.h"
+#include "dom/domain.h"
+#include "hw/irq.h"
+#include "lib/errno.h"
+#include "public/physdev.h"
+
+#define ITEMS_SIZE (PIRQ_MAX * sizeof(struct pirq))
+
+static void line_fired(u32 line, void *arg)
+{
+    const struct pirq *p = arg;
+    u32 port = READ_ONCE(p->port);
+
+    (void)line;
+    if (likely(port))
+        evtchn_raise_pirq(p->owner, port);
+}
+
+static struct pirq *item_at(struct domain *d, u64 n) /* NULL: no such number */
+{
+    return n < PIRQ_MAX ? &d->pirq.item[n] : NULL;
+}
+
+static bool is_mapped(const struct pirq *p)
+{
+    return p && p->line < PIRQ_HELD;
+}
+
+int pirq_init(struct domain *d)
+{
+    struct pirq_table *t = &d->pirq;
+
+    lock_init(&t->lock, RANK_PIRQ);
+    t->eoi_map = NULL;
+    t->item = slab_alloc(ITEMS_SIZE);
+    if (!t->item)
+        return -ENOMEM;
+    for (u32 n = 0; n < PIRQ_MAX; n++) {
+        t->item[n].owner = d;
+        t->item[n].line = PIRQ_NO_LINE;
+    }
+    return 0;
+}
+
+static void unmap_locked(struct pirq *p)
+{
+    if (p->is_msi)
+        irq_msi_destroy(p->line);
+    *p = (struct pirq){.owner = p->owner, .line = PIRQ_NO_LINE};
+}
+
+static void unbind_locked(struct domain *d, struct pirq *p)
+{
+    if (p->port == 0)
+        return;
+    irq_line_unbind(p->line);
+    WRITE_ONCE(p->port, 0);
+    if (d->pirq.eoi_map)
+        (void)atomic_test_clear(d->pirq.eoi_map, (u64)(p - d->pirq.item));
+}
+
+void pirq_destroy_all(struct domain *d)
+{
+    struct pirq_table *t = &d->pirq;
+
+    if (!t->item)
+        return;
+    for (u32 n = 0; n < PIRQ_MAX; n++) {
+        unbind_locked(d, &t->item[n]);
+        if (is_mapped(&t->item[n]))
+            unmap_locked(&t->item[n]);
+    }
+    if (t->eoi_map)
+        page_put_as(frame_page(mfn(t->eoi_mfn)));
+    slab_free(t->item, ITEMS_SIZE);
+    t->item = NULL;
+}
+
+/* A free number from the top; the lock is held. */
+static int free_number(const struct domain *d)
+{
+    for (u32 n = PIRQ_MAX; n-- > 1;)
+        if (d->pirq.item[n].line == PIRQ_NO_LINE)
+            return (int)n;
+    return -ENOSPC;
+}
+
+int pirq_hold(struct domain *d)
+{
+    int n;
+
+    lock_take(&d->pirq.lock);
+    n = free_number(d);
+    if (n >= 0)
+        d->pirq.item[n].line = PIRQ_HELD;
+    lock_drop(&d->pirq.lock);
+    return n;
+}
+
+/* The item for *pirq, or for any free number if that is negative. */
+static struct pirq *choose(struct domain *d, s32 *pirq)
+{
+    if (*pirq < 0)
+        *pirq = free_number(d);
+    return *pirq < 0 ? NULL : item_at(d, (u64)*pirq);
+}
+
+int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq)
+{
+    struct irq_line_info info;
+    struct pirq *p;
+    int rc = 0;
+
+    if (gsi >= IRQ_GSI_MAX || !irq_line_info(gsi, &info))
+        return -EINVAL;
+    if (!d->is_privileged && !range_has(&d->irqs, gsi, gsi))
+        return -EPERM;
+    if (*pirq < 0)
+        *pirq = (s32)gsi;
+    lock_take(&d->pirq.lock);
+    p = choose(d, pirq);
+    if (!p || (is_mapped(p) && p->line != gsi))
+        rc = -EINVAL;
+    else if (!is_mapped(p))
+        *p = (struct pirq){.owner = d, .line = (u16)gsi, .is_level = info.is_level};
+    lock_drop(&d->pirq.lock);
+    return rc;
+}
+
+int pirq_map_msi(struct domain *d, u32 sbdf, u32 entry, u64 table_base, s32 *pirq)
+{
+    struct pirq *p;
+    int rc = -EINVAL;
+
+    lock_take(&d->pirq.lock);
+    p = choose(d, pirq);
+    if (p && !is_mapped(p)) {
+        rc = irq_msi_create(sbdf, entry, table_base);
+        if (rc >= 0) {
+            *p = (struct pirq){.owner = d, .line = (u16)rc, .is_msi = true};
+            rc = 0;
+        }
+    }
+    lock_drop(&d->pirq.lock);
+    return rc;
+}
+
+int pirq_unmap(struct domain *d, u32 pirq)
+{
+    struct pirq *p = item_at(d, pirq);
+    int rc = 0;
+
+    lock_take(&d->pirq.lock);
+    if (!p || p->line == PIRQ_NO_LINE)
+        rc = -EINVAL;
+    else if (p->port)
+        rc = -EBUSY; /* close the port first */
+    else
+        unmap_locked(p);
+    lock_drop(&d->pirq.lock);
+    return rc;
+}
+
+int pirq_bind(struct domain *d, u32 pirq, u32 port, u32 vcpu, bool will_share)
+{
+    struct pirq *p = item_at(d, pirq);
+    struct irq_line_info info;
+    int rc = -EINVAL;
+
+    if (!d->vcpu[vcpu])
+        return -ENOENT;
+    lock_take(&d->pirq.lock);
+    if (is_mapped(p) && p->port)
+        rc = -EEXIST;
+    else if (is_mapped(p) && irq_line_info(p->line, &info)) {
+        p->is_level = p->needs_eoi = info.is_level;
+        p->is_shared = will_share;
+        WRITE_ONCE(p->port, (u16)port);
+        rc = irq_line_bind(p->line, d->vcpu[vcpu]->unit.cpu, line_fired, p);
+        if (rc) {
+            WRITE_ONCE(p->port, 0);
+        } else {
+            if (d->pirq.eoi_map && p->needs_eoi)
+                (void)atomic_test_set(d->pirq.eoi_map, pirq);
+            irq_line_unmask(p->line);
+        }
+    }
+    lock_drop(&d->pirq.lock);
+    return rc;
+}
+
+void pirq_unbind(struct domain *d, u32 pirq)
+{
+    lock_take(&d->pirq.lock);
+    unbind_locked(d, &d->pirq.item[pirq]);
+    lock_drop(&d->pirq.lock);
+}
+
+void pirq_set_vcpu(struct domain *d, u32 pirq, u32 vcpu)
+{
+    const struct pirq *p = &d->pirq.item[pirq];
+
+    lock_take(&d->pirq.lock);
+    if (p->port)
+        irq_line_set_cpu(p->line, d->vcpu[vcpu]->unit.cpu);
+    lock_drop(&d->pirq.lock);
+}
+
+int pirq_eoi(struct domain *d, u32 pirq)
+{
+    const struct pirq *p = item_at(d, pirq);
+
+    if (!p)
+        return -EINVAL;
+    lock_take(&d->pirq.lock);
+    if (p->port && p->is_level)
+        irq_line_unmask(p->line);
+    lock_drop(&d->pirq.lock);
+    return 0;
+}
+
+int pirq_status(struct domain *d, u32 pirq, u32 *flags)
+{
+    const struct pirq *p = item_at(d, pirq);
+
+    if (!p)
+        return -EINVAL;
+    lock_take(&d->pirq.lock);
+    *flags = (p->needs_eoi ? XENIRQSTAT_needs_eoi : 0) | (p->is_shared ? XENIRQSTAT_shared : 0);
+    lock_drop(&d->pirq.lock);
+    return 0;
+}
+
+int pirq_set_eoi_map(struct domain *d, mfn_t frame)
+{
+    struct pirq_table *t = &d->pirq;
+    struct page *p = frame_page(frame);
+    u64 *map = frame_va(frame);
+    int rc = p ? page_get_as(p, domain_owner(d), PAGE_WRITABLE) : -EINVAL;
+
+    if (rc)
+        return rc;
+    lock_take(&t->lock);
+    if (t->eoi_map)
+        rc = -EBUSY;
+    for (u32 n = 0; rc == 0 && n < PIRQ_MAX; n++)
+        if (t->item[n].port && t->item[n].needs_eoi)
+            (void)atomic_test_set(map, n);
+    if (rc == 0) {
+        t->eoi_mfn = frame.n;
+        t->eoi_map = map;
+    }
+    lock_drop(&t->lock);
+    if (rc)
+        page_put_as(p);
+    return rc;
+}
+
+int pirq_setup_gsi(struct domain *d, u32 gsi, bool is_level, bool is_active_low)
+{
+    int rc;
+
+    if (!d->is_privileged && !range_has(&d->irqs, gsi, gsi))
+        return -EPERM;
+    rc = irq_gsi_setup(gsi, is_level, is_active_low);
+    return rc == -EBUSY ? -EEXIST : rc;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vCPUs as units of the scheduler. Going idle is lazy: the CPU keeps the vCPU's address space, segments and FPU
+ * (vcpu_loaded) until another vCPU runs there or vcpu_sync() asks for the state. Also here: what every kind of vCPU has:
+ * its vcpu_info, pvclock, timers, runstate. Fields are changed where the vCPU runs, or while it is paused.
+ */
+#include "dom/vcpu.h"
+
+#include "core/slab.h"
+#include "core/work.h"
+#include "dom/domain.h"
+#include "dom/guest.h"
+#include "hw/fpu.h"
+#include "hw/smp.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "public/sched.h"
+
+const struct vcpu_ops *vcpu_ops;
+static PERCPU(struct vcpu *, vcpu_loaded);
+
+static void unload_here(struct vcpu *v)
+{
+    vcpu_ops->unload(v);
+    fpu_save(v->fpu, v->xcr0);
+    *this_cpu(vcpu_loaded) = NULL;
+    atomic_store(&v->loaded_on, VCPU_NOWHERE);
+}
+
+/* IPI: the caller waits for v's state, and v does not run here. */
+static void sync_here(void *arg)
+{
+    struct vcpu *v = arg;
+    if (*this_cpu(vcpu_loaded) != v || sched_current() == &v->unit)
+        return;
+    unload_here(v);
+    pgtab_activate();
+    tlb_flush_local();
+    atomic_and(&v->domain->loaded_cpus, ~BIT(cpu_id()));
+}
+
+void vcpu_sync(struct vcpu *v)
+{
+    u32 cpu = READ_ONCE(v->loaded_on);
+    if (cpu != VCPU_NOWHERE)
+        smp_call(BIT(cpu), sync_here, v);
+}
+
+static void load_here(struct vcpu *v)
+{
+    struct vcpu *old = *this_cpu(vcpu_loaded);
+    if (old == v)
+        return;
+    if (v->loaded_on != VCPU_NOWHERE) {
+        cpu_irq_enable();
+        vcpu_sync(v);
+        cpu_irq_disable();
+    }
+    old = *this_cpu(vcpu_loaded); /* may have gone while interrupts were on */
+    if (old)
+        unload_here(old);
+    *this_cpu(vcpu_loaded) = v;
+    v->loaded_on = cpu_id();
+    atomic_or(&v->domain->loaded_cpus, BIT(cpu_id()));
+    vcpu_ops->load(v); /* flushes everything */
+    if (old && old->domain != v->domain)
+        atomic_and(&old->domain->loaded_cpus, ~BIT(cpu_id()));
+    fpu_load(v->fpu, v->xcr0);
+}
+
+static void leave(struct unit *u)
+{
+    struct vcpu *v = (struct vcpu *)u;
+    v->regs = *cpu_guest_regs();
+}
+
+static __noreturn void enter(struct unit *u)
+{
+    struct vcpu *v = (struct vcpu *)u;
+    load_here(v);
+    *cpu_guest_regs() = v->regs;
+    vcpu_update_time(v);
+    if (v->runstate_va)
+        vcpu_ops->write_runstate(v);
+    vcpu_ops->enter(v);
+}
+
+static void account(struct unit *u, u32 new_state, u64 now)
+{
+    struct vcpu_runstate_info *r = &((struct vcpu *)u)->runstate;
+    r->time[r->state] += now - r->state_entry_time;
+    r->state_entry_time = now;
+    r->state = (int)new_state;
+}
+
+static const struct unit_ops unit_ops = {leave, enter, account};
+
+void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+    *out = v->runstate;
+    out->time[out->state] += time_now() - out->state_entry_time;
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    sched_wake(&v->unit);
+    if (&v->unit != sched_current() && sched_is_running(&v->unit))
+        smp_kick(v->unit.cpu);
+}
+
+bool vcpu_wants_upcall(const struct vcpu *v)
+{
+    return READ_ONCE(v->info->evtchn_upcall_pending) && !v->info->evtchn_upcall_mask;
+}
+
+void vcpu_block(void)
+{
+    struct vcpu *v = vcpu_current();
+    v->info->evtchn_upcall_mask = 0;
+    sched_block();
+    /* Paired with evtchn's pending store before vcpu_kick: either it sees us blocking, or we see the bit. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (READ_ONCE(v->info->evtchn_upcall_pending) || v->pv.nmi_pending)
+        sched_wake(&v->unit);
+}
+
+void vcpu_update_time(struct vcpu *v)
+{
+    u32 generation = time_generation();
+    if (v->time_generation == generation)
+        return;
+    struct time_scale s;
+    time_scale_get(&s);
+    struct vcpu_time_info *t = &v->info->time;
+    u32 version = t->version & ~1u;
+    WRITE_ONCE(t->version, version + 1);
+    barrier();
+    t->tsc_timestamp = s.base_tsc;
+    t->system_time = s.base_ns;
+    t->tsc_to_system_mul = s.mul;
+    t->tsc_shift = s.shift;
+    t->flags = 0;
+    barrier();
+    WRITE_ONCE(t->version, version + 2);
+    v->time_generation = s.generation;
+}
+
+void vcpu_set_info(struct vcpu *v, struct vcpu_info *info, mfn_t frame)
+{
+    struct vcpu_info *old = v->info;
+    memcpy(info, old, sizeof(*info));
+    if (old == &v->domain->shared->vcpu_info[v->id & 31] && v->id >= 32)
+        info->evtchn_upcall_mask = 1;
+    info->evtchn_upcall_pending = 1;
+    info->evtchn_pending_sel = ~0ul;
+    v->info_mfn = frame;
+    __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST); /* a port raised before this set bits that sel = ~0 covers */
+    v->time_generation--;
+    vcpu_update_time(v);
+}
+
+static void single_fired(void *arg)
+{
+    evtchn_raise_virq(arg, VIRQ_TIMER);
+}
+
+static void periodic_fired(void *arg)
+{
+    struct vcpu *v = arg;
+    evtchn_raise_virq(v, VIRQ_TIMER);
+    if (v->periodic_ns)
+        timer_set(&v->periodic, max(v->periodic.node.key + v->periodic_ns, time_now() + v->periodic_ns / 2));
+}
+
+static void poll_fired(void *arg)
+{
+    struct vcpu *v = arg;
+    if (atomic_xchg(&v->polling, 0))
+        sched_wake(&v->unit);
+}
+
+void vcpu_set_single(struct vcpu *v, u64 at_ns)
+{
+    timer_stop(&v->single);
+    if (!at_ns)
+        return;
+    if (at_ns <= time_now()) {
+        evtchn_raise_virq(v, VIRQ_TIMER);
+        return;
+    }
+    timer_move(&v->single, v->unit.cpu);
+    timer_set(&v->single, at_ns);
+}
+
+void vcpu_set_periodic(struct vcpu *v, u64 period_ns)
+{
+    timer_stop(&v->periodic);
+    v->periodic_ns = period_ns;
+    if (period_ns)
+        timer_set(&v->periodic, time_now() + period_ns);
+}
+
+struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
+{
+    struct vcpu *v = slab_alloc(sizeof(*v));
+    if (!v)
+        return NULL;
+    v->fpu = slab_alloc(fpu_size());
+    if (!v->fpu) {
+        slab_free(v, sizeof(*v));
+        return NULL;
+    }
+    fpu_reset(v->fpu);
+    v->domain = d;
+    v->id = id;
+    v->info = &d->shared->vcpu_info[id & 31];
+    v->info->evtchn_upcall_mask = 1;
+    v->info_mfn = mfn(MFN_NONE);
+    v->loaded_on = VCPU_NOWHERE;
+    v->xcr0 = fpu_xcr0_allowed() ? 1 : 0;
+    v->unit.ops = &unit_ops;
+    v->unit.affinity = ~0ull;
+    v->unit.weight = 256;
+    v->unit.state = UNIT_OFFLINE;
+    v->unit.name = "vcpu";
+    v->unit.pause_count = 1; /* released by vcpu_up */
+    v->runstate.state = RUNSTATE_offline;
+    lock_init(&v->virq_lock, RANK_VCPU);
+    timer_init(&v->single, single_fired, v, cpu);
+    timer_init(&v->periodic, periodic_fired, v, cpu);
+    timer_init(&v->poll, poll_fired, v, cpu);
+    if (vcpu_ops->create(v)) {
+        slab_free(v->fpu, fpu_size());
+        slab_free(v, sizeof(*v));
+        return NULL;
+    }
+    sched_add(&v->unit, cpu);
+    d->vcpu[id] = v;
+    return v;
+}
+
+void vcpu_up(struct vcpu *v)
+{
+    if (v->is_up)
+        return;
+    v->is_up = true;
+    v->time_generation = time_generation() - 1;
+    vcpu_update_time(v);
+    sched_unpause(&v->unit);
+    sched_wake(&v->unit);
+}
+
+void vcpu_down(struct vcpu *v)
+{
+    if (!v->is_up)
+        return;
+    v->is_up = false;
+    timer_stop(&v->single);
+    timer_stop(&v->periodic);
+    sched_pause(&v->unit);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GDT, TSS and LDT of each CPU. A CPU's GDT is the window of desc_gdt_base(cpu):
+ * pages 0..13 show the frames that the loaded vCPU registered with set_gdt, page 14 is
+ * ours (selectors in layout.h). The window's page-table entries are written only by
+ * that CPU.
+ */
+#ifndef WIRT_HW_DESC_H
+#define WIRT_HW_DESC_H
+
+#include "hw/layout.h"
+#include "lib/types.h"
+
+void desc_init_this(void *stack_bottom); /* build page 14, TSS, IST; load GDTR, TR */
+static inline u64 desc_gdt_base(u32 cpu)
+{
+    return GDT_WINDOW + cpu * GDT_WINDOW_STRIDE;
+}
+/* Show `count` guest frames (0..14) in this CPU's GDT window; the rest become not present. */
+void desc_load_gdt(const mfn_t *frame, u32 count);
+/* Use `entries` 8-byte descriptors at this CPU's LDT window (0 = no LDT); pages start unmapped and are
+ * filled on demand by desc_map_ldt. */
+void desc_load_ldt(u32 entries);
+void desc_map_ldt(u32 page, mfn_t frame);
+/* The two descriptor slots as the CPU sees them now; for lookups of guest selectors. */
+bool desc_read(u16 selector, u64 *descriptor) __must_use;
+
+/* SYSCALL on this CPU goes to `entry` (64-bit code) or `entry32` (AMD, compatibility mode): assembly that finds the guest rsp in rax, the
+ * guest rax in cpu_info.scratch and its own stack empty. */
+void desc_set_syscall(void (*entry)(void), void (*entry32)(void));
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLB flushes and the clock that counts them. A flush takes its number first and does its
+ * work afterwards, so a debt stamped in between counts as not yet paid. One request to
+ * other CPUs at a time, with a vector of its own; who waits for the request lock or for
+ * answers keeps answering, so that two CPUs with interrupts off can flush each other.
+ */
+#include "hw/tlb.h"
+
+#include "hw/irq.h"
+#include "hw/lapic.h"
+#include "hw/percpu.h"
+
+#define FLUSH_ALL     (~0ull)
+#define CPU_F_INVPCID CPU_F(CPU_7B, 10)
+
+u32 tlb_clock = 1;
+u32 tlb_flushed_at[CPU_MAX];
+
+static struct {
+    u32 is_taken;
+    u64 va; /* or FLUSH_ALL; written before `pending`, which publishes it */
+    cpuset_t pending;
+} request;
+
+static u32 clock_tick(void)
+{
+    u32 c = atomic_add(&tlb_clock, 1);
+    if (likely(c))
+        return c;
+    /* Four billion flushes later. Old numbers would look new: forget them all. */
+    c = atomic_add(&tlb_clock, 1);
+    for (u32 i = 0; i < CPU_MAX; i++)
+        (void)atomic_xchg(&tlb_flushed_at[i], 0);
+    return c;
+}
+
+static void clock_note(u32 c)
+{
+    u32 *mine = &tlb_flushed_at[cpu_id()];
+    WRITE_ONCE(*mine, c);
+    barrier();
+    if (unlikely(c > 0xffff0000u)) { /* near the wrap: pairs with the xchg in clock_tick */
+        (void)atomic_xchg(mine, c);
+        if (READ_ONCE(tlb_clock) < c)
+            (void)atomic_xchg(mine, 0);
+    }
+}
+
+static bool flush_global(void) /* everything, if one instruction can */
+{
+    if (!cpu_has(CPU_F_INVPCID))
+        return false;
+    struct {
+        u64 pcid, address;
+    } none = {0, 0};
+    __asm__ volatile("invpcid %0, %1" : : "m"(none), "r"(2ul) : "memory");
+    return true;
+}
+
+void tlb_load_cr3(u64 cr3)
+{
+    u64 flags = cpu_irq_save(), cr4 = cpu_read_cr4();
+    u32 c = clock_tick();
+    if (!(cr4 & CR4_PGE)) {
+        cpu_write_cr3(cr3);
+    } else if (cpu_has(CPU_F_INVPCID)) {
+        cpu_write_cr3(cr3);
+        (void)flush_global();
+    } else {
+        cpu_write_cr4(cr4 & ~CR4_PGE);
+        cpu_write_cr3(cr3);
+        cpu_write_cr4(cr4);
+    }
+    clock_note(c);
+    cpu_irq_restore(flags);
+}
+
+void tlb_flush_local(void)
+{
+    u64 flags = cpu_irq_save(), cr4 = cpu_read_cr4();
+    u32 c = clock_tick();
+    if (!(cr4 & CR4_PGE)) {
+        cpu_write_cr3(cpu_read_cr3());
+    } else if (!flush_global()) {
+        cpu_write_cr4(cr4 & ~CR4_PGE);
+        cpu_write_cr4(cr4);
+    }
+    clock_note(c);
+    cpu_irq_restore(flags);
+}
+
+static void flush_here(u64 va)
+{
+    if (va == FLUSH_ALL)
+        tlb_flush_local();
+    else
+        cpu_invlpg(va);
+}
+
+void tlb_ipi(void)
+{
+    u64 flags = cpu_irq_save();
+    if (atomic_load(&request.pending) & BIT(cpu_id())) {
+        flush_here(request.va);
+        (void)atomic_and(&request.pending, ~BIT(cpu_id()));
+    }
+    cpu_irq_restore(flags);
+}
+
+static void tlb_vector(struct regs *r, void *arg)
+{
+    (void)r, (void)arg;
+    lapic_eoi();
+    tlb_ipi();
+}
+
+static void flush_on(cpuset_t cpus, u64 va)
+{
+    cpuset_t others = cpus & atomic_load(&cpu_online) & ~BIT(cpu_id());
+    if (others) {
+        while (atomic_xchg(&request.is_taken, 1)) {
+            cpu_relax();
+            tlb_ipi();
+        }
+        request.va = va;
+        atomic_store(&request.pending, others);
+        for (cpuset_t left = others; left; left &= left - 1)
+            lapic_ipi(bit_lowest(left), VEC_IPI_TLB);
+    }
+    if (cpus & BIT(cpu_id()))
+        flush_here(va);
+    if (others) {
+        while (atomic_load(&request.pending))
+            cpu_relax();
+        atomic_store(&request.is_taken, 0);
+    }
+}
+
+void tlb_flush_cpus(cpuset_t cpus)
+{
+    flush_on(cpus, FLUSH_ALL);
+}
+
+void tlb_invlpg_cpus(cpuset_t cpus, u64 va)
+{
+    flush_on(cpus, va);
+}
+
+void tlb_settle(u32 stamp, cpuset_t cpus)
+{
+    cpuset_t late = 0;
+    if (!stamp)
+        return;
+    for (cpuset_t left = cpus; left; left &= left - 1) {
+        u32 cpu = bit_lowest(left);
+        if (READ_ONCE(tlb_flushed_at[cpu]) <= stamp)
+            late |= BIT(cpu);
+    }
+    if (late)
+        tlb_flush_cpus(late);
+}
+
+void tlb_init_this(void)
+{
+    irq_bind(VEC_IPI_TLB, tlb_vector, NULL);
+    tlb_flush_local();
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hypercalls 1 (mmu_update) and 14 (update_va_mapping): page-table entries by machine address or by virtual address.
+ * Each request holds a typed use of the table for as long as it writes; runs of requests for the same table take it once.
+ * A frame that is no page table is plain memory of the guest, and the value is stored as it is. The cursor of a
+ * long batch is the index of the next request; the count of finished ones is written once, at the end.
+ */
+#include "core/work.h"
+#include "pv/pv.h"
+
+static void raw_store(struct page *p, u64 offset, u64 value, bool keeps_ad)
+{
+    u64 *slot = (u64 *)((u8 *)frame_va(frame_mfn(p)) + offset);
+    if (keeps_ad)
+        value |= *slot & (PTE_A | PTE_D);
+    WRITE_ONCE(*slot, value);
+}
+
+/* A table that this call has a typed use of. */
+struct held {
+    struct page *page;
+    enum page_kind kind;
+};
+
+static void held_put(struct held *h)
+{
+    if (h->page)
+        page_put_as(h->page);
+    h->page = NULL;
+}
+
+static int held_get(struct domain *d, struct held *h, mfn_t m)
+{
+    struct page *p = frame_page(m);
+    if (likely(p && p == h->page))
+        return 0;
+    held_put(h);
+    if (unlikely(!p || p->owner == PAGE_OWNER_IO))
+        return -EINVAL;
+    u64 type = READ_ONCE(p->type);
+    enum page_kind kind = page_kind(type);
+    if (unlikely(type & PAGE_BUSY))
+        return -ERESTART;
+    if (kind < PAGE_L1 || kind > PAGE_L4 || !(type & PAGE_VALID))
+        kind = PAGE_WRITABLE;
+    int rc = page_get_as(p, domain_owner(d), kind);
+    if (rc == 0)
+        *h = (struct held){p, kind};
+    return rc;
+}
+
+static int update_one(struct domain *d, u32 owner, struct held *h, u64 ptr, u64 value)
+{
+    u32 cmd = ptr & 3;
+    u64 offset = ptr & (PAGE_SIZE - 1) & ~7ull;
+    bool keeps_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD;
+    int rc = held_get(d, h, mfn(ptr >> PAGE_SHIFT));
+    if (unlikely(rc))
+        return rc;
+    if (unlikely(ptr & 4))
+        return -EINVAL;
+    if (unlikely(h->kind == PAGE_WRITABLE)) {
+        raw_store(h->page, offset, value, keeps_ad);
+        return 0;
+    }
+    pte_t *slot = (pte_t *)((u8 *)frame_va(mfn(ptr >> PAGE_SHIFT)) + offset);
+    if (likely(h->kind == PAGE_L1))
+        return pv_pte_write(d, owner, slot, value, keeps_ad, NULL);
+    return pv_pte_write_upper(d, h->kind, (u32)(offset / 8), slot, value, keeps_ad);
+}
+
+static int machphys_update(struct domain *d, u64 ptr, u64 value)
+{
+    mfn_t m = mfn(ptr >> PAGE_SHIFT);
+    struct page *p = frame_page(m);
+    if (!p || !page_get(p, domain_owner(d)))
+        return -EINVAL;
+    frame_m2p_set(m, value);
+    page_put(p);
+    return 0;
+}
+
+/* The owner that mapped frames must have: -ESRCH no such domain, -EPERM not yours to map. */
+static int mapped_owner(struct domain *d, u64 foreign, u32 *owner)
+{
+    domid_t id = (domid_t)foreign;
+    *owner = domain_owner(d);
+    if (id == DOMID_SELF || id == d->id)
+        return 0;
+    if (!d->is_privileged)
+        return -EPERM;
+    if (id == DOMID_IO) {
+        *owner = PV_OWNER_IO;
+        return 0;
+    }
+    struct domain *o = domain_get(id);
+    if (!o)
+        return -ESRCH;
+    *owner = domain_owner(o);
+    domain_put(o);
+    return 0;
+}
+
+s64 pv_mmu_update(const struct call_args *a)
+{
+    struct vcpu *v = vcpu_current();
+    struct domain *d = v->domain;
+    guest_ptr reqs = guest_at(a->a[0]);
+    u64 count = (u32)a->a[1], i = v->cont.cursor, first = i;
+    struct held held = {0};
+    u32 owner;
+    int rc = 0;
+    if (unlikely(a->a[3] != DOMID_SELF)) {
+        if (a->a[3] >> 16 && (a->a[3] >> 16) - 1 != d->id)
+            return -EPERM; /* tables of another domain: its builder writes them before they are tables */
+        rc = mapped_owner(d, a->a[3] & 0xffff, &owner);
+        if (rc)
+            return rc;
+    } else {
+        owner = domain_owner(d);
+    }
+    for (; i < count; i++) {
+        struct mmu_update u;
+        if (i != first && unlikely(work_is_pending())) {
+            rc = -ERESTART;
+            break;
+        }
+        if (unlikely(!guest_get_at(&u, reqs, i)))
+            rc = -EFAULT;
+        else if (likely((u.ptr & 3) != MMU_MACHPHYS_UPDATE))
+            rc = update_one(d, owner, &held, u.ptr, u.val);
+        else
+            rc = machphys_update(d, u.ptr, u.val);
+        if (unlikely(rc))
+            break;
+    }
+    held_put(&held);
+    if (rc == -ERESTART) {
+        v->cont.cursor = i;
+        return rc;
+    }
+    if (a->a[2]) {
+        u32 done = (u32)i;
+        if (!guest_put(guest_at(a->a[2]), &done))
+            rc = -EFAULT;
+    }
+    if (rc && rc != -EFAULT)
+        domain_log(d, "mmu_update: request %lu of %lu refused (%d)", i, count, rc);
+    return rc;
+}
+
+static int flush_after(struct vcpu *v, u64 va, u64 flags)
+{
+    cpuset_t cpus = BIT(cpu_id());
+    u64 who = flags & ~(u64)UVMF_FLUSHTYPE_MASK;
+    if ((flags & UVMF_FLUSHTYPE_MASK) == 0)
+        return 0;
+    if (who == UVMF_ALL) {
+        cpus = v->domain->loaded_cpus;
+    } else if (who) {
+        u64 vcpus;
+        if (!guest_get(&vcpus, guest_at(who)))
+            return -EFAULT;
+        cpus = pv_mmuext_cpus(v->domain, vcpus);
+    }
+    if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG)
+        tlb_invlpg_cpus(cpus, va);
+    else
+        tlb_flush_cpus(cpus);
+    return 0;
+}
+
+static s64 update_va(const struct call_args *a, u32 owner)
+{
+    struct vcpu *v = vcpu_current();
+    struct page *table;
+    pte_t *slot = pv_pte_find(v, a->a[0], &table);
+    if (unlikely(!slot))
+        return -EINVAL;
+    int rc = page_get_as(table, domain_owner(v->domain), PAGE_L1);
+    if (unlikely(rc))
+        return rc;
+    rc = pv_pte_write(v->domain, owner, slot, a->a[1], false, NULL);
+    page_put_as(table);
+    if (rc == 0 && a->a[2])
+        rc = flush_after(v, a->a[0], a->a[2]);
+    if (unlikely(rc && rc != -ERESTART))
+        domain_log(v->domain, "update_va_mapping: 0x%lx to entry 0x%lx refused (%d)", a->a[0], a->a[1], rc);
+    return rc;
+}
+
+s64 pv_update_va_mapping(const struct call_args *a)
+{
+    return update_va(a, domain_owner(domain_current()));
+}
+
+s64 pv_update_va_mapping_otherdomain(const struct call_args *a)
+{
+    u32 owner;
+    int rc = mapped_owner(domain_current(), a->a[3], &owner);
+    return rc ? rc : update_va(a, owner);
+}

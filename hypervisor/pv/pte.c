@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One page-table entry at a time. Getting an entry checks the bits, takes a reference to the frame it maps and,
+ * if the mapping is writable, a writable use; exchanging one gets the new, swaps by compare-and-swap and puts the
+ * old: no lock, because the caller holds a typed use of the table, so that it stays a table meanwhile.
+ * Whether an entry holds a reference follows from its frame alone (RAM that is not firmware's), so get and put agree.
+ * Guest bits: user access is always on (the kernel runs in ring 3); PTE_KERNEL remembers the guest's wish, and only
+ * real user pages are global, as the two address spaces of a process share them.
+ */
+#include "lib/log.h"
+#include "pv/pv.h"
+
+#define L1_FREE   (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_G | PTE_NX | (0x7ffull << 52))
+#define L1_CACHE  (PTE_PWT | PTE_PCD | PTE_PAT)
+#define UPPER_FREE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_NX | (0x7ffull << 52))
+#define SAME_USE  (PTE_ADDR | PTE_P | PTE_RW | L1_CACHE) /* entries alike in these need no new reference */
+
+static pte_t adjust(pte_t e)
+{
+    if ((e & PTE_US) && !(e & PTE_KERNEL))
+        return e | PTE_G;
+    return (e & ~PTE_G) | PTE_US | PTE_KERNEL;
+}
+
+/* RAM of nobody: devices, firmware tables. Cached mappings of devices become uncached. */
+static int get_io(struct domain *d, pte_t *e)
+{
+    u64 m = pte_mfn(*e);
+    if (!range_has(&d->iomem, m, m))
+        return -EPERM;
+    if (!frame_page(mfn(m)) && !(*e & L1_CACHE) && m >= 0x100)
+        *e |= PTE_PCD | PTE_PWT;
+    return 0;
+}
+
+static inline struct page *page_of(pte_t e)
+{
+    struct page *p = frame_page(mfn(pte_mfn(e)));
+    return p && likely(p->owner != PAGE_OWNER_IO) ? p : NULL;
+}
+
+int pv_pte_get(struct domain *d, u32 owner, pte_t *e)
+{
+    if (unlikely(*e & ~(L1_FREE | L1_CACHE | PTE_ADDR) || *e & PTE_ADDR & ~(BIT(cpu_desc.phys_bits) - 1)))
+        return -EINVAL;
+    if (unlikely(*e & L1_CACHE && !d->iomem.count))
+        return -EINVAL;
+    struct page *p = page_of(*e);
+    int rc;
+    if (!p)
+        rc = get_io(d, e);
+    else if (*e & PTE_RW)
+        rc = page_get_as(p, owner, PAGE_WRITABLE);
+    else
+        rc = page_get(p, owner) ? 0 : -EPERM;
+    if (likely(rc == 0))
+        *e = adjust(*e);
+    return rc;
+}
+
+void pv_pte_put(pte_t e)
+{
+    struct page *p;
+    if (!(e & PTE_P) || !(p = page_of(e)))
+        return;
+    if (e & PTE_RW)
+        page_put_as(p);
+    else
+        page_put(p);
+}
+
+int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad, const pte_t *expected)
+{
+    for (;;) {
+        pte_t old = expected ? *expected : READ_ONCE(*slot), new = e;
+        bool is_same = false;
+        if (new & PTE_P) {
+            if (keeps_ad && old & PTE_P)
+                new |= old & (PTE_A | PTE_D);
+            is_same = !((old ^ new) & SAME_USE) && !(new & ~(L1_FREE | L1_CACHE | PTE_ADDR));
+            if (is_same) {
+                new = adjust(new);
+            } else {
+                int rc = pv_pte_get(d, owner, &new);
+                if (unlikely(rc))
+                    return rc;
+            }
+        }
+        if (likely(atomic_cas64(slot, old, new))) {
+            if (!is_same)
+                pv_pte_put(old);
+            return 0;
+        }
+        if (!is_same)
+            pv_pte_put(new);
+        if (expected)
+            return -EAGAIN;
+    }
+}
+
+int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e)
+{
+    if (*e & ~(UPPER_FREE | PTE_ADDR))
+        return -EINVAL;
+    struct page *p = page_of(*e);
+    if (!p)
+        return -EINVAL;
+    int rc = page_get_as(p, domain_owner(d), (enum page_kind)(table - 1));
+    if (rc == 0)
+        *e = (*e | PTE_US) & ~PTE_G;
+    return rc;
+}
+
+void pv_pte_put_upper(pte_t e)
+{
+    if (e & PTE_P)
+        page_put_as(page_of(e));
+}
+
+int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t *slot, pte_t e, bool keeps_ad)
+{
+    if (table == PAGE_L4 && index >= HV_SLOT && index < HV_SLOT + HV_SLOT_COUNT)
+        return -EINVAL;
+    for (;;) {
+        pte_t old = READ_ONCE(*slot), new = e;
+        bool is_same = false;
+        if (new & PTE_P) {
+            if (keeps_ad && old & PTE_P)
+                new |= old & (PTE_A | PTE_D);
+            is_same = old & PTE_P && pte_mfn(old) == pte_mfn(new) && !(new & ~(UPPER_FREE | PTE_ADDR));
+            int rc = is_same ? 0 : pv_pte_get_upper(d, table, &new);
+            if (rc)
+                return rc;
+            new |= PTE_US;
+        }
+        if (atomic_cas64(slot, old, new)) {
+            if (!is_same)
+                pv_pte_put_upper(old);
+            return 0;
+        }
+        if (!is_same)
+            pv_pte_put_upper(new);
+    }
+}
+
+pte_t *pv_pte_find(struct vcpu *v, u64 va, struct page **table)
+{
+    if (unlikely(!guest_range_ok(va, 1)))
+        return NULL;
+    mfn_t m = v->pv.in_kernel ? v->pv.kernel_l4 : v->pv.user_l4;
+    pte_t *t = frame_va(m);
+    for (u32 shift = 39; shift > 12; shift -= 9) {
+        pte_t e = READ_ONCE(t[va >> shift & 511]);
+        if (unlikely(!(e & PTE_P)))
+            return NULL;
+        m = mfn(pte_mfn(e));
+        t = frame_va(m);
+    }
+    *table = frame_page_raw(m);
+    return &t[va >> 12 & 511];
+}

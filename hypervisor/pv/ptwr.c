@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writable page tables: a guest kernel that stores straight into one of its L1 tables (mapped read-only, so it
+ * faults) gets the store done as a checked update. Only the handful of instructions that kernels use for it: MOV,
+ * XCHG, CMPXCHG, and the locked AND OR XOR ADD SUB BTS BTR BTC family. The fault tells the address, so operands need only
+ * be measured. Anything else, or any other read-only page, is the guest's own page fault.
+ */
+#include "lib/string.h"
+#include "pv/pv.h"
+
+struct store {
+    enum { ST_MOV, ST_XCHG, ST_CMPXCHG, ST_ALU, ST_BIT } kind;
+    u8 op;       /* ALU: 0 ADD 1 OR 4 AND 5 SUB 6 XOR; BIT: 5 BTS 6 BTR 7 BTC */
+    u8 bytes;    /* operand size */
+    u8 length;   /* of the instruction */
+    u8 reg;      /* register operand */
+    bool has_imm;
+    u64 imm;
+};
+
+struct decoder {
+    const u8 *at;
+    u8 rex;
+    bool has_16;
+};
+
+/* Step over ModRM with SIB and displacement; the register form is no store. */
+static bool skip_modrm(struct decoder *c, u8 *reg)
+{
+    u8 modrm = *c->at++, mod = modrm >> 6, rm = modrm & 7;
+    *reg = (u8)((modrm >> 3 & 7) | (c->rex & 4) << 1);
+    if (mod == 3)
+        return false;
+    if (rm == 4) {
+        u8 sib = *c->at++;
+        if (mod == 0 && (sib & 7) == 5)
+            c->at += 4;
+    }
+    if (mod == 0 && rm == 5)
+        c->at += 4;
+    c->at += mod == 1 ? 1 : mod == 2 ? 4 : 0;
+    return true;
+}
+
+static u64 imm_signed(struct decoder *c, u32 bytes)
+{
+    s32 v32;
+    if (bytes == 1)
+        return (u64)(s64)(s8)*c->at++;
+    memcpy(&v32, c->at, 4);
+    c->at += 4;
+    return (u64)(s64)v32;
+}
+
+static bool decode_0f(struct decoder *c, struct store *s)
+{
+    u8 code = *c->at++;
+    switch (code) {
+    case 0xb0:
+        s->bytes = 1;
+        /* fall through */
+    case 0xb1:
+        s->kind = ST_CMPXCHG;
+        return skip_modrm(c, &s->reg);
+    case 0xab:
+    case 0xb3:
+    case 0xbb:
+        s->kind = ST_BIT;
+        s->op = code >> 3 & 7;
+        return skip_modrm(c, &s->reg);
+    case 0xba:
+        s->kind = ST_BIT;
+        s->has_imm = true;
+        if (!skip_modrm(c, &s->reg))
+            return false;
+        s->op = s->reg & 7;
+        s->imm = imm_signed(c, 1);
+        return s->op >= 5;
+    default:
+        return false;
+    }
+}
+
+static bool decode_one(struct decoder *c, struct store *s)
+{
+    u8 code = *c->at++;
+    s->bytes = c->rex & 8 ? 8 : c->has_16 ? 2 : 4;
+    if (code == 0x0f)
+        return decode_0f(c, s);
+    if (code < 0x38 && (code & 7) <= 1) { /* op r/m, reg */
+        s->kind = ST_ALU;
+        s->op = code >> 3;
+    } else if (code == 0x80 || code == 0x81 || code == 0x83) {
+        s->kind = ST_ALU;
+        s->has_imm = true;
+    } else if (code == 0x86 || code == 0x87) {
+        s->kind = ST_XCHG;
+    } else if (code == 0x88 || code == 0x89) {
+        s->kind = ST_MOV;
+    } else if (code == 0xc6 || code == 0xc7) {
+        s->kind = ST_MOV;
+        s->has_imm = true;
+    } else {
+        return false;
+    }
+    if (!(code & 1) )
+        s->bytes = 1;
+    if (!skip_modrm(c, &s->reg))
+        return false;
+    if (s->has_imm) {
+        if (s->kind == ST_ALU)
+            s->op = s->reg & 7;
+        if (s->bytes == 2 && code != 0x83)
+            return false; /* 16-bit immediates are nobody's way to write an entry */
+        s->imm = imm_signed(c, code == 0x81 || code == 0xc7 ? 4 : 1);
+    }
+    return true;
+}
+
+static bool decode(const u8 *code, struct store *s)
+{
+    struct decoder c = {code, 0, false};
+    memset(s, 0, sizeof(*s));
+    for (;; c.at++) {
+        if (*c.at == 0x66)
+            c.has_16 = true;
+        else if (*c.at != 0xf0 && *c.at != 0x3e && *c.at != 0x2e && *c.at != 0x65)
+            break; /* lock, segment hints; segment overrides do not move the fault's address */
+        if (c.at - code > 4)
+            return false;
+    }
+    if ((*c.at & 0xf0) == 0x40)
+        c.rex = *c.at++;
+    if (!decode_one(&c, s))
+        return false;
+    s->length = (u8)(c.at - code);
+    return s->length <= 15 && (s->bytes != 1 || s->has_imm || c.rex || s->reg < 4);
+}
+
+static void set_flags(struct regs *r, u64 result, u32 bytes, bool carry, bool overflow)
+{
+    u64 f = r->rflags & ~0x8d5ull;
+    u64 top = 1ull << (bytes * 8 - 1);
+    result &= top | (top - 1);
+    f |= carry | (u64)overflow << 11;
+    f |= result == 0 ? 0x40 : 0;
+    f |= result & top ? 0x80 : 0;
+    f |= __builtin_parity((u32)(result & 0xff)) ? 0 : 4;
+    r->rflags = f;
+}
+
+static u64 alu(u32 op, u64 a, u64 b)
+{
+    switch (op) {
+    case 0:
+        return a + b;
+    case 1:
+        return a | b;
+    case 4:
+        return a & b;
+    case 5:
+        return a - b;
+    default:
+        return a ^ b;
+    }
+}
+
+/* The new value of the operand; false: an operation that we leave to the guest. Also what becomes of registers. */
+static bool compute(const struct store *s, struct regs *r, u64 old, u64 *new, struct regs *after)
+{
+    u64 operand = s->has_imm ? s->imm : *pv_priv_reg(r, s->reg);
+    u64 mask = s->bytes == 8 ? ~0ull : (1ull << s->bytes * 8) - 1, top = 1ull << (s->bytes * 8 - 1);
+    *after = *r;
+    switch (s->kind) {
+    case ST_MOV:
+        *new = operand;
+        return true;
+    case ST_XCHG: {
+        u64 *reg = pv_priv_reg(after, s->reg);
+        *new = operand;
+        *reg = s->bytes == 4 ? old : (*reg & ~mask) | old;
+        return true;
+    }
+    case ST_CMPXCHG: {
+        u64 want = r->rax & mask;
+        *new = old == want ? operand : old;
+        set_flags(after, want - old, s->bytes, want < old, ((want ^ old) & (want ^ (want - old)) & top) != 0);
+        if (old != want)
+            after->rax = s->bytes == 4 ? old : (r->rax & ~mask) | old;
+        return true;
+    }
+    case ST_BIT: {
+        u64 bit = 1ull << (operand & (s->bytes * 8u - 1));
+        *new = s->op == 5 ? old | bit : s->op == 6 ? old & ~bit : old ^ bit;
+        after->rflags = (r->rflags & ~1ull) | (old & bit ? 1 : 0);
+        return true;
+    }
+    case ST_ALU:
+        if (s->op == 2 || s->op == 3 || s->op == 7)
+            return false; /* ADC, SBB; CMP does not store */
+        operand &= mask;
+        *new = alu(s->op, old, operand) & mask;
+        set_flags(after, *new, s->bytes, s->op == 0 ? *new < old : s->op == 5 && old < operand,
+                  s->op == 0   ? (~(old ^ operand) & (old ^ *new) & top) != 0
+                  : s->op == 5 ? ((old ^ operand) & (old ^ *new) & top) != 0
+                               : false);
+        return true;
+    }
+    return false;
+}
+
+static bool apply(struct vcpu *v, struct regs *r, const struct store *s, pte_t *slot, u32 offset)
+{
+    u64 mask = s->bytes == 8 ? ~0ull : (1ull << s->bytes * 8) - 1;
+    pte_t old = READ_ONCE(*slot);
+    struct regs after;
+    u64 part;
+    if (!compute(s, r, old >> offset * 8 & mask, &part, &after))
+        return false;
+    pte_t new = (old & ~(mask << offset * 8)) | (part & mask) << offset * 8;
+    int rc = pv_pte_write(v->domain, domain_owner(v->domain), slot, new, false, &old);
+    if (rc == -EAGAIN || rc == -ERESTART)
+        return true; /* changed under us, or busy: the guest executes its instruction again */
+    if (rc) {
+        domain_log(v->domain, "store to a page table: entry 0x%lx refused (%d) at rip 0x%lx", new, rc, r->rip);
+        return false;
+    }
+    after.rip += s->length;
+    *r = after;
+    return true;
+}
+
+bool pv_ptwr(struct vcpu *v, struct regs *r, u64 address)
+{
+    struct page *mapping, *table;
+    u8 code[16];
+    struct store s;
+    pte_t *entry = pv_pte_find(v, address, &mapping);
+    if (!entry)
+        return false;
+    pte_t e = READ_ONCE(*entry);
+    if ((e & (PTE_P | PTE_RW)) != PTE_P || !(table = frame_page(mfn(pte_mfn(e)))) ||
+        page_kind(table->type) != PAGE_L1)
+        return false;
+    u64 room = PAGE_SIZE - (r->rip & (PAGE_SIZE - 1));
+    memset(code, 0, sizeof(code));
+    if (!guest_read(code, guest_at(r->rip), min(room, 16)) ||
+        (room < 16 && !guest_read(code + room, guest_at(r->rip + room), 16 - room) && room < 8))
+        return false;
+    if (!decode(code, &s) || (address & 7) + s.bytes > 8)
+        return false;
+    int rc = page_get_as(table, domain_owner(v->domain), PAGE_L1);
+    if (rc)
+        return rc == -ERESTART;
+    pte_t *slot = (pte_t *)((u8 *)frame_va(mfn(pte_mfn(e))) + (address & (PAGE_SIZE - 1) & ~7ull));
+    bool done = apply(v, r, &s, slot, address & 7);
+    page_put_as(table);
+    return done;
+}

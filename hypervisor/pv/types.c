@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the page kinds mean: building (checking a frame's 512 entries and taking their references), dismantling, pinning.
+ * Building may stop half-way and go on later (progress lives in the type word). Dismantling never recurses: a table
+ * whose last use goes is put on its vCPU's `retired` stack, linked by page.stamp; the way out to the guest works
+ * that off piece by piece, and whoever needs such a frame meanwhile comes again. docs/PAGES.md has the proof.
+ */
+#include "core/work.h"
+#include "lib/log.h"
+#include "pv/pv.h"
+
+#define BUDGET 64u /* entries between two looks at pending work */
+
+static struct domain *owner_of(const struct page *p)
+{
+    struct vcpu *v = vcpu_current_any();
+    if (v && domain_owner(v->domain) == p->owner)
+        return v->domain;
+    struct domain *d = domain_get((domid_t)(p->owner - PAGE_OWNER_DOMAIN));
+    if (d)
+        domain_put(d); /* it cannot go while it owns this frame, which we hold */
+    return d;
+}
+
+static void put_entries(struct page *p, enum page_kind kind, u32 from, u32 to)
+{
+    pte_t *t = frame_va(frame_mfn(p));
+    for (u32 i = to; i-- > from;) {
+        if (kind == PAGE_L1)
+            pv_pte_put(t[i]);
+        else if (kind != PAGE_L4 || i < HV_SLOT || i >= HV_SLOT + HV_SLOT_COUNT)
+            pv_pte_put_upper(t[i]);
+    }
+}
+
+/* First index >= i whose entry is not zero. */
+static u32 skip_zero(const pte_t *t, u32 i)
+{
+    for (; i < 512 && i & 7; i++)
+        if (t[i])
+            return i;
+    for (; i < 512; i += 8)
+        if (t[i] | t[i + 1] | t[i + 2] | t[i + 3] | t[i + 4] | t[i + 5] | t[i + 6] | t[i + 7])
+            break;
+    for (; i < 512; i++)
+        if (t[i])
+            return i;
+    return 512;
+}
+
+static int build_l1(struct domain *d, pte_t *t, u32 *progress)
+{
+    for (u32 i = skip_zero(t, 0); i < 512; i = skip_zero(t, i + 1)) {
+        pte_t e = t[i];
+        if (!(e & PTE_P))
+            continue;
+        int rc = pv_pte_get(d, domain_owner(d), &e);
+        if (rc) {
+            *progress = i;
+            return rc;
+        }
+        if (t[i] != e)
+            t[i] = e;
+    }
+    return 0;
+}
+
+static int build_upper(struct domain *d, pte_t *t, enum page_kind kind, u32 *progress)
+{
+    u32 started = *progress;
+    for (u32 i = started; i < 512; i = skip_zero(t, i + 1)) {
+        if (kind == PAGE_L4 && i >= HV_SLOT && i < HV_SLOT + HV_SLOT_COUNT)
+            continue;
+        pte_t e = t[i];
+        if (!(e & PTE_P))
+            continue;
+        int rc = i != started && work_is_pending() ? -ERESTART : pv_pte_get_upper(d, kind, &e);
+        if (rc) {
+            *progress = i;
+            return rc;
+        }
+        t[i] = e;
+    }
+    return 0;
+}
+
+static int build(struct page *p, enum page_kind kind, u32 *progress)
+{
+    if (kind == PAGE_SEG)
+        return pv_desc_build(p);
+    struct domain *d = owner_of(p);
+    pte_t *t = frame_va(frame_mfn(p));
+    int rc = kind == PAGE_L1 ? build_l1(d, t, progress) : build_upper(d, t, kind, progress);
+    if (rc && (rc != -ERESTART || kind == PAGE_L1)) {
+        put_entries(p, kind, 0, *progress);
+        *progress = 0;
+    }
+    if (!rc && kind == PAGE_L4)
+        pgtab_init_l4(t);
+    return rc;
+}
+
+static void retire(struct page *p)
+{
+    struct vcpu *v = vcpu_current();
+    p->stamp = (u32)v->pv.retired.n;
+    v->pv.retired = frame_mfn(p);
+    v->pv.must_look = 1;
+}
+
+/* One table, from its progress down; true when done. */
+static bool dismantle(struct page *p)
+{
+    enum page_kind kind = page_kind(p->type);
+    u32 left = page_progress(p->type);
+    while (left) {
+        u32 to = left > BUDGET ? left - BUDGET : 0;
+        put_entries(p, kind, to, left);
+        left = to;
+        if (left && work_is_pending()) {
+            u64 refs = p->refs, type = p->type;
+            while (!page_cas(p, &refs, &type, refs,
+                             (type & ~PAGE_PROGRESS) | (u64)left << PAGE_PROGRESS_SHIFT))
+                ;
+            return false;
+        }
+    }
+    if (kind == PAGE_L4)
+        for (u32 i = 0; i < HV_SLOT_COUNT; i++)
+            ((pte_t *)frame_va(frame_mfn(p)))[HV_SLOT + i] = 0;
+    p->stamp = tlb_now();
+    u64 refs = p->refs, type = p->type;
+    while (!page_cas(p, &refs, &type, refs, 0))
+        ;
+    page_put(p);
+    return true;
+}
+
+void pv_types_drain(struct vcpu *v)
+{
+    while (v->pv.retired.n) {
+        struct page *p = frame_page_raw(v->pv.retired);
+        v->pv.retired = mfn(p->stamp);
+        if (!dismantle(p)) {
+            retire(p);
+            return;
+        }
+        if (work_is_pending())
+            return;
+    }
+}
+
+int pv_types_pin(struct domain *d, struct page *p, enum page_kind kind)
+{
+    int rc = page_get_as(p, domain_owner(d), kind);
+    if (rc)
+        return rc;
+    u64 refs = p->refs, type = p->type;
+    do {
+        if (type & PAGE_PINNED) {
+            page_put_as(p);
+            return -EINVAL;
+        }
+    } while (!page_cas(p, &refs, &type, refs, type | PAGE_PINNED));
+    return 0;
+}
+
+int pv_types_unpin(struct domain *d, struct page *p)
+{
+    if (!page_get(p, domain_owner(d)))
+        return -EPERM;
+    u64 refs = p->refs, type = p->type;
+    bool was_pinned;
+    do {
+        was_pinned = type & PAGE_PINNED;
+    } while (was_pinned && !page_cas(p, &refs, &type, refs, type & ~PAGE_PINNED));
+    if (was_pinned)
+        page_put_as(p); /* the pin's; ours keeps the frame */
+    page_put(p);
+    return was_pinned ? 0 : -EINVAL;
+}
+
+__init void pv_types_init(void)
+{
+    page_type_ops.build = build;
+    page_type_ops.retire = retire;
+}

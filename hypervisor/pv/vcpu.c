@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A PV vCPU's state in and out of the processor: address spaces, segments, bases, descriptor windows, debug registers.
+ * Owns the two L4 references of each vCPU. Loading may find that the guest's own descriptors no longer fit its
+ * selectors: it then gets its failsafe callback, as the ABI says.
+ */
+#include "core/slab.h"
+#include "hw/spec.h"
+#include "lib/log.h"
+#include "pv/pv.h"
+
+void (*pv_call_door)(struct regs *r);
+
+void pv_vcpu_to_kernel(struct vcpu *v)
+{
+    v->pv.in_kernel = 1;
+    __asm__ volatile("swapgs" ::: "memory");
+    cpu_write_cr3(v->pv.kernel_cr3);
+}
+
+void pv_vcpu_to_user(struct vcpu *v)
+{
+    v->pv.in_kernel = 0;
+    __asm__ volatile("swapgs" ::: "memory");
+    cpu_write_cr3(v->pv.user_cr3);
+}
+
+void pv_vcpu_set_kernel_l4(struct vcpu *v, mfn_t l4)
+{
+    mfn_t old = v->pv.kernel_l4;
+    v->pv.kernel_l4 = l4;
+    v->pv.kernel_cr3 = l4.n << PAGE_SHIFT;
+    if (v == vcpu_current_any())
+        tlb_load_cr3(v->pv.kernel_cr3);
+    if (old.n)
+        page_put_as(frame_page_raw(old));
+}
+
+void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4)
+{
+    mfn_t old = v->pv.user_l4;
+    v->pv.user_l4 = l4;
+    v->pv.user_cr3 = l4.n << PAGE_SHIFT;
+    if (old.n)
+        page_put_as(frame_page_raw(old));
+}
+
+static u16 read_selector(u32 which)
+{
+    u32 s;
+    if (which == 0)
+        __asm__ volatile("mov %%ds, %0" : "=r"(s));
+    else if (which == 1)
+        __asm__ volatile("mov %%es, %0" : "=r"(s));
+    else if (which == 2)
+        __asm__ volatile("mov %%fs, %0" : "=r"(s));
+    else
+        __asm__ volatile("mov %%gs, %0" : "=r"(s));
+    return (u16)s;
+}
+
+#define LOAD_SELECTOR(reg, value, ok)                                                      \
+    __asm__ volatile("1: mov %1, %%" #reg "\n"                                             \
+                     "2:\n.pushsection .text.hot.spec, \"ax\"\n"                           \
+                     "3: xorl %1, %1; movb $0, %0; jmp 1b\n.popsection\n" TRAP_FIX(1b, 3b) \
+                     : "+m"(ok), "+r"(value)::"memory")
+
+static void load_selectors(struct vcpu *v)
+{
+    bool ok = true;
+    u32 ds = v->pv.ds, es = v->pv.es, fs = v->pv.fs, gs = v->pv.gs;
+    LOAD_SELECTOR(ds, ds, ok);
+    LOAD_SELECTOR(es, es, ok);
+    LOAD_SELECTOR(fs, fs, ok);
+    LOAD_SELECTOR(gs, gs, ok);
+    if (!ok)
+        v->pv.failsafe_due = true;
+}
+
+static void load(struct vcpu *v)
+{
+    spec_switch_vcpu(v->domain);
+    desc_load_gdt(v->pv.gdt, v->pv.gdt_count);
+    desc_load_ldt(v->pv.ldt_entries);
+    for (u32 m = v->pv.ldt_mapped; m; m &= m - 1)
+        desc_map_ldt(bit_lowest(m), v->pv.ldt[bit_lowest(m)]);
+    tlb_load_cr3(v->pv.in_kernel ? v->pv.kernel_cr3 : v->pv.user_cr3);
+    load_selectors(v);
+    cpu_wrmsr(MSR_FS_BASE, v->pv.fs_base);
+    cpu_wrmsr(MSR_GS_BASE, v->pv.in_kernel ? v->pv.gs_base_kernel : v->pv.gs_base_user);
+    cpu_wrmsr(MSR_KERNEL_GS_BASE, v->pv.in_kernel ? v->pv.gs_base_user : v->pv.gs_base_kernel);
+    pv_misc_load_debug(v);
+    if (v->pv.ctrl0_ts)
+        cpu_write_cr0(cpu_read_cr0() | CR0_TS);
+}
+
+static void unload(struct vcpu *v)
+{
+    u64 active = cpu_rdmsr(MSR_GS_BASE), other = cpu_rdmsr(MSR_KERNEL_GS_BASE);
+    v->pv.ds = read_selector(0);
+    v->pv.es = read_selector(1);
+    v->pv.fs = read_selector(2);
+    v->pv.gs = read_selector(3);
+    v->pv.fs_base = cpu_rdmsr(MSR_FS_BASE);
+    v->pv.gs_base_kernel = v->pv.in_kernel ? active : other;
+    v->pv.gs_base_user = v->pv.in_kernel ? other : active;
+    u32 zero = 0; /* the next vCPU's descriptors may not fit these selectors */
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs" : : "r"(zero));
+    if (v->pv.debugreg[7] & 0xff)
+        cpu_write_dr7(0x400);
+    __asm__ volatile("clts");
+}
+
+static __noreturn void enter(struct vcpu *v)
+{
+    if (unlikely(v->pv.failsafe_due)) {
+        v->pv.failsafe_due = false;
+        pv_trap_failsafe(v, cpu_guest_regs());
+    }
+    pv_enter_guest();
+}
+
+static void write_runstate(struct vcpu *v)
+{
+    struct vcpu_runstate_info out = v->runstate;
+    bool was_in_kernel = v->pv.in_kernel;
+    if (!was_in_kernel)
+        cpu_write_cr3(v->pv.kernel_cr3);
+    u64 at = out.state_entry_time;
+    bool has_flag = v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag);
+    guest_ptr entry_field = guest_at(v->runstate_va + offsetof(struct vcpu_runstate_info, state_entry_time));
+    bool ok = true;
+    if (has_flag) {
+        out.state_entry_time = at | XEN_RUNSTATE_UPDATE;
+        ok = guest_put(entry_field, &out.state_entry_time);
+        barrier();
+    }
+    ok = ok && guest_put(guest_at(v->runstate_va), &out);
+    barrier();
+    if (has_flag && ok)
+        ok = guest_put(entry_field, &at);
+    if (!ok)
+        v->runstate_va = 0; /* unmapped by its owner: it will register again if it cares */
+    if (!was_in_kernel)
+        cpu_write_cr3(v->pv.user_cr3);
+}
+
+static int create(struct vcpu *v)
+{
+    v->pv.in_kernel = 1;
+    v->pv.debugreg[6] = 0xffff0ff0;
+    v->pv.debugreg[7] = 0x400;
+    return 0;
+}
+
+static void destroy(struct vcpu *v)
+{
+    pv_vcpu_set_user_l4(v, mfn(0));
+}
+
+static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
+
+static bool context_ok(const struct vcpu_guest_context *c)
+{
+    for (u32 i = 0; i < VCPU_TRAPS; i++)
+        if (c->trap_ctxt[i].address && !pv_trap_rip_ok(c->trap_ctxt[i].address))
+            return false;
+    return (!c->event_callback_eip || pv_trap_rip_ok(c->event_callback_eip)) &&
+           (!c->failsafe_callback_eip || pv_trap_rip_ok(c->failsafe_callback_eip)) &&
+           (!c->syscall_callback_eip || pv_trap_rip_ok(c->syscall_callback_eip)) &&
+           (!c->kernel_sp || guest_range_ok(c->kernel_sp - PAGE_SIZE, PAGE_SIZE)) && c->gdt_ents <= GDT_RESERVED_PAGE * 512 &&
+           c->user_regs.rip + 0x0000800000000000ull < 0x0001000000000000ull;
+}
+
+static int take_l4(struct vcpu *v, u64 cr3, mfn_t *out)
+{
+    struct page *p = frame_page(mfn(cr3 >> PAGE_SHIFT));
+    int rc = p ? page_get_as(p, domain_owner(v->domain), PAGE_L4) : -EINVAL;
+    *out = mfn(rc ? 0 : cr3 >> PAGE_SHIFT);
+    return rc == -EPERM ? -EINVAL : rc;
+}
+
+static void copy_regs(struct vcpu *v, const struct cpu_user_regs *u)
+{
+    struct regs *r = &v->regs;
+    *r = (struct regs){.r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp, .rbx = u->rbx,
+                       .r11 = u->r11, .r10 = u->r10, .r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx,
+                       .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi, .rip = u->rip, .rsp = u->rsp};
+    r->cs = u->cs | 3u;
+    r->ss = u->ss | 3u;
+    r->rflags = (u->rflags & 0x244dd5) | RFLAGS_IF | RFLAGS_MBS;
+    v->pv.iopl = (u8)(u->rflags >> 12 & 3);
+    v->pv.ds = u->ds & ~3u ? u->ds | 3u : 0;
+    v->pv.es = u->es & ~3u ? u->es | 3u : 0;
+    v->pv.fs = u->fs & ~3u ? u->fs | 3u : 0;
+    v->pv.gs = u->gs & ~3u ? u->gs | 3u : 0;
+}
+
+static void copy_callbacks(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    for (u32 i = 0; i < VCPU_TRAPS; i++)
+        v->pv.trap[c->trap_ctxt[i].vector] =
+            (struct pv_trap){c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags};
+    v->pv.event_rip = c->event_callback_eip;
+    v->pv.failsafe_rip = c->failsafe_callback_eip;
+    v->pv.syscall_rip = c->syscall_callback_eip;
+    v->pv.failsafe_masks = (c->flags & VGCF_failsafe_disables_events) != 0;
+    v->pv.syscall_masks = (c->flags & VGCF_syscall_disables_events) != 0;
+    pv_misc_set_stack(v, c->kernel_ss, c->kernel_sp);
+    v->pv.fs_base = c->fs_base;
+    v->pv.gs_base_kernel = c->gs_base_kernel;
+    v->pv.gs_base_user = c->gs_base_user;
+}
+
+int pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    mfn_t kernel, user = mfn(0);
+    if (!context_ok(c)) {
+        domain_log(v->domain, "vCPU %u: initial context has an address that is not the guest's to use", v->id);
+        return -EINVAL;
+    }
+    int rc = take_l4(v, c->ctrlreg[3], &kernel);
+    if (rc)
+        return rc;
+    if (c->ctrlreg[1])
+        rc = take_l4(v, c->ctrlreg[1], &user);
+    if (rc == 0)
+        rc = pv_desc_set_gdt(v, c->gdt_frames, (u32)c->gdt_ents);
+    if (rc) {
+        page_put_as(frame_page_raw(kernel));
+        if (user.n)
+            page_put_as(frame_page_raw(user));
+        return rc;
+    }
+    pv_vcpu_set_kernel_l4(v, kernel);
+    pv_vcpu_set_user_l4(v, user);
+    copy_regs(v, &c->user_regs);
+    copy_callbacks(v, c);
+    v->pv.in_kernel = (c->flags & VGCF_in_kernel) || !user.n;
+    v->is_initialised = true;
+    return 0;
+}
+
+__init void pv_vcpu_init(void)
+{
+    vcpu_ops = &ops;
+    trap_hooks.guest_entry = pv_trap_entry;
+    trap_hooks.guest_return = pv_irq_return;
+    pv_types_init();
+}
+
+void pv_vcpu_init_this(void)
+{
+    desc_set_syscall(pv_syscall_entry, pv_syscall32_entry);
+}

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * boot/unpack.c and the decoders: kernels packed here with the distribution's encoders, the stock
+ * kernel if it is there, and random damage. Modules and buffers are blocks of exactly their size,
+ * so that ASan sees a byte too many.
+ */
+#include "test_boot.h"
+#include "boot/decompress/decompress.h"
+#include "boot/unpack.h"
+#include "lib/elf.h"
+#include <lz4.h>
+#include <lz4frame.h>
+#include <lz4hc.h>
+#include <lzma.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+struct bytes {
+    u8 *p;
+    u64 n;
+};
+
+static u8 *arena;
+
+/* Something like a kernel: ELF magic, code with calls near and far, text, noise, long zeros. */
+static struct bytes make_image(u64 n)
+{
+    struct bytes b = {malloc(n), n};
+    u64 i = 64;
+
+    memset(b.p, 0, n);
+    memcpy(b.p, "\177ELF\2\1\1", 7);
+    while (i + 600 < n) {
+        u64 run = 1 + test_random() % 500;
+
+        switch (test_random() % 6) {
+        case 0:
+            i += run * 8 < n - i - 600 ? run * 8 : run;
+            break;
+        case 1:
+            while (run--)
+                b.p[i++] = (u8)test_random();
+            break;
+        case 2:
+            memmove(b.p + i, b.p + test_random() % i, run);
+            i += run;
+            break;
+        case 3: /* opcodes densely, so that the filter's doubts are met */
+            for (; run > 8; run -= 4) {
+                static const u8 some[] = {0xe8, 0xe9, 0, 0xff, 0xe8, 1, 0x90, 0};
+
+                for (u32 k = 0; k < 4; k++)
+                    b.p[i++] = some[test_random() % 8];
+            }
+            break;
+        default:
+            for (; run > 8; run -= 8) {
+                s32 to = (s32)(test_random() % n) - (s32)i;
+
+                b.p[i++] = 0x90;
+                b.p[i++] = test_random() % 2 ? 0xe8 : 0xe9;
+                memcpy(b.p + i, &to, 4);
+                i += 4;
+                b.p[i++] = 0x48;
+            }
+        }
+    }
+    return b;
+}
+
+static struct bytes grow(const struct bytes *b, u64 more)
+{
+    struct bytes r = {malloc(b->n + more), b->n + more};
+
+    memcpy(r.p, b->p, b->n);
+    return r;
+}
+
+static struct bytes pack_xz(const struct bytes *in, bool has_x86, lzma_check check, u32 lc, u32 lp,
+                            u32 pb)
+{
+    lzma_options_lzma o;
+    lzma_filter filters[3] = {
+        {LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &o}, {LZMA_VLI_UNKNOWN, NULL}};
+    struct bytes out = {malloc(lzma_stream_buffer_bound(in->n)), lzma_stream_buffer_bound(in->n)};
+    size_t at = 0;
+
+    lzma_lzma_preset(&o, 1);
+    o.lc = lc;
+    o.lp = lp;
+    o.pb = pb;
+    CU_ASSERT_EQUAL(lzma_stream_buffer_encode(has_x86 ? filters : filters + 1, check, NULL, in->p,
+                                              in->n, out.p, &at, out.n),
+                    LZMA_OK);
+    out.n = at;
+    return out;
+}
+
+static struct bytes pack_gzip(const struct bytes *in)
+{
+    struct bytes out = {malloc(in->n + in->n / 100 + 100), in->n + in->n / 100 + 100};
+    z_stream z = {0};
+
+    deflateInit2(&z, 6, Z_DEFLATED, 31, 8, 0);
+    z.next_in = in->p;
+    z.avail_in = (uInt)in->n;
+    z.next_out = out.p;
+    z.avail_out = (uInt)out.n;
+    CU_ASSERT_EQUAL(deflate(&z, Z_FINISH), Z_STREAM_END);
+    out.n -= z.avail_out;
+    deflateEnd(&z);
+    return out;
+}
+
+static struct bytes pack_lz4_legacy(const struct bytes *in)
+{
+    struct bytes out = {malloc((u64)LZ4_compressBound((int)in->n) + 1024), 4};
+
+    memcpy(out.p, "\2\x21\x4c\x18", 4);
+    for (u64 at = 0; at < in->n; at += 8 << 20) {
+        u64 n = in->n - at < 8 << 20 ? in->n - at : 8 << 20;
+        int made = LZ4_compress_default((char *)in->p + at, (char *)out.p + out.n + 4, (int)n,
+                                        LZ4_compressBound((int)n));
+
+        memcpy(out.p + out.n, &made, 4);
+        out.n += 4 + (u64)made;
+    }
+    return out;
+}
+
+static struct bytes pack_lz4_frame(const struct bytes *in, bool is_linked, u32 checks)
+{
+    LZ4F_preferences_t p = {
+        .frameInfo = {.blockSizeID = LZ4F_max64KB,
+                      .blockMode = is_linked ? LZ4F_blockLinked : LZ4F_blockIndependent,
+                      .contentChecksumFlag = checks & 1,
+                      .blockChecksumFlag = checks >> 1 & 1,
+                      .contentSize = checks & 4 ? in->n : 0}};
+    u64 bound = LZ4F_compressFrameBound(in->n, &p);
+    struct bytes out = {malloc(bound), bound};
+
+    out.n = LZ4F_compressFrame(out.p, bound, in->p, in->n, &p);
+    return out;
+}
+
+static struct bytes pack_zstd(const struct bytes *in, bool has_check)
+{
+    struct bytes out = {malloc(ZSTD_compressBound(in->n)), 0};
+    ZSTD_CCtx *c = ZSTD_createCCtx();
+
+    ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, 3);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, has_check);
+    out.n = ZSTD_compress2(c, out.p, ZSTD_compressBound(in->n), in->p, in->n);
+    CU_ASSERT(!ZSTD_isError(out.n));
+    ZSTD_freeCCtx(c);
+    return out;
+}
+
+/* A bzImage of two setup sectors around the payload; image_size appended if not 0. */
+static struct bytes bzimage(const struct bytes *payload, u64 image_size)
+{
+    u32 length = (u32)(payload->n + (image_size ? 4 : 0)), offset = 0x100, size = (u32)image_size;
+    u64 start = 3 * 512 + offset;
+    struct bytes b = {calloc(1, start + length + 40), start + length + 40};
+
+    b.p[0x1f1] = 2;
+    memcpy(b.p + 0x1fe, "\x55\xaa", 2);
+    memcpy(b.p + 0x202, "HdrS\x0f\x02", 6);
+    memcpy(b.p + 0x248, &offset, 4);
+    memcpy(b.p + 0x24c, &length, 4);
+    memcpy(b.p + start, payload->p, payload->n);
+    if (image_size)
+        memcpy(b.p + start + payload->n, &size, 4);
+    return b;
+}
+
+/* Unpacks into a block of exactly the size; frees it. Returns what unpack_image says. */
+static const char *unpack(const struct bytes *module, const struct bytes *expected)
+{
+    u64 size, made = 0;
+    const char *error = unpack_size(module->p, module->n, &size);
+    u8 *dst;
+
+    if (error)
+        return error;
+    if (size > 64 << 20 && !expected)
+        return "too much for a test";
+    dst = malloc(size);
+    error = unpack_image(module->p, module->n, dst, size, arena, UNPACK_ARENA_SIZE, &made);
+    if (!error && expected) {
+        CU_ASSERT_EQUAL_FATAL(made, expected->n);
+        CU_ASSERT_EQUAL(memcmp(dst, expected->p, made), 0);
+    }
+    free(dst);
+    return error;
+}
+
+/* Packed -> bzImage -> same bytes; frees packed. */
+static void round_trip(struct bytes packed, const struct bytes *image, bool has_size,
+                       const char *format)
+{
+    struct bytes b = bzimage(&packed, has_size ? image->n : 0);
+    struct unpack_result r = {0};
+    const char *error = unpack(&b, image);
+
+    if (error)
+        printf("\n    %s: %s", format, error);
+    CU_ASSERT_PTR_NULL(error);
+    CU_ASSERT_PTR_NULL(unpack_probe(b.p, b.n, &r));
+    CU_ASSERT_STRING_EQUAL(r.format, format);
+    CU_ASSERT_EQUAL(r.size, image->n);
+    free(b.p);
+    free(packed.p);
+}
+
+static void test_formats(void)
+{
+    static const u64 sizes[] = {64, 65, 700, 4099, 70001, 300000};
+
+    for (u32 i = 0; i < ARRAY_COUNT(sizes); i++) {
+        struct bytes image = make_image(sizes[i]);
+
+        round_trip(pack_xz(&image, true, LZMA_CHECK_CRC32, 3, 0, 2), &image, true, "xz");
+        round_trip(pack_xz(&image, false, LZMA_CHECK_CRC32, 0, 4, 0), &image, true, "xz");
+        round_trip(pack_xz(&image, true, LZMA_CHECK_CRC32, 1, 2, 4), &image, true, "xz");
+        round_trip(pack_gzip(&image), &image, false, "gzip");
+        round_trip(pack_lz4_legacy(&image), &image, true, "lz4");
+        round_trip(pack_lz4_frame(&image, true, 1), &image, true, "lz4");
+        round_trip(pack_lz4_frame(&image, false, 7), &image, true, "lz4");
+        round_trip(pack_zstd(&image, true), &image, true, "zstd");
+        round_trip(grow(&image, 0), &image, false, "none");
+        free(image.p);
+    }
+}
+
+/* More than one of lz4's legacy blocks of 8 MiB */
+static void test_lz4_blocks(void)
+{
+    struct bytes image = make_image(17000003);
+
+    round_trip(pack_lz4_legacy(&image), &image, true, "lz4");
+    free(image.p);
+}
+
+/* Several blocks and stored chunks, as xz -T and noise make them. */
+static void test_xz_blocks(void)
+{
+    struct bytes image = make_image(1 << 20), out = {malloc(4 << 20), 0};
+    lzma_options_lzma o;
+    lzma_filter filters[] = {
+        {LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &o}, {LZMA_VLI_UNKNOWN, NULL}};
+    lzma_stream s = LZMA_STREAM_INIT;
+    lzma_mt mt = {
+        .threads = 1, .block_size = 100001, .filters = filters, .check = LZMA_CHECK_CRC32};
+
+    for (u64 i = 200000; i < 400000; i++)
+        image.p[i] = (u8)test_random();
+    lzma_lzma_preset(&o, 1);
+    CU_ASSERT_EQUAL_FATAL(lzma_stream_encoder_mt(&s, &mt), LZMA_OK);
+    s.next_in = image.p;
+    s.avail_in = image.n;
+    s.next_out = out.p;
+    s.avail_out = 4 << 20;
+    CU_ASSERT_EQUAL(lzma_code(&s, LZMA_FINISH), LZMA_STREAM_END);
+    out.n = s.total_out;
+    lzma_end(&s);
+    round_trip(out, &image, true, "xz");
+    free(image.p);
+}
+
+static void test_stock_kernel(void)
+{
+    FILE *f = test_kernel ? fopen(test_kernel, "rb") : NULL;
+    struct bytes b = {NULL, 0}, expected = {NULL, 0};
+    u64 size = 0, made = 0;
+    uint64_t memory = 1 << 30;
+    size_t in_at = 0, out_at = 0;
+    u32 start, length;
+    static struct elf_image image;
+
+    if (!f) {
+        printf("(no stock kernel here) ");
+        return;
+    }
+    fseek(f, 0, SEEK_END);
+    b.n = (u64)ftell(f);
+    b.p = malloc(b.n);
+    rewind(f);
+    CU_ASSERT_EQUAL(fread(b.p, 1, b.n, f), b.n);
+    fclose(f);
+    CU_ASSERT_PTR_NULL_FATAL(unpack_size(b.p, b.n, &size));
+    expected = (struct bytes){malloc(size), size};
+    memcpy(&start, b.p + 0x248, 4);
+    memcpy(&length, b.p + 0x24c, 4);
+    start += (b.p[0x1f1] + 1u) * 512;
+    CU_ASSERT_EQUAL(lzma_stream_buffer_decode(&memory, 0, NULL, b.p + start, &in_at, length - 4,
+                                              expected.p, &out_at, size),
+                    LZMA_OK);
+    {
+        u8 *dst = malloc(size);
+
+        CU_ASSERT_PTR_NULL(unpack_image(b.p, b.n, dst, size, arena, UNPACK_ARENA_SIZE, &made));
+        CU_ASSERT(made == size && memcmp(dst, expected.p, size) == 0);
+        CU_ASSERT_PTR_NULL(elf_parse(&image, dst, made, 512 << 20));
+        CU_ASSERT_PTR_NULL(elf_check_pv(&image));
+        CU_ASSERT_EQUAL(image.virt_base, 0xffffffff80000000);
+        CU_ASSERT_STRING_EQUAL(image.features, "!writable_page_tables|pae_pgdir_above_4gb");
+        free(dst);
+    }
+    free(expected.p);
+    free(b.p);
+}
+
+static void refused(struct bytes *b, const char *part)
+{
+    const char *error = unpack(b, NULL);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(error);
+    if (!strstr(error, part))
+        printf("\n    \"%s\" lacks \"%s\"", error, part);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, part));
+    free(b->p);
+    b->p = NULL;
+}
+
+/* A bzImage around an xz payload, one change; `at` is the payload's first byte, n its length. */
+#define MISTAKE(change, part)                                                                      \
+    do {                                                                                           \
+        struct bytes module = bzimage(&xz, image.n);                                               \
+        u8 *at = module.p + 3 * 512 + 0x100;                                                       \
+        u64 n = xz.n;                                                                              \
+        (void)at;                                                                                  \
+        (void)n;                                                                                   \
+        change;                                                                                    \
+        refused(&module, part);                                                                    \
+    } while (0)
+
+static void test_mistakes(void)
+{
+    struct bytes image = make_image(50000), xz = pack_xz(&image, true, LZMA_CHECK_CRC32, 3, 0, 2),
+                 b;
+
+    MISTAKE(module.n = 20, "only 20 bytes");
+    MISTAKE(module.n = 0x24f, "no kernel: neither a bzImage nor an ELF");
+    MISTAKE(module.p[0x202] = 'h', "no kernel");
+    MISTAKE(module.p[0x206] = 7, "boot protocol 2.07; 2.08");
+    MISTAKE(module.n -= 41, "the bzImage is truncated");
+    MISTAKE(memset(module.p + 0x248, 0xff, 8), "the bzImage is truncated");
+    MISTAKE(memset(module.p + 0x24c, 0, 4), "the bzImage is truncated");
+    MISTAKE(memcpy(at, "BZh9", 4), "packed with bzip2");
+    MISTAKE(memcpy(at, "what", 4), "77 68 61 74");
+    MISTAKE(at[n] ^= 1, "its trailer says");
+    MISTAKE(at[n + 3] = 0x70, "claims to unpack to");
+    MISTAKE(at[n + 1] = 0; at[n + 2] = 0, "unpacks to more than its length says");
+    MISTAKE(at[7] = 4, "bad CRC of the stream header");
+    MISTAKE(at[13] ^= 0x40, "bad CRC of a block header");
+    MISTAKE(at[2000] ^= 1, "the xz data");
+    MISTAKE(at[n - 1] ^= 1, "bad stream footer");
+    MISTAKE(at[n - 14] ^= 1, "bad index");
+    /* A wrong operand of the branch filter changes nothing but the data: only the CRC sees it. */
+    MISTAKE(memset(at + n - 28, 0, 4), "bad CRC of the unpacked data");
+    b = pack_xz(&image, true, LZMA_CHECK_CRC64, 3, 0, 2);
+    free(xz.p);
+    xz = b;
+    MISTAKE((void)0, "check that is not CRC-32");
+    b = grow(&xz, 0);
+    refused(&b, "bare xz file");
+    free(xz.p);
+    free(image.p);
+}
+
+static void test_bare(void)
+{
+    struct bytes image = make_image(5000), packed = pack_gzip(&image), junk = make_image(5000), b;
+
+    CU_ASSERT(unpack_is_elf(image.p, image.n) && !unpack_is_elf(packed.p, packed.n));
+    CU_ASSERT_PTR_NULL(unpack(&packed, &image));
+    b = grow(&packed, 0);
+    b.n -= 9;
+    refused(&b, "gzip");
+    b = grow(&packed, 0);
+    b.p[b.n - 5] ^= 1;
+    refused(&b, "the gzip data is corrupt");
+    junk.p[0] = 'X';
+    free(packed.p);
+    packed = pack_gzip(&junk);
+    refused(&packed, "the gzip payload is no ELF file");
+    b = grow(&image, 0);
+    CU_ASSERT_PTR_NULL(unpack(&b, &image));
+    free(b.p);
+    free(junk.p);
+    free(image.p);
+}
+
+/* Flipped bits and cuts: an error or, where the format has no checksum, the right length; never
+ * more (ASan). */
+static void damage(struct bytes packed, const struct bytes *image, bool has_size, bool has_checksum)
+{
+    struct bytes good = bzimage(&packed, has_size ? image->n : 0);
+    u32 caught = 0;
+
+    for (u32 i = 0; i < test_rounds / 8; i++) {
+        struct bytes b = {malloc(good.n), good.n};
+        u32 hits = 1 + (u32)(test_random() % 5);
+        const char *error;
+
+        memcpy(b.p, good.p, good.n);
+        while (hits--)
+            b.p[3 * 512 + 0x100 + test_random() % packed.n] ^= (u8)(1u << test_random() % 8);
+        if (i % 4 == 0) { /* truncated: the rest of the file is missing, the header does not know */
+            u32 n = 16 + (u32)(test_random() % (packed.n - 16));
+
+            memcpy(b.p + 0x24c, &n, 4);
+            memcpy(b.p + 3 * 512 + 0x100 + n - 4, &image->n, 4);
+        }
+        error = unpack(&b, has_checksum && i % 4 ? image : NULL);
+        caught += error != NULL;
+        free(b.p);
+    }
+    CU_ASSERT(caught > test_rounds / 8 * 7 / 10);
+    free(good.p);
+    free(packed.p);
+}
+
+static void test_damage(void)
+{
+    struct bytes image = make_image(20000);
+
+    damage(pack_xz(&image, true, LZMA_CHECK_CRC32, 3, 0, 2), &image, true, true);
+    damage(pack_gzip(&image), &image, false, false);
+    damage(pack_lz4_frame(&image, true, 3), &image, true, false);
+    damage(pack_zstd(&image, true), &image, true, false);
+    free(image.p);
+    image = make_image(600);
+    damage(pack_lz4_legacy(&image), &image, true, false);
+    free(image.p);
+}
+
+/* Below the checksums: damaged LZMA2 straight into the decoder, and noise through the branch
+ * filter. */
+static void test_lzma2_damage(void)
+{
+    struct bytes image = make_image(30000), xz = pack_xz(&image, false, LZMA_CHECK_CRC32, 3, 0, 2);
+    u64 header = 12 + ((u64)xz.p[12] + 1) * 4, n = xz.n - header - LZMA2_TAIL;
+    void *state = malloc(LZMA2_STATE_SIZE);
+
+    for (u32 i = 0; i < test_rounds; i++) {
+        u64 used = 0, made = 0, room = i % 3 ? image.n : test_random() % image.n;
+        u64 have = i % 5 ? n : test_random() % n;
+        u8 *src = malloc(have + LZMA2_TAIL), *dst = malloc(room ? room : 1);
+
+        memcpy(src, xz.p + header, have + LZMA2_TAIL);
+        for (u32 hits = (u32)(test_random() % 4); hits--;)
+            src[have ? test_random() % have : 0] ^= (u8)(1u << test_random() % 8);
+        if (!lzma2_decode(src, have, dst, room, state, &used, &made))
+            CU_ASSERT(used <= have && made <= room);
+        bcj_x86_decode(dst, made);
+        free(src);
+        free(dst);
+    }
+    free(state);
+    free(xz.p);
+    free(image.p);
+}
+
+static void test_crc32(void)
+{
+    struct crc32 *t = malloc(sizeof(*t));
+
+    crc32_init(t);
+    for (u32 i = 0; i < 300; i++) {
+        struct bytes b = make_image(600 + test_random() % 5000);
+        u64 from = test_random() % 64;
+
+        CU_ASSERT_EQUAL(crc32_of(t, b.p + from, b.n - from),
+                        (u32)crc32(0, b.p + from, (uInt)(b.n - from)));
+        free(b.p);
+    }
+    CU_ASSERT_EQUAL(crc32_of(t, (const u8 *)"123456789", 9), 0xcbf43926);
+    CU_ASSERT_EQUAL(crc32_of(t, (const u8 *)"", 0), 0);
+    free(t);
+}
+
+static int start(void)
+{
+    arena = malloc(UNPACK_ARENA_SIZE);
+    return arena == NULL;
+}
+
+static int stop(void)
+{
+    free(arena);
+    return 0;
+}
+
+void test_unpack_register(void)
+{
+    CU_pSuite s = CU_add_suite("unpack", start, stop);
+
+    CU_add_test(s, "CRC-32 against zlib's", test_crc32);
+    CU_add_test(s, "xz, gzip, lz4, zstd, ELF in a bzImage", test_formats);
+    CU_add_test(s, "lz4 of many blocks", test_lz4_blocks);
+    CU_add_test(s, "xz of many blocks", test_xz_blocks);
+    CU_add_test(s, "the stock kernel against liblzma", test_stock_kernel);
+    CU_add_test(s, "outside of a bzImage", test_bare);
+    CU_add_test(s, "mistakes are named", test_mistakes);
+    CU_add_test(s, "damage", test_damage);
+    CU_add_test(s, "damage below the checksums", test_lzma2_damage);
+}
