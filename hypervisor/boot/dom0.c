@@ -18,7 +18,7 @@
 
 static __initdata struct elf_image image;
 static __initdata struct dom0_plan plan;
-static struct range io_storage[16], mem_storage[32], irq_storage[4];
+static struct range io_storage[16], mem_storage[32], irq_storage[4], ro_storage[4];
 
 static __init void *alloc_flat(u64 bytes, const char *what)
 {
@@ -79,6 +79,8 @@ static __init const void *unpack_kernel(u64 *size, u64 *owned)
     return flat;
 }
 
+/* Whole 2 MiB: Linux asks for the tables behind its frame list while it maps the end of its memory, and finds them only
+ * if pages that it adds beyond that end do not share an L1 table with them. */
 static __init u64 decide_pages(u64 held_bytes)
 {
     struct frame_stats s;
@@ -88,13 +90,13 @@ static __init u64 decide_pages(u64 held_bytes)
     available -= min(available, RESERVE_FRAMES + available / 512);
     if (!boot_options.dom0_mem.is_given) { /* keep a sixteenth, at most 128 MiB, for domains and Wirt */
         u64 keep = min(available / 16, (128ull << 20) >> PAGE_SHIFT);
-        return available - keep;
+        return round_down(available - keep, 512ull);
     }
     const char *wrong = cmdline_dom0_mem(&boot_options, available << PAGE_SHIFT, &bytes, &bytes_max);
     if (wrong)
         boot_fail("dom0_mem: %s (%lu MiB are available). Give less, or nothing for all.", wrong,
                   available >> (20 - PAGE_SHIFT));
-    return bytes >> PAGE_SHIFT;
+    return round_down(bytes >> PAGE_SHIFT, 512ull);
 }
 
 /* Where things go. Apart from the image everything is placed upwards in one pass; tables depend on the size of what
@@ -208,8 +210,10 @@ static __init void give_rights(struct domain *d)
     forbid_frame(d, 0xfee00000);
     for (u32 i = 0; i < acpi_info.ioapic_count; i++)
         forbid_frame(d, acpi_info.ioapic[i].base);
-    if (acpi_info.hpet_base)
-        forbid_frame(d, acpi_info.hpet_base);
+    /* the firmware's own code reads the HPET to see whether it is there */
+    range_init(&d->iomem_ro, ro_storage, ARRAY_COUNT(ro_storage));
+    if (acpi_info.hpet_base && range_add(&d->iomem_ro, acpi_info.hpet_base >> PAGE_SHIFT, acpi_info.hpet_base >> PAGE_SHIFT))
+        panic("boot: cannot protect the HPET");
 }
 
 static __init void create_vcpus(struct domain *d)

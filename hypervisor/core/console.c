@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What Wirt says and hears. Every line of the log goes into a ring of 128 KiB; those that the level asks for go to the
- * wires (com1, com2, screen) too. Guests' text is cut into lines, cleaned of control characters and limited in rate,
- * except dom0's, which owns the wires as much as we do. Serial input belongs to dom0 or to Wirt's keys; three Ctrl-A
- * hand it over. Lock: console_lock (RANK_CONSOLE, interrupts off), held while a line goes out. Nothing here allocates.
+ * What Wirt says and hears. Every line of the log goes into a ring of 128 KiB; those that the level
+ * asks for go to the wires (com1, com2, screen) too. Guests' text is cut into lines, cleaned of
+ * control characters and limited in rate, except dom0's, which owns the wires as much as we do.
+ * Serial input belongs to dom0 or to Wirt's keys; three Ctrl-A hand it over. Lock: console_lock
+ * (RANK_CONSOLE, interrupts off), held while a line goes out. Nothing here allocates.
  */
 #include "core/console.h"
 #include "core/lock.h"
@@ -123,7 +124,8 @@ static bool __init word_next(const char **s, char *word, size_t size)
     return n != 0;
 }
 
-/* "error", or as Xen has it "error/warning": shown always / shown at a limited rate. We show up to the second. */
+/* "error", or as Xen has it "error/warning": shown always / shown at a limited rate. We show up to
+ * the second. */
 static void __init level_parse(const char *option, const char *s, int *level)
 {
     static const char *const name[] = {"none", "error", "warning", "info", "debug", "all"};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console: a log ring of 128 KiB that keeps everything, the wires (com1, com2, screen) that show what the
- * level asks for, and the serial input, which three Ctrl-A switch between dom0 and Wirt's keys. Lock: RANK_CONSOLE.
+ * The console: a log ring of 128 KiB that keeps everything, the wires (com1, com2, screen) that
+ * show what the level asks for, and the serial input, which three Ctrl-A switch between dom0 and
+ * Wirt's keys. Lock: RANK_CONSOLE.
  */
 #ifndef WIRT_CORE_CONSOLE_H
 #define WIRT_CORE_CONSOLE_H
@@ -9,31 +10,37 @@
 #include "lib/log.h"
 
 #define CONSOLE_RING_SIZE (128u * 1024u)
-/* Options in Xen's words: console= ("com1,vga,none"), com1=, com2=, loglvl= and guest_loglvl= ("all", "error/warning"
- * ...), console_timestamps, sync_console. NULL values = default. Unknown words are named in the log. */
+/* Options in Xen's words: console= ("com1,vga,none"), com1=, com2=, loglvl= and guest_loglvl=
+ * ("all", "error/warning"
+ * ...), console_timestamps, sync_console. NULL values = default. Unknown words are named in the
+ * log. */
 struct console_options {
     const char *console, *com1, *com2, *loglvl, *guest_loglvl;
     bool has_timestamps;
 };
-void console_init(const struct console_options *o); /* first thing: before memory, before interrupts */
-void console_init_late(void);                        /* receive interrupts, WORK_CONSOLE */
-/* A guest's text (dom0's go to the wires as they are; others line by line with "(dN) " in front, rate-limited). */
+void console_init(
+    const struct console_options *o); /* first thing: before memory, before interrupts */
+void console_init_late(void);         /* receive interrupts, WORK_CONSOLE */
+/* A guest's text (dom0's go to the wires as they are; others line by line with "(dN) " in front,
+ * rate-limited). */
 void console_guest_write(u32 domid, bool is_privileged, const char *s, size_t n);
-void console_put_raw(const char *s, size_t n); /* to the wires only: panic, and what must not enter the ring */
-void console_flush_guest(u32 domid); /* a dead domain's unfinished last line */
+void console_put_raw(const char *s,
+                     size_t n); /* to the wires only: panic, and what must not enter the ring */
+void console_flush_guest(u32 domid);          /* a dead domain's unfinished last line */
 size_t console_input(char *dst, size_t size); /* bytes waiting for dom0 */
 extern void (*console_input_door)(void);      /* called (WORK_CONSOLE) when bytes wait for dom0 */
-/* Ring for sysctl readconsole: copies from *index on (0 = oldest kept), updates it; returns bytes. */
+/* Ring for sysctl readconsole: copies from *index on (0 = oldest kept), updates it; returns bytes.
+ */
 size_t console_ring_read(char *dst, size_t size, u32 *index, bool clear, bool incremental);
 void console_ring_tail(char *dst, size_t size); /* the last lines, NUL-terminated, for panic */
 void console_set_level(enum log_level hv, enum log_level guest);
-/* Keys (console_key.c): one function a letter, with one line of help. '*' presses every lower-case letter in turn, so
- * what changes the machine gets an upper-case one. */
+/* Keys (console_key.c): one function a letter, with one line of help. '*' presses every lower-case
+ * letter in turn, so what changes the machine gets an upper-case one. */
 void console_key_bind(char key, const char *help, void (*fn)(void));
 void console_key_press(char key); /* also sysctl debug_keys */
-void console_key_init(void);     /* the keys that have no other owner: h * R */
-/* true when the caller may print now: a bucket of `burst` refilled at `per_second`; the object remembers drops and
- * says so in the next line. */
+void console_key_init(void);      /* the keys that have no other owner: h * R */
+/* true when the caller may print now: a bucket of `burst` refilled at `per_second`; the object
+ * remembers drops and says so in the next line. */
 struct rate_limit {
     u64 refilled_at;
     u32 tokens, dropped;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Wirt's keys on the serial line: one function and one line of help a character. Each room binds its own at boot,
- * so the table needs no lock; functions run from WORK_CONSOLE or from a sysctl, with interrupts on. '*' presses all
- * lower-case letters, so a key that changes the machine is never one.
+ * Wirt's keys on the serial line: one function and one line of help a character. Each room binds
+ * its own at boot, so the table needs no lock; functions run from WORK_CONSOLE or from a sysctl,
+ * with interrupts on. '*' presses all lower-case letters, so a key that changes the machine is
+ * never one.
  */
 #include "core/console.h"
 #include "hw/power.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owner of every machine frame that is not allocated. Free memory is a buddy system: blocks of 2^order frames,
- * naturally aligned, on one list per zone and order. A zone is the highest set bit of the frame number, so a block
- * lies wholly in one zone and "below 2^n bytes" is a comparison of zones. Lists are linked by frame numbers in the struct
- * pages; a block's first page carries TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the
- * payment of TLB debts happen at allocation, outside the lock: after the last stale mapping is gone.
+ * Owner of every machine frame that is not allocated. Free memory is a buddy system: blocks of
+ * 2^order frames, naturally aligned, on one list per zone and order. A zone is the highest set bit
+ * of the frame number, so a block lies wholly in one zone and "below 2^n bytes" is a comparison of
+ * zones. Lists are linked by frame numbers in the struct pages; a block's first page carries
+ * TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the payment of TLB debts
+ * happen at allocation, outside the lock: after the last stale mapping is gone.
  */
 #include "core/frame.h"
 #include "core/lock.h"
@@ -12,13 +13,13 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define ZONE_COUNT    32u
-#define ORDER_COUNT   (FRAME_ORDER_MAX + 1)
-#define CHUNK_FRAMES  (1ull << FRAME_CHUNK_SHIFT)
-#define CHUNK_MAX     ((DIRECT_END - DIRECT_START) >> (PAGE_SHIFT + FRAME_CHUNK_SHIFT))
-#define M2P_SHIFT     18 /* frames of one 2 MiB page of M2P */
-#define TYPE_HEAD     BIT(63)
-#define FRAMES_OF_2M  512ul
+#define ZONE_COUNT   32u
+#define ORDER_COUNT  (FRAME_ORDER_MAX + 1)
+#define CHUNK_FRAMES (1ull << FRAME_CHUNK_SHIFT)
+#define CHUNK_MAX    ((DIRECT_END - DIRECT_START) >> (PAGE_SHIFT + FRAME_CHUNK_SHIFT))
+#define M2P_SHIFT    18 /* frames of one 2 MiB page of M2P */
+#define TYPE_HEAD    BIT(63)
+#define FRAMES_OF_2M 512ul
 
 u64 frame_limit;
 u64 frame_chunk_map[CHUNK_MAX / 64];
@@ -26,7 +27,8 @@ u64 frame_chunk_map[CHUNK_MAX / 64];
 static struct lock frame_lock = LOCK_INIT(RANK_FRAME);
 static u32 head[ZONE_COUNT][ORDER_COUNT];
 static u32 orders[ZONE_COUNT]; /* bit = that list is not empty */
-static u32 m2p_page[(CHUNK_MAX << FRAME_CHUNK_SHIFT) >> M2P_SHIFT]; /* first frame of each, 0 = hole */
+static u32
+    m2p_page[(CHUNK_MAX << FRAME_CHUNK_SHIFT) >> M2P_SHIFT]; /* first frame of each, 0 = hole */
 static struct frame_stats stats;
 
 static inline struct page *raw(u64 n)
@@ -144,8 +146,10 @@ static void frames_disown(u64 first, u64 last)
         struct page *p = frame_page(mfn(i));
         if (unlikely(!p || p->owner == PAGE_OWNER_NONE || p->owner == PAGE_OWNER_IO || p->refs))
             panic("frame: 0x%lx freed, but %s", i,
-                  !p ? "there is no RAM" : p->refs ? "it is referenced" :
-                  p->owner == PAGE_OWNER_IO ? "it is not RAM" : "it is free already");
+                  !p                          ? "there is no RAM"
+                  : p->refs                   ? "it is referenced"
+                  : p->owner == PAGE_OWNER_IO ? "it is not RAM"
+                                              : "it is free already");
         p->owner = PAGE_OWNER_NONE;
         p->type = 0;
     }

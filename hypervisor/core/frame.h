@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Machine frames: the frame table (one struct page of 32 bytes for each frame of RAM) and a buddy
- * allocator. Free frames belong to this file; the moment one is allocated to a domain its counters belong
- * to dom/page.c. Freed frames are scrubbed before they are given out again. Lock: RANK_FRAME.
+ * allocator. Free frames belong to this file; the moment one is allocated to a domain its counters
+ * belong to dom/page.c. Freed frames are scrubbed before they are given out again. Lock:
+ * RANK_FRAME.
  */
 #ifndef WIRT_CORE_FRAME_H
 #define WIRT_CORE_FRAME_H
@@ -18,8 +19,8 @@ struct page {
         };
         u128 both; /* changed by cmpxchg16b only, once allocated to a domain */
     };
-    u32 owner; /* PAGE_OWNER_*, or domid + PAGE_OWNER_DOMAIN */
-    u32 stamp; /* TLB debt (hw/tlb.h), 0 = none */
+    u32 owner;      /* PAGE_OWNER_*, or domid + PAGE_OWNER_DOMAIN */
+    u32 stamp;      /* TLB debt (hw/tlb.h), 0 = none */
     u32 next, prev; /* mfns: the owner's list, or the free list; 0 = end */
 } __aligned(32);
 _Static_assert(sizeof(struct page) == 32, "frame table budget");
@@ -28,7 +29,7 @@ _Static_assert(sizeof(struct page) == 32, "frame table budget");
 #define PAGE_OWNER_IO     2u /* not RAM, or RAM that firmware keeps */
 #define PAGE_OWNER_DOMAIN 16u
 
-extern u64 frame_limit;      /* one past the highest frame that has a struct page */
+extern u64 frame_limit;       /* one past the highest frame that has a struct page */
 extern u64 frame_chunk_map[]; /* bit = 65,536 frames whose structs exist */
 #define FRAME_CHUNK_SHIFT 16
 
@@ -49,23 +50,25 @@ static inline mfn_t frame_mfn(const struct page *p)
 }
 
 #define FRAME_ORDER_MAX 18u /* 1 GiB */
-#define FRAME_ZERO 1u /* says that the caller relies on zeroes; every allocation but FRAME_RAW is scrubbed */
-#define FRAME_RAW  2u /* birth of dom0 only: contents from before the boot are no secret there */
-/* 2^order contiguous, naturally aligned frames whose addresses lie below 2^address_bits (0 = anywhere); owner is set to
- * PAGE_OWNER_HV, counters zero, TLB debts of earlier owners paid. Takes the highest addresses that fit. Paying a debt waits
- * for other CPUs: hold no _irq lock here. */
+#define FRAME_ZERO                                                                                 \
+    1u /* says that the caller relies on zeroes; every allocation but FRAME_RAW is scrubbed */
+#define FRAME_RAW 2u /* birth of dom0 only: contents from before the boot are no secret there */
+/* 2^order contiguous, naturally aligned frames whose addresses lie below 2^address_bits (0 =
+ * anywhere); owner is set to PAGE_OWNER_HV, counters zero, TLB debts of earlier owners paid. Takes
+ * the highest addresses that fit. Paying a debt waits for other CPUs: hold no _irq lock here. */
 mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits); /* .n == MFN_NONE: none left */
 void frame_free(mfn_t m, u32 order); /* scrubbed when it is next given out; refs must be 0 */
 struct frame_range {
     u64 first, last; /* mfn, inclusive */
 };
-/* Boot: all RAM becomes known: struct pages (owner HV), M2P filled with ~0; other frames of those chunks are
- * PAGE_OWNER_IO. The memory for it comes from take_2m: 512 aligned frames, reachable through the direct map. */
+/* Boot: all RAM becomes known: struct pages (owner HV), M2P filled with ~0; other frames of those
+ * chunks are PAGE_OWNER_IO. The memory for it comes from take_2m: 512 aligned frames, reachable
+ * through the direct map. */
 void frame_init(const struct frame_range *ram, u32 ram_count, mfn_t (*take_2m)(void));
 void frame_add_free(u64 first, u64 last); /* hand a known range to the allocator */
 struct frame_stats {
     u64 total, free, used, below_4g_free; /* frames; used: Wirt's and the domains' */
-    u64 table_bytes, m2p_bytes;         /* what Wirt spends on bookkeeping */
+    u64 table_bytes, m2p_bytes;           /* what Wirt spends on bookkeeping */
 };
 void frame_stats(struct frame_stats *out);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ticket spinlocks and the check of their order. Under WIRT_DEBUG each CPU keeps the locks that it holds; taking one
- * whose rank is not below that of the last one (or, at equal rank, whose address is not above) panics with both
- * names. Locks held with interrupts on do not count for an interrupt handler, which must not take those anyway: the
- * check for recursion finds it. After lock_break_all() (panic) nothing waits and nothing is checked.
+ * Ticket spinlocks and the check of their order. Under WIRT_DEBUG each CPU keeps the locks that it
+ * holds; taking one whose rank is not below that of the last one (or, at equal rank, whose address
+ * is not above) panics with both names. Locks held with interrupts on do not count for an interrupt
+ * handler, which must not take those anyway: the check for recursion finds it. After
+ * lock_break_all() (panic) nothing waits and nothing is checked.
  */
 #include "core/lock.h"
 #include "hw/cpu.h"
@@ -18,7 +19,8 @@ static bool is_broken;
 
 struct lock_held {
     u32 count;
-    u64 item[HELD_MAX + 1]; /* address | IRQ_ON, from item[1] on; the last taken has the least rank */
+    u64 item[HELD_MAX +
+             1]; /* address | IRQ_ON, from item[1] on; the last taken has the least rank */
 };
 static PERCPU(struct lock_held, lock_held);
 

@@ -9,8 +9,8 @@
 
 #include "lib/types.h"
 
-/* Ranks, outermost first: storey * 16 + place. Taking goes strictly downwards in number; two locks of one rank
- * (two run queues) are taken in the order of their addresses. */
+/* Ranks, outermost first: storey * 16 + place. Taking goes strictly downwards in number; two locks
+ * of one rank (two run queues) are taken in the order of their addresses. */
 enum lock_rank {
     RANK_DOMAIN_LIST = 0x3f, /* dom/domain.c */
     RANK_DOMAIN = 0x3e,      /* struct domain.lock: life, memory list */
@@ -37,7 +37,10 @@ struct lock {
     u16 rank;
     u16 cpu; /* holder + 1, 0 = free; for diagnosis */
 };
-#define LOCK_INIT(r) {0, 0, (r), 0}
+#define LOCK_INIT(r)                                                                               \
+    {                                                                                              \
+        0, 0, (r), 0                                                                               \
+    }
 
 void lock_init(struct lock *l, enum lock_rank rank);
 void lock_take(struct lock *l);

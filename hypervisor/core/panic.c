@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of the road. The first CPU that panics breaks all locks, stops the others, and says on every wire what it
- * knows: the message, registers, a backtrace by frame pointers with names, the last log lines. The ring's tail, which holds
- * all of that, is then copied into the crash record, RAM that every boot of the same machine finds at the same place
- * and that a warm reset leaves alone. Nothing here waits for a lock, allocates, or trusts a frame pointer.
+ * The end of the road. The first CPU that panics breaks all locks, stops the others, and says on
+ * every wire what it knows: the message, registers, a backtrace by frame pointers with names, the
+ * last log lines. The ring's tail, which holds all of that, is then copied into the crash record,
+ * RAM that every boot of the same machine finds at the same place and that a warm reset leaves
+ * alone. Nothing here waits for a lock, allocates, or trusts a frame pointer.
  */
 #include "core/console.h"
 #include "core/lock.h"
@@ -20,7 +21,7 @@
 
 #define RECORD_MAGIC   0x4853415243545257ull /* "WRTCRASH" */
 #define BACKTRACE_MAX  24u
-#define TAIL_SIZE      1500u
+#define TAIL_SIZE      800u /* with the rest it shall fit a screen */
 #define REBOOT_SECONDS 5u
 
 struct crash_record {
@@ -52,12 +53,13 @@ const char *panic_symbol(u64 addr, u64 *offset)
     return symbols_text + symbols_table[lo - 1].name;
 }
 
-static void say_address(u64 addr)
+/* A return address may lie behind its function's end, when the call was the last thing in it. */
+static void say_address(u64 addr, u32 is_return)
 {
     u64 offset;
-    const char *name = panic_symbol(addr, &offset);
+    const char *name = panic_symbol(addr - is_return, &offset);
 
-    log_error("  [%016lx] %s+0x%lx", addr, name, offset);
+    log_error("  [%016lx] %s+0x%lx", addr, name, offset + is_return);
 }
 
 void panic_backtrace(u64 rip, u64 rbp, u64 rsp)
@@ -66,13 +68,13 @@ void panic_backtrace(u64 rip, u64 rbp, u64 rsp)
 
     log_error("Backtrace:");
     if (rip)
-        say_address(rip);
+        say_address(rip, 0);
     low = max(low, rsp);
     for (u32 i = 0; i < BACKTRACE_MAX && rbp >= low && rbp <= high - 16 && !(rbp & 7); i++) {
         const u64 *frame = (const u64 *)rbp;
         if (!frame[1])
             break;
-        say_address(frame[1]);
+        say_address(frame[1], 1);
         low = rbp + 1; /* callers lie higher: a loop ends here */
         rbp = frame[0];
     }
@@ -142,7 +144,8 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
         say_regs(r);
     panic_backtrace(rip, rbp, rsp);
     log_error(does_reboot_after ? "Reboot in %u seconds (noreboot on the command line stays here)."
-                                : "Halted, as noreboot asks.", REBOOT_SECONDS);
+                                : "Halted, as noreboot asks.",
+              REBOOT_SECONDS);
     record_write();
     for (u32 ms = 0; does_reboot_after && ms < REBOOT_SECONDS * 1000; ms++)
         time_udelay(1000);
@@ -192,7 +195,8 @@ void panic_report_previous(void)
     for (line = record->text; *line; line = end) {
         for (end = line; *end && *end != '\n'; end++)
             ;
-        log_warn("| %.*s", (int)(end - line), line);
+        if (strncmp(line, "(WIRT) | ", 9)) /* not what it had found itself */
+            log_warn("| %.*s", (int)(end - line), line);
         end += *end != 0;
     }
     log_warn("End of the previous run's record.");

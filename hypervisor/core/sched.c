@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mechanism: states of units, one run queue a CPU, the switch. Who runs next is sched_credit.c's business. All of a
- * unit's scheduling state is under the lock of the queue that u->cpu names (RANK_SCHED, interrupts off); unit_lock() finds
- * it although units move. A unit moves with both queues locked. The switch itself happens outside the lock:
- * is_on_cpu keeps the next CPU from entering a unit that is still being put away. No callback runs here but account().
+ * The mechanism: states of units, one run queue a CPU, the switch. Who runs next is
+ * sched_credit.c's business. All of a unit's scheduling state is under the lock of the queue that
+ * u->cpu names (RANK_SCHED, interrupts off); unit_lock() finds it although units move. A unit moves
+ * with both queues locked. The switch itself happens outside the lock: is_on_cpu keeps the next CPU
+ * from entering a unit that is still being put away. No callback runs here but account().
  */
 #include "core/console.h"
 #include "core/sched_policy.h"
@@ -35,8 +36,8 @@ static struct runq *unit_lock(const struct unit *u, u64 *flags)
     }
 }
 
-/* Have one of the idle CPUs look for something to do; false if there is none left. A CPU is called once: it takes
- * its bit back when it finds nothing. */
+/* Have one of the idle CPUs look for something to do; false if there is none left. A CPU is called
+ * once: it takes its bit back when it finds nothing. */
 static bool call_idler(cpuset_t cpus)
 {
     cpuset_t idlers = READ_ONCE(sched_idlers) & cpus;
@@ -52,11 +53,13 @@ static bool call_idler(cpuset_t cpus)
     return false;
 }
 
-/* u has just been linked into q: see that some CPU looks at it. The barrier in the first line pairs with the one in
- * choose_next(), where a CPU says that it is idle before it looks for something to steal. */
+/* u has just been linked into q: see that some CPU looks at it. The barrier in the first line pairs
+ * with the one in choose_next(), where a CPU says that it is idle before it looks for something to
+ * steal. */
 static void call_cpu(struct runq *q, const struct unit *u, u64 now)
 {
-    bool is_idle = atomic_test_clear(&sched_idlers, u->cpu), is_right = map_test(&u->affinity, u->cpu);
+    bool is_idle = atomic_test_clear(&sched_idlers, u->cpu),
+         is_right = map_test(&u->affinity, u->cpu);
 
     if (is_idle && !is_right)
         atomic_or(&sched_idlers, BIT(u->cpu));
@@ -190,7 +193,8 @@ static __noreturn void switch_to(struct unit *prev, struct unit *next)
     next->ops->enter(next);
 }
 
-/* This CPU is busy now. Whoever waits here, or wherever it was called from, may run on one that idles. */
+/* This CPU is busy now. Whoever waits here, or wherever it was called from, may run on one that
+ * idles. */
 static void offer_waiting(struct runq *q)
 {
     cpuset_t idlers = q->is_called && READ_ONCE(sched_waiting) ? READ_ONCE(sched_idlers) : 0;
@@ -414,7 +418,8 @@ void sched_dump(void)
         u32 cpu = bit_lowest(c);
         struct runq *q = cpu_var(sched_runq, cpu);
         u64 flags = lock_take_irq(&q->lock);
-        log_error("CPU %u: %u waiting, idle for %lu ms", cpu, q->count, q->idle.run_ns / 1000000);
+        u64 idle_ns = q->idle.run_ns + (q->current->is_idle ? time_now() - q->idle.entered_at : 0);
+        log_error("CPU %u: %u waiting, idle for %lu ms in all", cpu, q->count, idle_ns / 1000000);
         unit_dump(q->current, "running");
         list_for_each (at, &q->queue)
             unit_dump(list_item(at, struct unit, node), "waiting");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The policy: weighted fair. A unit's vtime is the time that it ran, scaled by 256 / weight; the least goes first. A
- * sleeper comes back at most SLEEP_CREDIT behind the queue, which is its head start and all that it can save up. A unit
- * alone on its CPU has no tick. A cap bounds run time in each window of 100 ms; a unit that used it up stays in the
- * queue and is passed over until the window ends. Everything here runs under the lock of the queue it is given.
+ * The policy: weighted fair. A unit's vtime is the time that it ran, scaled by 256 / weight; the
+ * least goes first. A sleeper comes back at most SLEEP_CREDIT behind the queue, which is its head
+ * start and all that it can save up. A unit alone on its CPU has no tick. A cap bounds run time in
+ * each window of 100 ms; a unit that used it up stays in the queue and is passed over until the
+ * window ends. Everything here runs under the lock of the queue it is given.
  */
 #include "core/sched_policy.h"
 #include "hw/time.h"

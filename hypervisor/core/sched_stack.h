@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one place where the scheduler leaves C: start the CPU's stack afresh, below the room for a guest's frame, and go
- * on in fn. What was on the stack is gone; units saved what they need in their leave(). Unit tests have
- * another version of this file that goes back to the test.
+ * The one place where the scheduler leaves C: start the CPU's stack afresh, below the room for a
+ * guest's frame, and go on in fn. What was on the stack is gone; units saved what they need in
+ * their leave(). Unit tests have another version of this file that goes back to the test.
  */
 #ifndef WIRT_CORE_SCHED_STACK_H
 #define WIRT_CORE_SCHED_STACK_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small zeroed allocations. A frame holds objects of one class (64 bytes to 2 KiB); its struct page says which class,
- * how many are in use and where the first free one is, so the frame itself holds objects only. Frames with a free
- * object are on their class's list; an empty frame goes back at once. More than 2 KiB comes straight from frame.c.
- * Lock: slab_lock (RANK_SLAB, interrupts off); frames are allocated and freed outside it, as that may wait.
+ * Small zeroed allocations. A frame holds objects of one class (64 bytes to 2 KiB); its struct page
+ * says which class, how many are in use and where the first free one is, so the frame itself holds
+ * objects only. Frames with a free object are on their class's list; an empty frame goes back at
+ * once. More than 2 KiB comes straight from frame.c. Lock: slab_lock (RANK_SLAB, interrupts off);
+ * frames are allocated and freed outside it, as that may wait.
  */
 #include "core/frame.h"
 #include "core/lock.h"
@@ -15,8 +16,8 @@
 #define CLASS_COUNT 6u
 #define SLAB_MAGIC  0x51abull
 
-/* page.type while a frame is a slab (page.refs stays 0, so that no reference can be taken on it). Free objects hold the
- * index of the next one; OBJECT_END ends the list. */
+/* page.type while a frame is a slab (page.refs stays 0, so that no reference can be taken on it).
+ * Free objects hold the index of the next one; OBJECT_END ends the list. */
 struct slab_state {
     u16 used, first, class, magic;
 };
@@ -91,7 +92,7 @@ static void slab_fill(u64 n, u32 class)
 
     for (u32 i = 0; i < count; i++)
         *object(n, class, i) = (u16)(i + 1 < count ? i + 1 : OBJECT_END);
-    *state_of(n) = (struct slab_state){.class = (u16)class, .magic = SLAB_MAGIC};
+    *state_of(n) = (struct slab_state){.class = (u16) class, .magic = SLAB_MAGIC};
     partial_link(n, class);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table that core/symbols.sh generates from the linked image (section .symbols, at the image's end, so that its size moves
- * nothing): functions in the order of their addresses. Names are offsets into one blob of NUL-terminated strings.
+ * The table that core/symbols.sh generates from the linked image (section .symbols, at the image's
+ * end, so that its size moves nothing): functions in the order of their addresses. Names are
+ * offsets into one blob of NUL-terminated strings.
  */
 #ifndef WIRT_CORE_SYMBOLS_H
 #define WIRT_CORE_SYMBOLS_H

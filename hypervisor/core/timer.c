@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers. Each CPU has a heap of them and one deadline in its local APIC, which is never later than the heap's first
- * key; it may be earlier after a timer_stop(), as an early interrupt is cheaper than programming the APIC again for
- * each timer that a guest sets and takes back. The interrupt only raises WORK_TIMER. Lock: timer_queue.lock
- * (RANK_TIMER, interrupts off); never held while a callback runs.
+ * One-shot timers. Each CPU has a heap of them and one deadline in its local APIC, which is never
+ * later than the heap's first key; it may be earlier after a timer_stop(), as an early interrupt is
+ * cheaper than programming the APIC again for each timer that a guest sets and takes back. The
+ * interrupt only raises WORK_TIMER. Lock: timer_queue.lock (RANK_TIMER, interrupts off); never held
+ * while a callback runs.
  */
 #include "core/lock.h"
 #include "core/slab.h"
@@ -140,7 +141,8 @@ static void timer_interrupt(struct regs *r, void *arg)
     (void)r;
     (void)arg;
     lapic_eoi();
-    /* A little early counts as fired too, or the work below would wait for an interrupt that is over. */
+    /* A little early counts as fired too, or the work below would wait for an interrupt that is
+     * over. */
     WRITE_ONCE(this_cpu(timer_queue)->deadline, DEADLINE_NONE);
     work_raise(WORK_TIMER);
 }

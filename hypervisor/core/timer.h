@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers in a heap per CPU, driven by the local APIC. Callbacks run as WORK_TIMER with interrupts
- * on. A timer fires on the CPU it was set for. Lock: RANK_TIMER of that CPU.
+ * One-shot timers in a heap per CPU, driven by the local APIC. Callbacks run as WORK_TIMER with
+ * interrupts on. A timer fires on the CPU it was set for. Lock: RANK_TIMER of that CPU.
  */
 #ifndef WIRT_CORE_TIMER_H
 #define WIRT_CORE_TIMER_H

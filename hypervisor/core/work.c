@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred work. A kind is a bit in the CPU's cpu_info.work; raising sets it with a LOCKed or, running clears it before
- * the function is called, so nothing raised meanwhile is lost. Bits of another CPU need a kick only when none was set:
- * whoever set the first one kicked, or it was set there by a handler whose way out looks at them.
+ * Deferred work. A kind is a bit in the CPU's cpu_info.work; raising sets it with a LOCKed or,
+ * running clears it before the function is called, so nothing raised meanwhile is lost. Bits of
+ * another CPU need a kick only when none was set: whoever set the first one kicked, or it was set
+ * there by a handler whose way out looks at them.
  */
 #include "core/work.h"
 #include "hw/cpu.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred work: one bit a kind in each CPU's cpu_info.work, run with interrupts on, on the way out to a
- * guest or in the idle loop, lowest bit first. Interrupt handlers raise; nothing else runs from them.
+ * Deferred work: one bit a kind in each CPU's cpu_info.work, run with interrupts on, on the way out
+ * to a guest or in the idle loop, lowest bit first. Interrupt handlers raise; nothing else runs
+ * from them.
  */
 #ifndef WIRT_CORE_WORK_H
 #define WIRT_CORE_WORK_H
@@ -17,6 +18,7 @@ static inline bool work_is_pending(void)
 {
     return READ_ONCE(cpu_info()->work) != 0;
 }
-void work_run(void); /* interrupts on; until no bit is set; WORK_SCHED last, and it may not return */
+void work_run(
+    void); /* interrupts on; until no bit is set; WORK_SCHED last, and it may not return */
 
 #endif

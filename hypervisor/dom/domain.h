@@ -34,7 +34,8 @@ struct domain {
     mfn_t shared_mfn;
     struct evtchn_table evtchn;
     struct pirq_table pirq;
-    struct range_set ports, iomem, irqs; /* what it may touch */
+    struct range_set ports, iomem, irqs; /* what it may touch: ports, frames, PIRQs */
+    struct range_set iomem_ro;           /* frames of iomem that it may only read */
     u32 vm_assist;
     struct rate_limit log_rate;
     u64 build_start_ns;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text from a format and values, into a caller's buffer that can never overflow: the whole length is counted
- * on, only what fits is stored. Pure; no floating point, no allocation, no locale. Formats come from our own
- * code only and are checked by the compiler (__printf).
+ * Text from a format and values, into a caller's buffer that can never overflow: the whole length
+ * is counted on, only what fits is stored. Pure; no floating point, no allocation, no locale.
+ * Formats come from our own code only and are checked by the compiler (__printf).
  */
 #include "lib/fmt.h"
 #include "lib/string.h"

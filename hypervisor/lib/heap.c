@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A binary min-heap in a caller's array of node pointers, 1-based so that the parent of i is i / 2. A node
- * knows its slot, which makes removal from the middle logarithmic and "is it queued?" a comparison with 0.
- * The owner of the heap holds its lock around every call; nothing here waits or allocates.
+ * A binary min-heap in a caller's array of node pointers, 1-based so that the parent of i is i / 2.
+ * A node knows its slot, which makes removal from the middle logarithmic and "is it queued?" a
+ * comparison with 0. The owner of the heap holds its lock around every call; nothing here waits or
+ * allocates.
  */
 #include "lib/heap.h"
 

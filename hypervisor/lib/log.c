@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mouth of every room. A line is formatted on the stack and handed to the sink; what is said before a sink
- * exists waits in a small buffer (level byte, text, NUL) that log_sink_set() plays back. Only CPU 0 runs that
- * early, so there is no lock here; the sink has its own.
+ * The mouth of every room. A line is formatted on the stack and handed to the sink; what is said
+ * before a sink exists waits in a small buffer (level byte, text, NUL) that log_sink_set() plays
+ * back. Only CPU 0 runs that early, so there is no lock here; the sink has its own.
  */
 #include "lib/fmt.h"
 #include "lib/log.h"
@@ -42,13 +42,13 @@ void log_v(enum log_level level, const char *format, va_list args)
     log_sink(level, line);
 }
 
-#define LOG_FN(name, level)           \
-    void name(const char *format, ...) \
-    {                                 \
-        va_list args;                 \
-        va_start(args, format);       \
-        log_v(level, format, args);   \
-        va_end(args);                 \
+#define LOG_FN(name, level)                                                                        \
+    void name(const char *format, ...)                                                             \
+    {                                                                                              \
+        va_list args;                                                                              \
+        va_start(args, format);                                                                    \
+        log_v(level, format, args);                                                                \
+        va_end(args);                                                                              \
     }
 LOG_FN(log_error, LOG_ERROR)
 LOG_FN(log_warn, LOG_WARNING)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sets of numbers as sorted, disjoint, non-adjacent inclusive ranges. A change either happens wholly or, for want
- * of room, not at all. Lookup is a binary search. The owner of the set holds its lock around every call.
+ * Sets of numbers as sorted, disjoint, non-adjacent inclusive ranges. A change either happens
+ * wholly or, for want of room, not at all. Lookup is a binary search. The owner of the set holds
+ * its lock around every call.
  */
 #include "lib/errno.h"
 #include "lib/range.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory and strings. Bulk copies move eight bytes an iteration: emulators count each one, and
- * real CPUs do not care. Nothing here allocates, fails or looks at a locale. On the host the C library
- * supplies the standard names and only the str_ functions are built.
+ * real CPUs do not care. Nothing here allocates, fails or looks at a locale. On the host the C
+ * library supplies the standard names and only the str_ functions are built.
  */
 #include "lib/string.h"
 

@@ -30,6 +30,8 @@ static int get_io(struct domain *d, pte_t *e)
         return -EPERM;
     if (!frame_page(mfn(m)) && !(*e & L1_CACHE) && m >= 0x100)
         *e |= PTE_PCD | PTE_PWT;
+    if (range_has(&d->iomem_ro, m, m))
+        *e &= ~PTE_RW;
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs all suites on one fake machine of four CPUs, brought up in the order of a boot. An argument names the
- * suites to run. Prints one line a test and ends with "N passed, N failed".
+ * Runs all suites on one fake machine of four CPUs, brought up in the order of a boot. An argument
+ * names the suites to run. Prints one line a test and ends with "N passed, N failed".
  */
 #include "test.h"
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the suites share. Each file tests one file of the hypervisor and exports one table of tests. */
+/* What the suites share. Each file tests one file of the hypervisor and exports one table of tests.
+ */
 #ifndef WIRT_TEST_H
 #define WIRT_TEST_H
 

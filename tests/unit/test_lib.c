@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/: formats and strings against the C library as the referee, heap and ranges against a plain model with
- * random operations.
+ * lib/: formats and strings against the C library as the referee, heap and ranges against a plain
+ * model with random operations.
  */
 #include "test.h"
 #include <string.h>
@@ -51,7 +51,8 @@ static void fmt_strings(void)
 {
     char a[64];
 
-    CU_ASSERT_EQUAL(fmt(a, sizeof(a), "%s|%5s|%-5s|%.2s|%*s|%c%%", "x", "ab", "cd", "xyz", 3, "q", 'Z'), 23);
+    CU_ASSERT_EQUAL(
+        fmt(a, sizeof(a), "%s|%5s|%-5s|%.2s|%*s|%c%%", "x", "ab", "cd", "xyz", 3, "q", 'Z'), 23);
     CU_ASSERT_STRING_EQUAL(a, "x|   ab|cd   |xy|  q|Z%");
     fmt(a, sizeof(a), "%s %.*s", (char *)NULL, 3, "abcdef");
     CU_ASSERT_STRING_EQUAL(a, "(null) abc");
@@ -81,7 +82,8 @@ static void memory_agrees_with_libc(void)
     int bad = 0;
 
     for (int round = 0; round < 20000; round++) {
-        size_t n = fake_random(fake_random(2) ? 20 : 120), x = fake_random(100), y = fake_random(100);
+        size_t n = fake_random(fake_random(2) ? 20 : 120), x = fake_random(100),
+               y = fake_random(100);
         int c = (int)fake_random(256);
         for (size_t i = 0; i < sizeof(src); i++)
             src[i] = (u8)fake_random(4);
@@ -105,7 +107,8 @@ static void memory_agrees_with_libc(void)
 
 static void strings_agree_with_libc(void)
 {
-    static const char *const s[] = {"", "a", "ab", "abc", "abd", "b", "aab", "\xff", "a\xff", "zaabab"};
+    static const char *const s[] = {"",  "a",   "ab",   "abc",   "abd",
+                                    "b", "aab", "\xff", "a\xff", "zaabab"};
     int bad = 0;
 
     for (size_t i = 0; i < ARRAY_COUNT(s); i++)
@@ -128,12 +131,25 @@ static void str_numbers(void)
         u64 value;
         char rest;
         bool is_size;
-    } t[] = {{"0", 0, 0, false}, {"123x", 123, 'x', false}, {"0x1Fg", 0x1f, 'g', false}, {"017", 15, 0, false},
-             {"", 0, 0, false}, {"k", 0, 'k', true}, {"0x", 0, 'x', false}, {"08", 0, '8', false},
-             {"18446744073709551615", ~0ull, 0, false}, {"18446744073709551616,", ~0ull, ',', false},
-             {"99999999999999999999999", ~0ull, 0, false}, {"4k", 4096, 0, true}, {"512M,", 512ull << 20, ',', true},
-             {"2G", 2ull << 30, 0, true}, {"1t", 1ull << 40, 0, true}, {"0x10K", 16384, 0, true},
-             {"99999999T", ~0ull, 0, true}, {"5", 5, 0, true}, {"5b", 5, 'b', true}};
+    } t[] = {{"0", 0, 0, false},
+             {"123x", 123, 'x', false},
+             {"0x1Fg", 0x1f, 'g', false},
+             {"017", 15, 0, false},
+             {"", 0, 0, false},
+             {"k", 0, 'k', true},
+             {"0x", 0, 'x', false},
+             {"08", 0, '8', false},
+             {"18446744073709551615", ~0ull, 0, false},
+             {"18446744073709551616,", ~0ull, ',', false},
+             {"99999999999999999999999", ~0ull, 0, false},
+             {"4k", 4096, 0, true},
+             {"512M,", 512ull << 20, ',', true},
+             {"2G", 2ull << 30, 0, true},
+             {"1t", 1ull << 40, 0, true},
+             {"0x10K", 16384, 0, true},
+             {"99999999T", ~0ull, 0, true},
+             {"5", 5, 0, true},
+             {"5b", 5, 'b', true}};
     char out[4];
 
     for (size_t i = 0; i < ARRAY_COUNT(t); i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* core/work.c and core/timer.c: order, kicks, deadlines, and that the APIC is programmed no more than needed. */
+/* core/work.c and core/timer.c: order, kicks, deadlines, and that the APIC is programmed no more
+ * than needed. */
 #include "test.h"
 #include <string.h>
 #include "core/slab.h"

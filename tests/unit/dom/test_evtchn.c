@@ -416,6 +416,9 @@ static void test_pirq(void)
     CU_ASSERT_FATAL(rc > 0);
     CU_ASSERT_EQUAL(pirq_status(&dom[0], (u32)any, &flags), 0);
     CU_ASSERT_EQUAL(flags, 0);
+    CU_ASSERT_EQUAL(line[next_msi - 1].unmasks, 1);
+    CU_ASSERT_EQUAL(pirq_eoi(&dom[0], (u32)any), 0);
+    CU_ASSERT_EQUAL(line[next_msi - 1].unmasks, 1);
     CU_ASSERT_EQUAL(pirq_hold(&dom[0]), (int)PIRQ_MAX - 2);
     CU_ASSERT_EQUAL(pirq_hold(&dom[0]), (int)PIRQ_MAX - 3);
     stop();

@@ -20,7 +20,7 @@
 #define TRAP_FIX(at, to)                                            \
     ".pushsection trap_fix, \"a\"; .balign 4; .long " #at " - ., " #to " - .; .popsection\n"
 #undef WIRT_HOST
-#include "../../../hypervisor/dom/guest.c"
+#include "dom/guest.c"
 
 extern const struct trap_fix __start_trap_fix[], __stop_trap_fix[];
 static u8 *page; /* one readable and writable page, a hole behind it */

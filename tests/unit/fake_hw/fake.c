@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fake machine (see fake.h). No locks: tests that run several threads touch only what belongs to their CPU here,
- * or atomics. State lives for the whole process, as the state of the code under test does.
+ * The fake machine (see fake.h). No locks: tests that run several threads touch only what belongs
+ * to their CPU here, or atomics. State lives for the whole process, as the state of the code under
+ * test does.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -234,7 +235,8 @@ void cpu_relax(void)
     if (fake_relax_hook)
         fake_relax_hook();
     else
-        syscall(SYS_sched_yield); /* few host CPUs play many; libc's wrapper has the scheduler's name */
+        syscall(
+            SYS_sched_yield); /* few host CPUs play many; libc's wrapper has the scheduler's name */
 }
 void cpu_sti_hlt(void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine made of memory, for host tests of everything above hw/. Its include folder comes first, so that the few
- * headers here replace the real ones of the same name; all other headers of hw/ are the real ones, and fake.c
- * implements what they declare: RAM behind frame_va() and pgtab_map() (a sparse file, mapped twice where
- * the real machine would), a clock that stands still until the test moves it, IPIs and timers that are written down
- * instead of sent. Each thread plays one CPU.
+ * A machine made of memory, for host tests of everything above hw/. Its include folder comes first,
+ * so that the few headers here replace the real ones of the same name; all other headers of hw/ are
+ * the real ones, and fake.c implements what they declare: RAM behind frame_va() and pgtab_map() (a
+ * sparse file, mapped twice where the real machine would), a clock that stands still until the test
+ * moves it, IPIs and timers that are written down instead of sent. Each thread plays one CPU.
  */
 #ifndef WIRT_FAKE_H
 #define WIRT_FAKE_H
@@ -18,8 +18,8 @@
 /* RAM of the fake machine: 640 KiB less frame 0, 1 MiB to 512 MiB, 4 GiB to 4.25 GiB. */
 #define FAKE_RAM_COUNT 3u
 extern const struct frame_range fake_ram[FAKE_RAM_COUNT];
-/* Everything from bare RAM to a usable frame allocator; once a process. Keeps the first and the last frame of each
- * range out of the free lists (as known, in use). */
+/* Everything from bare RAM to a usable frame allocator; once a process. Keeps the first and the
+ * last frame of each range out of the free lists (as known, in use). */
 void fake_init(u32 cpus);
 extern u64 fake_free_at_start; /* frames that the allocator was given */
 
@@ -33,8 +33,8 @@ static inline void fake_cpu_set(u32 cpu)
 /* Time. */
 extern u64 fake_now; /* ns; what time_now() says */
 extern u32 fake_adjust_count;
-extern u64 fake_deadline[CPU_MAX]; /* what each APIC timer is set to; 0 = off */
-extern u32 fake_timer_programmed;  /* calls of lapic_timer_set */
+extern u64 fake_deadline[CPU_MAX];       /* what each APIC timer is set to; 0 = off */
+extern u32 fake_timer_programmed;        /* calls of lapic_timer_set */
 void fake_interrupt(u32 cpu, u8 vector); /* run the bound handler, as that CPU */
 
 /* IPIs and flushes. */
@@ -61,16 +61,16 @@ void fake_entered(void *unit) __noreturn;     /* a unit's enter() calls this */
 extern char fake_panic_text[320];
 extern _Thread_local jmp_buf fake_panic_back;
 extern _Thread_local bool fake_panic_is_caught;
-#define FAKE_PANICS(statement)                                                        \
-    __extension__({                                                                   \
-        volatile bool did_ = true;                                                    \
-        fake_panic_is_caught = true;                                                  \
-        if (setjmp(fake_panic_back) == 0) {                                           \
-            statement;                                                                \
-            did_ = false;                                                             \
-        }                                                                             \
-        fake_panic_is_caught = false;                                                 \
-        did_;                                                                         \
+#define FAKE_PANICS(statement)                                                                     \
+    __extension__({                                                                                \
+        volatile bool did_ = true;                                                                 \
+        fake_panic_is_caught = true;                                                               \
+        if (setjmp(fake_panic_back) == 0) {                                                        \
+            statement;                                                                             \
+            did_ = false;                                                                          \
+        }                                                                                          \
+        fake_panic_is_caught = false;                                                              \
+        did_;                                                                                      \
     })
 
 /* Random numbers with a printed seed: FAKE_SEED=n repeats a run. */

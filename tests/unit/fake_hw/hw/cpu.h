@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's version: constants, types and pure functions are the real header's; instructions that need
- * ring 0 become fakes that act on the current fake CPU (fake.h).
+ * The host's version: constants, types and pure functions are the real header's; instructions that
+ * need ring 0 become fakes that act on the current fake CPU (fake.h).
  */
 #ifndef WIRT_FAKE_CPU_H
 #define WIRT_FAKE_CPU_H

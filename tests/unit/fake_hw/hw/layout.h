@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's version: the same names, with the shared tables and the direct map where a process can have them. */
+/* The host's version: the same names, with the shared tables and the direct map where a process can
+ * have them. */
 #ifndef WIRT_FAKE_LAYOUT_H
 #define WIRT_FAKE_LAYOUT_H
 

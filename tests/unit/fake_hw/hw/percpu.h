@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's version: a fake CPU's info lies at the top of a static stack, per-CPU variables are arrays.
- * Which CPU a thread plays is fake_cpu (hw/cpu.h).
+ * The host's version: a fake CPU's info lies at the top of a static stack, per-CPU variables are
+ * arrays. Which CPU a thread plays is fake_cpu (hw/cpu.h).
  */
 #ifndef WIRT_HW_PERCPU_H
 #define WIRT_HW_PERCPU_H
