@@ -3,7 +3,7 @@
 # Theory: measures the same dom0 natively, under Debian's Xen and under Wirt. Costs are counted in
 # instructions: with QEMU's icount one nanosecond of guest time is one instruction, so the figures repeat
 # exactly. Wall times are only compared inside one run, Xen and Wirt taking turns. Native and Xen counts
-# are kept in build/bench; FRESH=1 measures them again. Writes docs/PERFORMANCE.dat and its plot.
+# are kept in build/bench for the same kernel and initramfs; FRESH=1 counts them again. Writes docs/PERFORMANCE.dat and its plot.
 . "$(dirname "$0")/../lib/common.sh"
 
 out=$build/bench
@@ -11,12 +11,14 @@ rounds=${ROUNDS:-3}
 mkdir -p "$out" "$top/docs"
 [ -n "${FRESH:-}" ] && rm -f "$out"/{native,xen,xen-nospec}.log
 options="console=com1 com1=115200,8n1 dom0_mem=512M"
+key=$(cat "$cache/linux/release" "$build/dom0/initrd.img" | sha256sum)
 
 # count NAME HV MORE-HYPERVISOR-OPTIONS: one counted boot with the meter; leaves NAME.log.
 count() {
     local name=$1 hv=$2 memory=1024 console=hvc0
     [ "$hv" = none ] && memory=512 console=ttyS0
-    if [ "$name" != wirt ] && grep -q 'MB dom0 DONE' "$out/$name.log" 2>/dev/null; then
+    if [ "$name" != wirt ] && [ "$key" = "$(cat "$out/$name.key" 2>/dev/null)" ] &&
+        grep -q 'MB dom0 DONE' "$out/$name.log" 2>/dev/null; then
         say "$name: counted before (FRESH=1 counts again)"
         return
     fi
@@ -24,6 +26,7 @@ count() {
     "$top/tests/boot/run-vm" --hv "$hv" --memory "$memory" --cpu qemu64,+svm,+npt,+invtsc --icount on \
         --hv-options "$options $3" --linux "console=$console wirt.job=bench" --timeout 900 \
         --log "$out/$name.log" >&2
+    printf '%s\n' "$key" >"$out/$name.key"
     grep -q 'MB dom0 DONE' "$out/$name.log" || say "$name: the meter did not finish; see $out/$name.log"
 }
 

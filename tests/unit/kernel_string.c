@@ -15,4 +15,4 @@
 #define str_to_u64  k_str_to_u64
 #define str_to_size k_str_to_size
 #undef WIRT_HOST
-#include "../../hypervisor/lib/string.c"
+#include "lib/string.c"

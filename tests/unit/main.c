@@ -60,6 +60,7 @@ int main(int argc, char **argv)
                           {"work", NULL, NULL, NULL, NULL, test_work},
                           {"timer", NULL, NULL, NULL, NULL, test_timer},
                           {"sched", NULL, NULL, NULL, NULL, test_sched},
+                          {"sched_smp", NULL, NULL, NULL, NULL, test_sched_smp},
                           {"console", NULL, NULL, NULL, NULL, test_console},
                           {"panic", NULL, NULL, NULL, NULL, test_panic},
                           CU_SUITE_INFO_NULL};

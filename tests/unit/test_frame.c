@@ -4,7 +4,6 @@
  * coalescing, the zones, TLB debts, misuse, and the M2P. Every test gives back all that it took.
  */
 #include "test.h"
-#include <pthread.h>
 #include <string.h>
 #include "core/frame.h"
 #include "hw/tlb.h"
@@ -131,6 +130,21 @@ static void coalesces_to_the_last_frame(void)
     CU_ASSERT_EQUAL(after, before);
 }
 
+static void merges_with_free_frames_only(void)
+{
+    u64 n = frame_alloc(1, 0, 0).n, other;
+
+    frame_page(mfn(n + 1))->owner = PAGE_OWNER_DOMAIN + 5; /* a guest's, whatever its type says */
+    frame_page(mfn(n + 1))->type = BIT(63);
+    frame_free(mfn(n), 0);
+    other = frame_alloc(1, 0, 0).n;
+    CU_ASSERT_NOT_EQUAL(other, n);
+    CU_ASSERT_EQUAL(frame_page(mfn(n + 1))->owner, PAGE_OWNER_DOMAIN + 5);
+    frame_free(mfn(other), 1);
+    frame_free(mfn(n + 1), 0);
+    CU_ASSERT_EQUAL(free_now(), fake_free_at_start);
+}
+
 static void address_bits_and_preference(void)
 {
     static u32 list[SPAN];
@@ -138,7 +152,11 @@ static void address_bits_and_preference(void)
     u64 n = frame_alloc(0, 0, 0).n, count;
 
     CU_ASSERT(n >= 0x100000);
+    frame_stats(&s);
     frame_free(mfn(n), 0);
+    frame_stats(&t);
+    CU_ASSERT_EQUAL(s.below_4g_free, t.below_4g_free);
+    CU_ASSERT_EQUAL(s.free + 1, t.free);
     frame_stats(&s);
     n = frame_alloc(3, 0, 32).n;
     CU_ASSERT(n >= 0x10000 && n + 8 <= 0x100000); /* the highest that fit */
@@ -256,12 +274,12 @@ static void machine_to_phys(void)
     frame_m2p_set(mfn(0x123), M2P_INVALID);
 }
 
-static void *hammer(void *arg)
+static void hammer(u32 cpu)
 {
-    u32 state = (u32)(uintptr_t)arg * 7919 + 1;
+    u32 state = cpu * 7919 + 1;
     u64 have[16];
 
-    fake_cpu_set((u32)(uintptr_t)arg);
+    fake_cpu_set(cpu);
     memset(have, 0xff, sizeof(have));
     for (int i = 0; i < 8000; i++) {
         u32 slot = (state = state * 1664525 + 1013904223) >> 28, order = slot % 4;
@@ -280,17 +298,11 @@ static void *hammer(void *arg)
     for (u32 slot = 0; slot < 16; slot++)
         if (have[slot] != MFN_NONE)
             frame_free(mfn(have[slot]), slot % 4);
-    return NULL;
 }
 
 static void threads_share_it(void)
 {
-    pthread_t t[TEST_CPUS];
-
-    for (u32 i = 0; i < TEST_CPUS; i++)
-        pthread_create(&t[i], NULL, hammer, (void *)(uintptr_t)i);
-    for (u32 i = 0; i < TEST_CPUS; i++)
-        pthread_join(t[i], NULL);
+    test_threads(hammer);
     CU_ASSERT_EQUAL(free_now(), fake_free_at_start);
 }
 
@@ -304,6 +316,7 @@ static void note_start(void)
 CU_TestInfo test_frame[] = {{"free after set-up", note_start},
                             {"random against a bitmap", random_against_bitmap},
                             {"coalesces", coalesces_to_the_last_frame},
+                            {"merges with free frames only", merges_with_free_frames_only},
                             {"address_bits, high memory first", address_bits_and_preference},
                             {"scrubs", scrubs_before_it_gives_out},
                             {"pays TLB debts", pays_tlb_debts},

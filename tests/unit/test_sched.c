@@ -349,6 +349,39 @@ static void affinity_moves_units(void)
     clean();
 }
 
+static void called_cpus_pass_it_on(void)
+{
+    struct load *hog = load_add(0, BIT(0), 256, 0, 0), *u, *y;
+
+    simulate(MS);
+    CU_ASSERT_EQUAL(hog->on, 1);
+    u = load_add(0, BIT(0) | BIT(1) | BIT(2), 256, 0, 0); /* CPU 1 is called to steal it ... */
+    y = load_add(1, BIT(1), 256, 0, 0);                   /* ... and gets one of its own */
+    work_everywhere();
+    CU_ASSERT_EQUAL(y->on, 2);
+    CU_ASSERT_EQUAL(u->on, 3);
+    clean();
+}
+
+static void stolen_units_take_no_advantage(void)
+{
+    struct load *old = load_add(1, BIT(1), 256, 0, 0), *pinned, *young;
+    double before;
+
+    simulate(5000 * MS);
+    sched_pause(&old->u);
+    pinned = load_add(0, BIT(0), 256, 0, 0);
+    young = load_add(0, BIT(0) | BIT(1), 256, 0, 0);
+    simulate(20 * MS);
+    CU_ASSERT_EQUAL(young->on, 2);
+    sched_unpause(&old->u);
+    before = ms_of(young);
+    simulate(1000 * MS); /* CPU 1 is shared, although one of them ran for 5 s there before */
+    CU_ASSERT_TRUE(is_near(ms_of(young) - before, 500, 4));
+    CU_ASSERT_TRUE(is_near(ms_of(pinned), 1020, 1));
+    clean();
+}
+
 static struct load *relax_for;
 static void relax(void)
 {
@@ -545,6 +578,8 @@ CU_TestInfo test_sched[] = {{"weights", weights_share_fairly},
                             {"alone: no tick", alone_means_no_tick},
                             {"caps", caps_hold},
                             {"stealing", idle_cpus_steal},
+                            {"called CPUs pass it on", called_cpus_pass_it_on},
+                            {"stolen units", stolen_units_take_no_advantage},
                             {"affinity", affinity_moves_units},
                             {"pause", pause_stops_units},
                             {"wake before sleep", wake_before_sleep_counts},

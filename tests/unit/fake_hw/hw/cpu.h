@@ -25,6 +25,7 @@
 #define cpu_irq_is_enabled real_irq_is_enabled
 #define cpu_sti_hlt        real_sti_hlt
 #define cpu_invlpg         real_invlpg
+#define cpu_cache_flush    real_cache_flush
 #define cpu_halt_forever   real_halt_forever
 #include_next "hw/cpu.h"
 #undef cpu_rdmsr
@@ -45,6 +46,7 @@
 #undef cpu_irq_is_enabled
 #undef cpu_sti_hlt
 #undef cpu_invlpg
+#undef cpu_cache_flush
 #undef cpu_halt_forever
 
 extern _Thread_local u32 fake_cpu;         /* the CPU that this thread plays */
@@ -85,6 +87,9 @@ static inline void cpu_write_cr3(u64 v)
 static inline void cpu_write_cr4(u64 v)
 {
     fake_cr[4] = v;
+}
+static inline void cpu_cache_flush(void)
+{
 }
 static inline void cpu_irq_enable(void)
 {

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/* See ops.h: the choice of operations, memory that comes and goes, birth and end of the world. */
+#include "ops.h"
+
+#include <string.h>
+
+const char *const op_name[OP_COUNT] = {"mmu_update", "update_va_mapping", "update_va_mapping_otherdomain", "pin", "unpin",
+                                       "new baseptr", "new user baseptr", "flush", "set_ldt", "set_gdt",
+                                       "update_descriptor", "LDT fault", "ptwr", "release", "allocate", "hold", "fill",
+                                       "access", "drain"};
+
+static u64 in_guest(u32 v, const void *data, size_t bytes, u32 at)
+{
+    memcpy(guest_mem[v] + at, data, bytes);
+    return (u64)guest_mem[v] + at;
+}
+
+static u32 any_frame(u32 d, enum page_kind role)
+{
+    u32 m = one_in(16) ? entries_pick_any(rnd(DOMS)) : one_in(12) ? entries_pick_any(d) : entries_pick(d, role);
+    return m ? m : entries_pick_any(d);
+}
+
+/* The owner that a domain number stands for; PAGE_OWNER_NONE: refused. */
+static u32 owner_named(const struct domain *d, u64 id)
+{
+    if (id == DOMID_SELF || id == d->id)
+        return domain_owner(d);
+    if (!d->is_privileged || (id >= DOMS && id != DOMID_IO))
+        return PAGE_OWNER_NONE;
+    return id == DOMID_IO ? PAGE_OWNER_IO : (u32)id + PAGE_OWNER_DOMAIN;
+}
+
+static u64 foreign_id(u32 d)
+{
+    return !one_in(d ? 40 : 6) ? DOMID_SELF : one_in(4) ? DOMID_IO : rnd(DOMS + 1);
+}
+
+/* An entry that maps a page of that owner, for d. */
+static u64 foreign_entry(u32 d, u64 id, u64 own)
+{
+    if (id == DOMID_SELF || id >= DOMS || one_in(8))
+        return own;
+    u32 m = entries_pick_any((u32)id);
+    (void)d;
+    return (u64)m << PAGE_SHIFT | PTE_P | (one_in(2) ? PTE_RW : 0) | (one_in(2) ? PTE_US : 0);
+}
+
+/* --- hypercalls --- */
+
+static void start(u32 v, struct job *j)
+{
+    j->foretold = -1;
+    jobs[v] = *j;
+    if (one_in(12))
+        job_foretell(v);
+    job_run(v);
+}
+
+static void op_mmu(u32 v)
+{
+    u32 d = v / 2, count = one_in(2) ? 1 : 1 + rnd(BATCH);
+    struct job j = {.fn = pv_mmu_update, .op = OP_MMU, .count = count};
+    u64 id = foreign_id(d);
+    for (u32 i = 0; i < count; i++) {
+        enum page_kind role = one_in(5) ? 1 + rnd(PAGE_WRITABLE) : one_in(3) ? PAGE_L2 + rnd(3) : PAGE_L1;
+        u64 m = any_frame(d, role), cmd = one_in(12) ? MMU_MACHPHYS_UPDATE : one_in(4) ? MMU_PT_UPDATE_PRESERVE_AD : 0;
+        enum page_kind table = role > PAGE_L4 ? 1 + rnd(4) : role;
+        if (one_in(60))
+            m = rnd64() >> rnd(48);
+        j.req[i].ptr = m << PAGE_SHIFT | entries_index() * 8 | cmd | (one_in(100) ? 4 : 0);
+        if (one_in(50))
+            j.req[i].ptr = (j.req[i].ptr & ~0xff8ull) | (HV_SLOT + rnd(HV_SLOT_COUNT)) * 8;
+        j.req[i].val = one_in(12) ? 0 : entries_make(d, table, 8);
+        if (table == PAGE_L1)
+            j.req[i].val = foreign_entry(d, id, j.req[i].val);
+        if (cmd == MMU_MACHPHYS_UPDATE)
+            j.req[i].val = rnd(1000);
+    }
+    u32 none = ~0u;
+    j.owner = owner_named(dom[d], id);
+    j.args.a[0] = in_guest(v, j.req, sizeof(j.req), 0);
+    j.args.a[1] = count;
+    j.args.a[2] = count > 1 || one_in(2) ? in_guest(v, &none, sizeof(none), 2048) : 0;
+    j.args.a[3] = id;
+    if (one_in(100)) {
+        u64 tables = rnd(DOMS) + 1; /* whose tables: nobody's but one's own */
+        j.args.a[3] |= tables << 16;
+        if (tables - 1 != d)
+            j.owner = PAGE_OWNER_NONE;
+    }
+    note("vCPU %u mmu_update of %u, domain 0x%lx: [0x%lx] = 0x%lx ...", v, count, j.args.a[3], j.req[0].ptr, j.req[0].val);
+    start(v, &j);
+}
+
+static void op_va(u32 v)
+{
+    u32 d = v / 2;
+    struct job j = {.fn = pv_update_va_mapping, .op = OP_VA, .count = 1, .owner = domain_owner(dom[d])};
+    u64 flags = one_in(2) ? 0 : one_in(2) ? UVMF_TLB_FLUSH : UVMF_INVLPG, id = DOMID_SELF, mask = rnd(4);
+    if (flags)
+        flags |= one_in(3) ? UVMF_ALL : one_in(3) ? in_guest(v, &mask, sizeof(mask), 2056) : UVMF_LOCAL;
+    if (one_in(4)) {
+        id = foreign_id(d);
+        j.fn = pv_update_va_mapping_otherdomain;
+        j.op = OP_VA_OTHER;
+        j.owner = owner_named(dom[d], id);
+    }
+    j.value = one_in(8) ? 0 : foreign_entry(d, id, entries_make(d, PAGE_L1, 8));
+    j.args = (struct call_args){{entries_va(), j.value, flags, id}};
+    note("vCPU %u update_va 0x%lx = 0x%lx, domain 0x%lx, flags 0x%lx", v, j.args.a[0], j.value, id, flags);
+    start(v, &j);
+}
+
+static void make_ext(u32 v, struct mmuext_op *op)
+{
+    u32 d = v / 2, n = rnd(20);
+    u64 mask = rnd(4);
+    memset(op, 0, sizeof(*op));
+    if (n < 8) {
+        op->cmd = MMUEXT_PIN_L1_TABLE + (one_in(3) ? 0 : rnd(4));
+        op->arg1.mfn = any_frame(d, PAGE_L1 + op->cmd);
+    } else if (n < 13) {
+        op->cmd = MMUEXT_UNPIN_TABLE;
+        op->arg1.mfn = any_frame(d, PAGE_L1 + rnd(4));
+        for (u32 i = 0; i < 4 && !known.pin[op->arg1.mfn]; i++)
+            op->arg1.mfn = any_frame(d, PAGE_L1 + rnd(4));
+    } else if (n < 15) {
+        op->cmd = MMUEXT_NEW_BASEPTR;
+        op->arg1.mfn = any_frame(d, PAGE_L4);
+    } else if (n < 17) {
+        op->cmd = MMUEXT_NEW_USER_BASEPTR;
+        op->arg1.mfn = one_in(3) ? 0 : any_frame(d, PAGE_L4);
+    } else if (n < 18) {
+        op->cmd = MMUEXT_SET_LDT;
+        op->arg1.linear_addr = entries_va() & (one_in(10) ? ~0ull : PAGE_MASK);
+        op->arg2.nr_ents = one_in(3) ? 0 : rnd(one_in(10) ? 10000 : 4096);
+    } else {
+        static const u8 flush[] = {MMUEXT_TLB_FLUSH_LOCAL, MMUEXT_INVLPG_LOCAL, MMUEXT_TLB_FLUSH_MULTI, MMUEXT_INVLPG_MULTI,
+                                   MMUEXT_TLB_FLUSH_ALL,   MMUEXT_INVLPG_ALL,   14,                     99};
+        op->cmd = flush[rnd(8)];
+        op->arg1.linear_addr = entries_va();
+        op->arg2.vcpumask = one_in(8) ? 8 : in_guest(v, &mask, sizeof(mask), 2056);
+    }
+    if (n < 17 && one_in(60))
+        op->arg1.mfn = rnd64() >> rnd(60);
+    if (op->cmd <= MMUEXT_UNPIN_TABLE && n < 13 && op->arg1.mfn >= FRAMES)
+        op->arg1.mfn |= FRAMES;
+}
+
+static enum op ext_kind(u32 cmd)
+{
+    return cmd <= MMUEXT_PIN_L4_TABLE       ? OP_PIN
+           : cmd == MMUEXT_UNPIN_TABLE      ? OP_UNPIN
+           : cmd == MMUEXT_NEW_BASEPTR      ? OP_BASE
+           : cmd == MMUEXT_NEW_USER_BASEPTR ? OP_USER_BASE
+           : cmd == MMUEXT_SET_LDT          ? OP_SET_LDT
+                                            : OP_FLUSH;
+}
+
+static void op_ext(u32 v)
+{
+    u32 count = one_in(4) ? 1 + rnd(BATCH) : 1, none = ~0u;
+    struct job j = {.fn = pv_mmuext_op, .count = count};
+    for (u32 i = 0; i < count; i++)
+        make_ext(v, &j.ext[i]);
+    j.op = ext_kind(j.ext[0].cmd);
+    j.args.a[0] = in_guest(v, j.ext, sizeof(j.ext), 0);
+    j.args.a[1] = count;
+    j.args.a[2] = count > 1 || one_in(2) ? in_guest(v, &none, sizeof(none), 2048) : 0;
+    j.args.a[3] = DOMID_SELF;
+    note("vCPU %u mmuext of %u: %u 0x%lx ...", v, count, j.ext[0].cmd, j.ext[0].arg1.mfn);
+    start(v, &j);
+}
+
+static void op_gdt(u32 v)
+{
+    struct job j = {.fn = pv_set_gdt, .op = OP_GDT, .count = 1};
+    u64 frames[14] = {0}, entries = rnd(one_in(2) ? 512 : 5 * 512);
+    j.frame_count = (u32)(entries + 511) / 512;
+    for (u32 i = 0; i < j.frame_count; i++)
+        frames[i] = j.frames[i] = any_frame(v / 2, PAGE_SEG);
+    if (one_in(60) && j.frame_count)
+        frames[0] = j.frames[0] = RAM_LAST + rnd(0x10000);
+    j.args = (struct call_args){{in_guest(v, frames, sizeof(frames), 0), entries}};
+    note("vCPU %u set_gdt of %lu entries, frames 0x%x 0x%x ...", v, entries, j.frames[0], j.frames[1]);
+    start(v, &j);
+}
+
+static void op_desc(u32 v)
+{
+    struct job j = {.fn = pv_update_descriptor, .op = OP_DESC, .count = 1, .index = entries_index(),
+                    .value = entries_descriptor()};
+    u64 m = one_in(40) ? rnd64() >> rnd(60) : any_frame(v / 2, one_in(6) ? 1 + rnd(PAGE_WRITABLE) : PAGE_SEG);
+    j.table = machine_is_ram(m) ? (u32)m : 0;
+    j.args = (struct call_args){{m << PAGE_SHIFT | j.index * 8, j.value}};
+    note("vCPU %u update_descriptor 0x%lx = 0x%lx", v, j.args.a[0], j.value);
+    start(v, &j);
+}
+
+static void op_ldt_fault(u32 v)
+{
+    struct vcpu *self = vcpus[v];
+    u32 page = rnd(self->pv.ldt_entries / 512 + 1), table, index;
+    u64 address = desc_gdt_base(cpu_id()) + LDT_WINDOW_OFFSET + page * PAGE_SIZE + rnd(4096);
+    note("vCPU %u touches LDT page %u", v, page);
+    bool has_slot = model_find(known.l4[v][0], self->pv.ldt_base + page * PAGE_SIZE, &table, &index);
+    bool was_there = page < 16 && known.ldt[v][page];
+    if (!pv_desc_ldt_fault(self, address)) {
+        tally.refused[OP_LDT_FAULT]++;
+        return;
+    }
+    if (!(self->pv.ldt_mapped >> page & 1)) /* come again */
+        return;
+    if (!has_slot || was_there)
+        fail("LDT fault: a page is there now that the guest does not map, or was there before");
+    known.ldt[v][page] = (u32)pte_mfn(((pte_t *)frame_va(mfn(table)))[index]);
+    tally.accepted[OP_LDT_FAULT]++;
+}
+
+/* --- memory --- */
+
+static void frame_new(u32 d, u32 i)
+{
+    mfn_t m = frame_alloc(0, 0, 0);
+    if (m.n == MFN_NONE)
+        return;
+    model_derive();
+    if (!machine_is_ram(m.n) || !model_is_gone((u32)m.n))
+        fail("allocated frame 0x%lx is not free", m.n);
+    for (u32 w = 0; w < 512; w++)
+        if (((u64 *)frame_va(m))[w])
+            fail("allocated frame 0x%lx is not scrubbed", m.n);
+    page_assign(dom[d], m);
+    frame_m2p_set(m, i);
+    memset(shadow[m.n], 0, PAGE_SIZE);
+    life[m.n]++;
+    world.frame[d][i] = (u32)m.n;
+    known.owner[m.n] = domain_owner(dom[d]);
+    known.allocated[m.n] = true;
+    known.m2p[m.n] = i;
+}
+
+static void op_alloc(u32 d)
+{
+    for (u32 n = 0; n < 4; n++) {
+        u32 i = rnd(world.size[d]);
+        if (world.frame[d][i])
+            continue;
+        note("domain %u gets a frame", d);
+        frame_new(d, i);
+        tally.accepted[OP_ALLOC]++;
+        return;
+    }
+}
+
+/* As XENMEM_decrease_reservation does. */
+static void op_release(u32 d)
+{
+    u32 i = rnd(world.size[d]), m = world.frame[d][i];
+    if (!m || (entries_role(i) != PAGE_WRITABLE && !one_in(6)))
+        return;
+    struct page *p = frame_page_raw(mfn(m));
+    note("domain %u releases frame 0x%x", d, m);
+    if (!page_get(p, domain_owner(dom[d])))
+        fail("frame 0x%x is its domain's, but cannot be referenced", m);
+    bool done = !(p->type & PAGE_PINNED) && page_release(dom[d], p);
+    if (done) {
+        frame_m2p_set(mfn(m), M2P_INVALID);
+        known.m2p[m] = M2P_INVALID;
+        known.allocated[m] = false;
+        world.frame[d][i] = 0;
+    } else if (!known.pin[m]) {
+        fail("frame 0x%x cannot be released", m);
+    }
+    page_put(p);
+    done ? tally.accepted[OP_RELEASE]++ : tally.refused[OP_RELEASE]++;
+}
+
+static void unhold(u32 i)
+{
+    struct page *p = frame_page_raw(mfn(known.hold[i].m));
+    if (known.hold[i].kind == PAGE_NONE) {
+        page_put(p);
+    } else if (one_in(2)) {
+        page_put_as(p);
+    } else {
+        page_type_put(p);
+        page_put(p);
+    }
+    known.hold[i].m = 0;
+}
+
+/* What other parts of Wirt do with frames: a plain or a writable reference for a while. */
+static void op_hold(u32 d)
+{
+    u32 i = rnd(HOLDS), m = entries_pick_any(d), kind = one_in(2) ? PAGE_WRITABLE : PAGE_NONE;
+    note("hold %u: frame 0x%x -> 0x%x as %s", i, known.hold[i].m, m, page_kind_name(kind));
+    if (known.hold[i].m) {
+        unhold(i);
+        return;
+    }
+    if (!m)
+        return;
+    struct page *p = frame_page_raw(mfn(m));
+    u32 owner = domain_owner(dom[one_in(10) ? rnd(DOMS) : d]);
+    int rc = kind ? page_get_as(p, owner, kind) : page_get(p, owner) ? 0 : -EPERM;
+    if (rc == 0 && owner != domain_owner(dom[d]))
+        fail("frame 0x%x of domain %u given to another", m, d);
+    if (rc == 0 && one_in(4)) {
+        page_ref_extra(p);
+        page_put(p);
+    }
+    known.hold[i].m = rc ? 0 : m;
+    known.hold[i].kind = kind;
+    rc ? tally.refused[OP_HOLD]++ : tally.accepted[OP_HOLD]++;
+}
+
+static void op_fill(u32 d)
+{
+    u32 i = rnd(world.size[d]), m = world.frame[d][i];
+    struct page *p = frame_page_raw(mfn(m));
+    if (!m || entries_role(i) == PAGE_WRITABLE)
+        return;
+    note("domain %u fills frame 0x%x for use as %s", d, m, page_kind_name(entries_role(i)));
+    if (page_get_as(p, domain_owner(dom[d]), PAGE_WRITABLE)) {
+        tally.refused[OP_FILL]++;
+        return;
+    }
+    entries_fill(d, m, entries_role(i));
+    page_put_as(p);
+    tally.accepted[OP_FILL]++;
+}
+
+static void op_access(void)
+{
+    u32 cpu = rnd(CPUS);
+    if (one_in(4))
+        note("accesses on CPU %u", cpu);
+    for (u32 n = 0; n < 4; n++)
+        machine_access(cpu, entries_va(), one_in(2), entries_make(rnd(DOMS), 1 + rnd(4), 8));
+    tally.accepted[OP_ACCESS]++;
+}
+
+/* In the middle of a hypercall the other CPUs go on. */
+static void look_hook(void)
+{
+    if (!one_in(8))
+        return;
+    u32 cpu = rnd(CPUS);
+    if (cpu != cpu_id())
+        machine_access(cpu, entries_va(), false, 0);
+}
+
+/* --- the world --- */
+
+void ops_world_create(void)
+{
+    static const u32 size[DOMS] = {112, 96, 64};
+    memcpy(world.size, size, sizeof(size));
+    machine_look_hook = NULL;
+    for (u32 d = 0; d < DOMS; d++)
+        for (u32 i = 0; i < size[d]; i++)
+            frame_new(d, i);
+    for (u32 v = 0; v < VCPUS; v++) {
+        struct job j = {.fn = pv_mmuext_op, .op = OP_BASE, .count = 1};
+        j.ext[0].cmd = MMUEXT_NEW_BASEPTR;
+        j.ext[0].arg1.mfn = world.frame[v / 2][v % 2 * 16];
+        j.args = (struct call_args){{in_guest(v, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
+        machine_load(vcpus[v], rnd(CPUS));
+        start(v, &j);
+        if (!known.l4[v][0])
+            fail("no first address space for vCPU %u", v);
+    }
+    machine_look_hook = look_hook;
+}
+
+static void drain_all(void)
+{
+    for (u32 v = 0; v < VCPUS; v++) {
+        machine_load(vcpus[v], rnd(CPUS));
+        for (machine_pending_in(one_in(2) ? 0 : 3); vcpus[v]->pv.retired.n; machine_pending_in(0))
+            pv_types_drain(vcpus[v]);
+    }
+}
+
+/* A frame that was left half built: whoever wants it for something else has it dismantled. */
+static void give_up_half_built(u32 m)
+{
+    struct page *p = frame_page_raw(mfn(m));
+    u32 owner = known.owner[m];
+    if (owner < PAGE_OWNER_DOMAIN || p->owner != owner || !page_progress(p->type))
+        return;
+    tally.half_built++;
+    while (page_get_as(p, owner, PAGE_WRITABLE) == -ERESTART)
+        drain_all();
+    page_put_as(p);
+}
+
+void ops_world_destroy(void)
+{
+    note("the end of all domains");
+    memset(jobs, 0, sizeof(jobs));
+    for (u32 i = 0; i < HOLDS; i++)
+        if (known.hold[i].m)
+            unhold(i);
+    for (u32 v = 0; v < VCPUS; v++) {
+        machine_load(vcpus[v], rnd(CPUS));
+        machine_mode(vcpus[v], true);
+        vcpus[v]->cont = (struct vcpu_cont){0};
+        pv_desc_drop_ldt(vcpus[v]);
+        vcpus[v]->pv.ldt_entries = 0;
+        if (pv_desc_set_gdt(vcpus[v], NULL, 0))
+            fail("an empty GDT is refused");
+        pv_vcpu_set_user_l4(vcpus[v], mfn(0));
+        pv_vcpu_set_kernel_l4(vcpus[v], mfn(0));
+        memset(known.ldt[v], 0, sizeof(known.ldt[v]));
+        memset(known.l4[v], 0, sizeof(known.l4[v]));
+        known.gdt_count[v] = 0;
+    }
+    for (u32 m = RAM_FIRST; m < FRAMES; m++)
+        if (known.pin[m]) {
+            if (pv_types_unpin(dom[known.owner[m] - PAGE_OWNER_DOMAIN], frame_page_raw(mfn(m))))
+                fail("frame 0x%x is pinned, and unpinning it is refused", m);
+            known.pin[m] = 0;
+        }
+    drain_all();
+    for (u32 m = RAM_FIRST; m < FRAMES; m++)
+        give_up_half_built(m);
+    drain_all();
+    model_check();
+    for (u32 d = 0; d < DOMS; d++)
+        while (dom[d]->pages.n) {
+            u32 m = (u32)dom[d]->pages.n;
+            if (!page_release(dom[d], frame_page_raw(mfn(m))))
+                fail("frame 0x%x of domain %u cannot be released at its end", m, d);
+            known.allocated[m] = false;
+        }
+    memset(world.frame, 0, sizeof(world.frame));
+    model_check();
+    struct frame_stats s;
+    frame_stats(&s);
+    if (s.free != RAM_LAST - 4 - RAM_FIRST + 1)
+        fail("all domains have ended, but only %lu frames are free", s.free);
+}
+
+void ops_one(void)
+{
+    u32 v = rnd(VCPUS), d = v / 2, n = rnd(100);
+    struct vcpu *self = vcpus[v];
+    machine_load(self, self->loaded_on != VCPU_NOWHERE && !one_in(20) ? self->loaded_on : rnd(CPUS));
+    machine_pending_in(one_in(2) ? 0 : 1 + rnd(8));
+    if (n < 10) {
+        op_access();
+    } else if (n < 13) {
+        op_release(d);
+    } else if (n < 17) {
+        op_alloc(d);
+    } else if (self->pv.retired.n && one_in(2)) {
+        note("vCPU %u drains", v);
+        pv_types_drain(self);
+        tally.accepted[OP_DRAIN]++;
+    } else if (jobs[v].is_active) {
+        machine_mode(self, true);
+        note("vCPU %u goes on", v);
+        job_run(v);
+    } else if (n < 20) {
+        machine_mode(self, one_in(2));
+    } else if (n < 24) {
+        op_hold(d);
+    } else if (n < 28) {
+        op_fill(d);
+    } else {
+        machine_mode(self, true);
+        n < 56   ? op_mmu(v)
+        : n < 66 ? op_va(v)
+        : n < 86 ? op_ext(v)
+        : n < 88 ? op_gdt(v)
+        : n < 91 ? op_desc(v)
+        : n < 93 ? op_ldt_fault(v)
+                 : ops_ptwr(v);
+    }
+}
