@@ -11,6 +11,7 @@
 #include "core/panic.h"
 #include "core/slab.h"
 #include "core/work.h"
+#include "dom/dump.h"
 #include "hw/acpi.h"
 #include "hw/desc.h"
 #include "hw/fpu.h"
@@ -23,6 +24,8 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "pv/pv.h"
+
+#define RECORD_PAGES 4u /* of the crash record: the last 16 KiB of the log */
 
 __initdata struct boot_info boot_info;
 __initdata struct boot_options boot_options;
@@ -99,6 +102,7 @@ static __init void start_memory(void)
         memory_reserve(boot_info.module[i].start, boot_info.module[i].end);
     if (boot_info.efi_map)
         memory_reserve(boot_info.efi_map, boot_info.efi_map + boot_info.efi_map_size);
+    mfn_t record = memory_record(RECORD_PAGES);
     memory_early();
     pgtab_init(memory_top());
     memory_map_direct(&boot_info);
@@ -110,6 +114,10 @@ static __init void start_memory(void)
     tlb_init_this();
     vga_remap();
     memory_hand_over();
+    if (record.n != MFN_NONE) {
+        panic_record_init(record, RECORD_PAGES);
+        panic_report_previous();
+    }
     log_info("Memory: %lu MiB of RAM (%s)", memory_total() >> 20, boot_info.map_source);
 }
 
@@ -203,6 +211,8 @@ __init void boot_main(u32 magic, u32 info)
     sched_init_this();
     cpu_irq_enable();
     console_init_late();
+    dump_init();
+    pv_audit_init();
     start_cpus();
     dom0_create();
     report();

@@ -14,6 +14,7 @@
 #include "lib/string.h"
 
 #define RANGES 160
+#define RECORD_STEP (16u << 20)
 static __initdata struct frame_range ram[RANGES], taken[32];
 static __initdata u32 ram_count, taken_count;
 static __initdata u64 early_low, early_next, early_top; /* bytes: free [low, next), given out [next, top) */
@@ -123,6 +124,32 @@ __init void memory_early(void)
 {
     each_free(consider);
     pgtab_alloc = take_page;
+}
+
+/* GRUB, UEFI and SeaBIOS use the ends of RAM, at the bottom the image and the modules, at the top themselves; what lies
+ * in the middle survives a warm reset under all of them. A coarse step, so that a slightly different map of the next
+ * boot gives the same place. */
+__init mfn_t memory_record(u32 pages)
+{
+    u64 step = RECORD_STEP >> PAGE_SHIFT, best = 0, first = 0, last = 0;
+    for (u32 i = 0; i < ram_count; i++) {
+        u64 end = min(ram[i].last + 1, 1ull << (32 - PAGE_SHIFT));
+        if (end > ram[i].first && end - ram[i].first > best) {
+            best = end - ram[i].first;
+            first = ram[i].first;
+            last = end - 1;
+        }
+    }
+    for (u64 at = round_down(first + best / 2, step); at >= first && at + pages <= last; at += step) {
+        bool is_taken = false;
+        for (u32 t = 0; t < taken_count; t++)
+            is_taken |= taken[t].first < at + pages && taken[t].last >= at;
+        if (is_taken)
+            continue;
+        memory_reserve(at << PAGE_SHIFT, (at + pages) << PAGE_SHIFT);
+        return mfn(at);
+    }
+    return mfn(MFN_NONE);
 }
 
 static __init void map_range(u64 start, u64 end)

@@ -10,6 +10,7 @@
  * wrong in words. */
 const char *memory_init(const struct boot_info *info, u64 limit);
 void memory_reserve(u64 start, u64 end); /* bytes: modules, image, loader's information */
+mfn_t memory_record(u32 pages);          /* reserves the place of the crash record: the same at each boot; MFN_NONE: none */
 void memory_early(void);                 /* from here on memory_page and memory_2m work; pgtab_alloc is served */
 mfn_t memory_2m(void);                   /* 2 MiB, aligned, zeroed */
 void memory_map_direct(const struct boot_info *info); /* into pgtab's new tables */

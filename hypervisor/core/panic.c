@@ -21,6 +21,7 @@
 
 #define RECORD_MAGIC   0x4853415243545257ull /* "WRTCRASH" */
 #define BACKTRACE_MAX  24u
+#define NO_TRAP        ~0u /* regs.vector: panic() was called */
 #define TAIL_SIZE      800u /* with the rest it shall fit a screen */
 #define REBOOT_SECONDS 5u
 
@@ -62,6 +63,18 @@ static void say_address(u64 addr, u32 is_return)
     log_error("  [%016lx] %s+0x%lx", addr, name, offset + is_return);
 }
 
+/* The registers that an interrupt saved, if `frame` is that of the function which entry.S called
+ * for it: they lie behind its return address and 8 bytes that keep the stack aligned. */
+static const struct regs *interrupted(const u64 *frame, u64 high)
+{
+    u64 offset;
+
+    if (strcmp(panic_symbol(frame[1] - 1, &offset), "entry_irq") ||
+        (u64)(frame + 3) + sizeof(struct regs) > high)
+        return NULL;
+    return (const struct regs *)(const void *)(frame + 3);
+}
+
 void panic_backtrace(u64 rip, u64 rbp, u64 rsp)
 {
     u64 low = (u64)percpu_stack[cpu_id()], high = low + STACK_SIZE;
@@ -75,6 +88,13 @@ void panic_backtrace(u64 rip, u64 rbp, u64 rsp)
         if (!frame[1])
             break;
         say_address(frame[1], 1);
+        const struct regs *r = interrupted(frame, high);
+        if (r && r->cs & 3) {
+            log_error("  [%016lx] the guest", r->rip);
+            break;
+        }
+        if (r)
+            say_address(r->rip, 0);
         low = rbp + 1; /* callers lie higher: a loop ends here */
         rbp = frame[0];
     }
@@ -82,7 +102,8 @@ void panic_backtrace(u64 rip, u64 rbp, u64 rsp)
 
 static void say_regs(const struct regs *r)
 {
-    log_error("%s, error code 0x%x", trap_name(r->vector), r->error);
+    if (r->vector != NO_TRAP)
+        log_error("%s, error code 0x%x", trap_name(r->vector), r->error);
     log_error("rip %04lx:%016lx rflags %08lx", r->cs, r->rip, r->rflags);
     log_error("rsp %04lx:%016lx cr2 %016lx cr3 %016lx", r->ss, r->rsp, cpu_read_cr2(),
               cpu_read_cr3());
@@ -110,6 +131,7 @@ static void record_write(void)
     record->length = (u32)strlen(record->text);
     record->sum = sum_of(record->text, record->length);
     record->magic = RECORD_MAGIC;
+    cpu_cache_flush(); /* a reset may drop what is only in the cache */
 }
 
 static void say_tail(void)
@@ -140,8 +162,9 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
     log_error("Wirt panic on CPU %u: %s", cpu_id(), why);
     if (u)
         log_error("while running %s", u->name ? u->name : "an unnamed unit");
-    if (r)
-        say_regs(r);
+    if (u && !u->is_idle)
+        log_error("whose rip is %016lx rsp %016lx", cpu_guest_regs()->rip, cpu_guest_regs()->rsp);
+    say_regs(r);
     panic_backtrace(rip, rbp, rsp);
     log_error(does_reboot_after ? "Reboot in %u seconds (noreboot on the command line stays here)."
                                 : "Halted, as noreboot asks.",
@@ -157,8 +180,12 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
 static __noreturn void panic_message(const char *line)
 {
     u64 frame = (u64)__builtin_frame_address(0);
+    struct regs r = {.vector = NO_TRAP, .rip = (u64)__builtin_return_address(0), .cs = SEL_HV_CS,
+                     .rbp = frame, .rsp = frame}; /* and what calls have to keep */
 
-    die(line, NULL, 0, frame, frame);
+    __asm__("mov %%rbx, %0; mov %%r12, %1; mov %%r13, %2; mov %%r14, %3; mov %%r15, %4"
+            : "=m"(r.rbx), "=m"(r.r12), "=m"(r.r13), "=m"(r.r14), "=m"(r.r15));
+    die(line, &r, 0, frame, frame);
 }
 
 void panic_fatal_trap(struct regs *r, const char *why)
@@ -166,8 +193,18 @@ void panic_fatal_trap(struct regs *r, const char *why)
     die(why, r, r->rip, r->rbp, (u64)r);
 }
 
+#ifdef WIRT_DEBUG
+static void panic_on_purpose(void)
+{
+    panic("key C was pressed: a panic on purpose");
+}
+#endif
+
 void panic_init(bool does_reboot)
 {
+#ifdef WIRT_DEBUG
+    console_key_bind('C', "panic on purpose, to test the crash record", panic_on_purpose);
+#endif
     does_reboot_after = does_reboot;
     log_panic_door = panic_message;
     trap_hooks.fatal = panic_fatal_trap;

@@ -105,16 +105,18 @@ void sched_yield(void)
     u64 flags;
     struct runq *q = unit_lock(u, &flags);
 
-    sched_credit_charge(u, time_now());
+    sched_credit_charge(q, time_now());
     sched_credit_yield(q, u);
     lock_drop_irq(&q->lock, flags);
     work_raise(WORK_SCHED);
 }
 
 /* The running unit stops or is at least a candidate; returns it if it may go on. */
-static struct unit *put_prev(struct unit *prev, u64 now)
+static struct unit *put_prev(struct runq *q, u64 now)
 {
-    sched_credit_charge(prev, now);
+    struct unit *prev = q->current;
+
+    sched_credit_charge(q, now);
     if (prev->is_idle)
         return NULL;
     if (prev->is_attached && !prev->is_blocking && !prev->pause_count)
@@ -210,7 +212,7 @@ void sched_run(void)
 {
     struct runq *q = this_cpu(sched_runq);
     u64 flags = lock_take_irq(&q->lock), now = time_now();
-    struct unit *prev = q->current, *able = put_prev(prev, now), *next = choose_next(q, able, now);
+    struct unit *prev = q->current, *able = put_prev(q, now), *next = choose_next(q, able, now);
 
     if (able && next != prev) {
         state_set(prev, UNIT_RUNNABLE, now);

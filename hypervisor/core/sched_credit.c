@@ -20,9 +20,11 @@ static inline u64 weighted(const struct unit *u, u64 ns)
     return likely(u->weight == 256) ? ns : ns * 256 / u->weight;
 }
 
-void sched_credit_charge(struct unit *u, u64 now)
+/* Also the moment when min_vtime moves on: a unit alone runs for long without any sched_run. */
+void sched_credit_charge(struct runq *q, u64 now)
 {
-    u64 ran = now - u->entered_at;
+    struct unit *u = q->current;
+    u64 ran = now - u->entered_at, least;
 
     u->entered_at = now;
     u->run_ns += ran;
@@ -34,6 +36,10 @@ void sched_credit_charge(struct unit *u, u64 now)
         u->cap_used = u->cap_window == window ? u->cap_used + ran : min(ran, now - window);
         u->cap_window = window;
     }
+    least = u->vtime;
+    if (q->count)
+        least = min(least, list_item(q->queue.next, struct unit, node)->vtime);
+    q->min_vtime = max(q->min_vtime, least);
 }
 
 /* ns that u may still run in this window; 0 = throttled. */
@@ -69,26 +75,11 @@ void sched_credit_unlink(struct runq *q, struct unit *u)
         atomic_and(&sched_waiting, ~BIT(u->cpu));
 }
 
-/* A unit alone runs for long without any sched_run: what it has used up shows only now. */
-static void catch_up(struct runq *q, u64 now)
-{
-    struct unit *c = q->current;
-    u64 least;
-
-    if (c->is_idle)
-        return;
-    sched_credit_charge(c, now);
-    least = c->vtime;
-    if (q->count)
-        least = min(least, list_item(q->queue.next, struct unit, node)->vtime);
-    q->min_vtime = max(q->min_vtime, least);
-}
-
 void sched_credit_woken(struct runq *q, struct unit *u, u64 now)
 {
     u64 floor;
 
-    catch_up(q, now);
+    sched_credit_charge(q, now);
     floor = q->min_vtime > SLEEP_CREDIT ? q->min_vtime - SLEEP_CREDIT : 0;
     u->vtime = max(u->vtime, floor);
 }

@@ -26,7 +26,7 @@ extern cpuset_t sched_idlers; /* those that idle and were not called yet */
 extern cpuset_t
     sched_waiting; /* those with somebody in the queue; changes under the queue's lock */
 
-void sched_credit_charge(struct unit *u, u64 now);      /* account what u ran until now */
+void sched_credit_charge(struct runq *q, u64 now);      /* account what current ran until now */
 void sched_credit_link(struct runq *q, struct unit *u); /* into the queue */
 void sched_credit_unlink(struct runq *q, struct unit *u);
 void sched_credit_woken(struct runq *q, struct unit *u,

@@ -7,6 +7,7 @@
  * while a callback runs.
  */
 #include "core/lock.h"
+#include "core/panic.h"
 #include "core/slab.h"
 #include "core/timer.h"
 #include "core/work.h"
@@ -17,6 +18,7 @@
 #define TIMER_MAX       1023u /* a CPU; with the unused entry 0 two pages of pointers */
 #define DEADLINE_NONE   (~0ull)
 #define HOUSEKEEPING_NS 1000000000ull
+#define DUMP_MAX        16u /* timers of a CPU that are printed one by one */
 
 struct timer_queue {
     struct lock lock;
@@ -170,4 +172,40 @@ void timer_init_this(void)
         timer_init(&housekeeping, keep_house, NULL, 0);
         timer_set(&housekeeping, time_now() + HOUSEKEEPING_NS);
     }
+}
+
+static s64 us_until(u64 at, u64 now)
+{
+    return (s64)(at - now) / 1000;
+}
+
+static void queue_dump(u32 cpu, u64 now)
+{
+    struct timer_queue *q = cpu_var(timer_queue, cpu);
+    struct timer copy[DUMP_MAX];
+    u64 flags = lock_take_irq(&q->lock), deadline = q->deadline, offset;
+    u32 count = q->heap.count;
+
+    for (u32 i = 0; i < min(count, DUMP_MAX); i++)
+        copy[i] = *container_of(q->heap.node[i + 1], struct timer, node);
+    lock_drop_irq(&q->lock, flags);
+    if (deadline == DEADLINE_NONE)
+        log_error("CPU %u: %u timers, APIC off", cpu, count);
+    else
+        log_error("CPU %u: %u timers, APIC due in %ld us", cpu, count, us_until(deadline, now));
+    for (u32 i = 0; i < min(count, DUMP_MAX); i++) {
+        const char *name = panic_symbol((u64)copy[i].fn, &offset);
+        log_error("  in %ld us: %s(%lx)", us_until(copy[i].node.key, now), name, (u64)copy[i].arg);
+    }
+    if (count > DUMP_MAX)
+        log_error("  and %u more", count - DUMP_MAX);
+}
+
+void timer_dump(void)
+{
+    u64 now = time_now();
+
+    log_error("timers at %lu us", now / 1000);
+    for (u32 cpu = 0; cpu < cpu_count; cpu++)
+        queue_dump(cpu, now);
 }

@@ -20,6 +20,7 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg, u32 cpu);
 void timer_set(struct timer *t, u64 at_ns); /* replaces; the past fires at once */
 void timer_stop(struct timer *t);           /* afterwards fn is not running elsewhere either */
 void timer_move(struct timer *t, u32 cpu);  /* keep the deadline */
+void timer_dump(void);                      /* console key 'a' */
 static inline bool timer_is_set(const struct timer *t)
 {
     return t->node.slot != 0;

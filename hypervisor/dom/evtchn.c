@@ -9,6 +9,7 @@
 #include "core/work.h"
 #include "dom/domain.h"
 #include "lib/errno.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 #include "public/event_channel.h"
 
@@ -465,19 +466,32 @@ void evtchn_destroy_all(struct domain *d)
     }
 }
 
+static void dump_port(const struct domain *d, const struct evtchn *c, u32 port)
+{
+    static const char *const name[] = {"free", "reserved", "unbound, waits for d%u",
+                                       "interdomain, peer d%u port %u", "PIRQ %u", "VIRQ %u", "IPI"};
+    bool is_remote = c->state == EVTCHN_UNBOUND || c->state == EVTCHN_INTERDOMAIN;
+    u32 number = is_remote ? c->remote_domain : c->state == EVTCHN_PIRQ ? c->pirq : c->virq;
+    char what[48];
+
+    fmt(what, sizeof(what), name[c->state], number, c->remote_port);
+    log_error("  port %u: %s, to vCPU %u%s%s", port, what, c->vcpu,
+              evtchn_is_pending(d, port) ? ", pending" : "",
+              map_test(d->shared->evtchn_mask, port) ? ", masked" : "");
+}
+
 static void dump_domain(struct domain *d, void *arg)
 {
-    static const char *const name[] = {"free", "reserved", "unbound", "interdomain", "pirq", "virq", "ipi"};
+    u32 count = 0;
 
     (void)arg;
+    log_error("event channels of domain %u:", d->id);
     for (u32 port = 1; port < d->evtchn.limit; port++) {
         const struct evtchn *c = evtchn_at(d, port);
-        if (c && c->state != EVTCHN_FREE)
-            log_info("d%u port %u: %s vcpu %u virq %u pirq %u remote d%u port %u%s%s", d->id, port,
-                     name[c->state], c->vcpu, c->virq, c->pirq, c->remote_domain, c->remote_port,
-                     evtchn_is_pending(d, port) ? " pending" : "",
-                     map_test(d->shared->evtchn_mask, port) ? " masked" : "");
+        if (c && c->state != EVTCHN_FREE && ++count)
+            dump_port(d, c, port);
     }
+    log_error("  %u ports in use", count);
 }
 
 void evtchn_dump(void)

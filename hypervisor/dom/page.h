@@ -88,20 +88,25 @@ static inline void page_put_as(struct page *p) /* undoes page_get_as */
     page_put_slow(p);
 }
 
+/* Both at once, if that takes one compare-and-swap; else nothing is taken. */
+static inline __must_use bool page_get_quick(struct page *p, u32 owner, enum page_kind kind) /* false: taken */
+{
+    u64 want = PAGE_KIND_OF(kind) | PAGE_VALID, refs = p->refs, type = p->type;
+    if (unlikely((type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) != want || (u32)type - 1u >= PAGE_COUNT - 2 ||
+                 (u32)refs - 1u >= PAGE_REFS - 2 || !page_cas(p, &refs, &type, refs + 1, type + 1)))
+        return true;
+    if (likely(p->owner == owner))
+        return false;
+    page_put_as(p);
+    return true;
+}
+
 /* Both at once; the fast path is one compare-and-swap. */
 int page_get_slow(struct page *p, u32 owner, enum page_kind kind) __must_use;
 static inline __must_use int page_get_as(struct page *p, u32 owner, enum page_kind kind)
 {
-    u64 want = PAGE_KIND_OF(kind) | PAGE_VALID, refs = p->refs, type = p->type;
-    if (likely((type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) == want && (type & PAGE_COUNT) != 0 &&
-               (type & PAGE_COUNT) < PAGE_COUNT - 1 && (refs & PAGE_REFS) != 0 &&
-               (refs & PAGE_REFS) < PAGE_REFS - 1 &&
-               page_cas(p, &refs, &type, refs + 1, type + 1))) {
-        if (likely(p->owner == owner))
-            return 0;
-        page_put_as(p);
-        return -EPERM;
-    }
+    if (likely(!page_get_quick(p, owner, kind)))
+        return 0;
     return page_get_slow(p, owner, kind);
 }
 /* Ownership. assign: the frame (fresh from frame_alloc) joins the domain's list; refs = ALLOCATED | 1. */

@@ -12,6 +12,7 @@
 #include "dom/guest.h"
 #include "hw/fpu.h"
 #include "hw/smp.h"
+#include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "public/sched.h"
@@ -222,7 +223,8 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     v->unit.affinity = ~0ull;
     v->unit.weight = 256;
     v->unit.state = UNIT_OFFLINE;
-    v->unit.name = "vcpu";
+    fmt(v->name, sizeof(v->name), "d%uv%u", d->id, id);
+    v->unit.name = v->name;
     v->unit.pause_count = 1; /* released by vcpu_up */
     v->runstate.state = RUNSTATE_offline;
     lock_init(&v->virq_lock, RANK_VCPU);

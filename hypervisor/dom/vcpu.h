@@ -88,6 +88,7 @@ struct vcpu {
     struct vcpu_runstate_info runstate;
     u64 runstate_va;        /* guest kernel address, 0 = not registered */
     struct lock virq_lock;
+    char name[12];          /* "d0v1", for the console */
 };
 #define VCPU_NOWHERE 0xffffffffu
 

@@ -185,6 +185,10 @@ static inline void cpu_sti_hlt(void) /* sleep until an interrupt; none is lost i
 {
     __asm__ volatile("sti; hlt" ::: "memory");
 }
+static inline void cpu_cache_flush(void) /* write back and invalidate all of it */
+{
+    __asm__ volatile("wbinvd" ::: "memory");
+}
 static inline void cpu_invlpg(u64 va)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");

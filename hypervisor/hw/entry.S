@@ -62,6 +62,8 @@ entry_stubs:
     jmp entry_debug
     .elseif (vec == 2) || (vec == 8) || (vec == 18)
     jmp entry_ist
+    .elseif vec == 14
+    jmp entry_page_fault
     .elseif (vec < 32) || (vec == 0x80)
     jmp entry_trap
     .else
@@ -86,6 +88,13 @@ entry_back:
     RESTORE_REGS
     addq $8, %rsp
     iretq
+
+/* The commonest exception of guests: up before anything is saved. */
+    .balign 16
+entry_page_fault:
+    testb $3, 16(%rsp)
+    jz entry_trap
+    jmp *trap_hooks + 32(%rip) /* guest_page_fault */
 
     .balign 16
 entry_irq:

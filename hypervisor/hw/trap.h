@@ -23,6 +23,7 @@ struct trap_hooks {
     void (*guest_return)(void); /* assembly: after an interrupt from ring 3; goes back to a guest */
     void (*fatal)(struct regs *r, const char *why) __noreturn; /* core/panic.c */
     void (*nmi)(struct regs *r);
+    void (*guest_page_fault)(void); /* assembly: #PF from ring 3; only error and vector are pushed */
 };
 extern struct trap_hooks trap_hooks;
 

@@ -12,6 +12,7 @@
 #include "offsets.h"
 
 #define REGS_SYSCALL_VECTOR 0x100
+#define SYSCALL_MMU_UPDATE 1
 #define SYSCALL_IRET 23
 #define FLAGS_KEEP 0x244dd5 /* CF PF AF ZF SF TF DF OF NT AC ID: what an iret frame may set */
 
@@ -106,6 +107,40 @@ pv_syscall_entry:
 from_kernel:
     cmpq $SYSCALL_IRET, %rax
     je fast_iret
+    cmpq $SYSCALL_MMU_UPDATE, %rax
+    jne hypercall
+
+    /* One page-table entry, the hypercall behind each page fault: C keeps rbx, rbp, r12-r15; we keep what else the ABI
+     * promises. Interrupts stay off, so what would be due on the way out comes as an interrupt right after. */
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %r10
+    pushq %r8
+    pushq %r9
+    subq $8, %rsp
+    movq %r10, %rcx
+    call pv_mmu_update_quick
+    addq $8, %rsp
+    popq %r9
+    popq %r8
+    popq %r10
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    testq %rax, %rax
+    jnz 1f
+    movq (%rsp), %rcx
+    movq %rcx, %r11
+    sarq $47, %r11
+    incl %r11d
+    cmpl $1, %r11d
+    ja 1f /* not canonical: the long way does nothing twice, the entry is the same by now */
+    movq 16(%rsp), %r11
+    movq 24(%rsp), %rsp
+    sysretq
+1:  movl $SYSCALL_MMU_UPDATE, %eax
+    movq (%rsp), %rcx
 hypercall:
     movq 16(%rsp), %r11 /* no pointer of ours in a guest's frame */
     pushq $0
@@ -319,10 +354,90 @@ pv_syscall32_entry:
     SAVE_REST
     /* fall through */
 
+/* trap_hooks.guest_page_fault: #PF from ring 3; rsp at error code and vector, below the processor's five words. One of a
+ * program goes to the kernel's handler from here; the rest takes the long way. */
+    .globl pv_page_fault_entry
+    .balign 16
+pv_page_fault_entry:
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    SPEC_ENTRY 72
+    movq 72 + CI_UNIT(%rsp), %rcx
+    movq V_INFO(%rcx), %rdx
+    movb V_IN_KERNEL(%rcx), %al
+    orb 1(%rdx), %al /* in the kernel, or upcalls masked */
+    jnz page_fault_long
+    testb $4, 24(%rsp) /* the processor's own access: a descriptor table */
+    jz page_fault_long
+    movq V_PF_RIP(%rcx), %rax
+    testq %rax, %rax
+    jz page_fault_long
+    movq %cr2, %rax
+    movq %rax, 16(%rdx)
+    movb V_PF_FLAGS(%rcx), %al
+    shrb $2, %al
+    andb $1, %al
+    movb %al, 1(%rdx)
+    movb $1, V_IN_KERNEL(%rcx)
+    swapgs
+    movq V_KERNEL_CR3(%rcx), %rax
+    movq %rax, %cr3
+    movq V_SYSCALL_SP(%rcx), %rax
+    movq 8(%rsp), %rdx
+1:  movq %rdx, -8(%rax)
+2:  movq %r11, (%rax)
+    movl 24(%rsp), %edx
+3:  movq %rdx, 8(%rax)
+    movq 32(%rsp), %rdx
+4:  movq %rdx, 16(%rax)
+    movq 40(%rsp), %rdx
+5:  movq %rdx, 24(%rax)
+    movq 48(%rsp), %rdx
+6:  movq %rdx, 32(%rax)
+    movq 56(%rsp), %rdx
+9:  movq %rdx, 40(%rax)
+    movq 64(%rsp), %rdx
+10: movq %rdx, 48(%rax)
+    FIX 1b, page_fault_bad_stack
+    FIX 2b, page_fault_bad_stack
+    FIX 3b, page_fault_bad_stack
+    FIX 4b, page_fault_bad_stack
+    FIX 5b, page_fault_bad_stack
+    FIX 6b, page_fault_bad_stack
+    FIX 9b, page_fault_bad_stack
+    FIX 10b, page_fault_bad_stack
+    leaq -8(%rax), %r11
+    movq V_PF_RIP(%rcx), %rcx
+    popq %rdx
+    addq $8, %rsp
+    popq %rax
+    movq %r11, %rsp
+    movl $0x202, %r11d
+    sysretq
+page_fault_long:
+    popq %rdx
+    popq %rcx
+    popq %rax
+    SAVE_REST
+    cld
+    jmp pv_trap_long
+page_fault_bad_stack:
+    popq %rdx
+    popq %rcx
+    popq %rax
+    SAVE_REST
+    movq %rsp, %rdi
+    subq $8, %rsp
+    call pv_bad_stack
+    addq $8, %rsp
+    jmp pv_exit
+
 /* trap_hooks.guest_entry: an exception, the full frame at rsp. */
     .globl pv_trap_entry
 pv_trap_entry:
     SPEC_ENTRY R_SIZE
+pv_trap_long:
     movq %rsp, %rdi
     subq $8, %rsp
     call pv_trap

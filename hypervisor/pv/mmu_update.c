@@ -6,7 +6,7 @@
  * long batch is the index of the next request; the count of finished ones is written once, at the end.
  */
 #include "core/work.h"
-#include "pv/pv.h"
+#include "pv/pte.h"
 
 static void raw_store(struct page *p, u64 offset, u64 value, bool keeps_ad)
 {
@@ -125,7 +125,7 @@ s64 pv_mmu_update(const struct call_args *a)
             rc = -ERESTART;
             break;
         }
-        if (unlikely(!guest_get_at(&u, reqs, i)))
+        if (unlikely(!guest_read_pair(guest_offset(reqs, i * sizeof(u)), &u.ptr, &u.val)))
             rc = -EFAULT;
         else if (likely((u.ptr & 3) != MMU_MACHPHYS_UPDATE))
             rc = update_one(d, owner, &held, u.ptr, u.val);
@@ -147,6 +147,35 @@ s64 pv_mmu_update(const struct call_args *a)
     if (rc && rc != -EFAULT)
         domain_log(d, "mmu_update: request %lu of %lu refused (%d)", i, count, rc);
     return rc;
+}
+
+/* One request for an entry of an L1 table of the caller's own, with nothing unusual about it: what a page fault needs.
+ * Called from entry.S with interrupts off and only some registers saved, so it must not be interrupted, fault, log or
+ * retire a table. 0, or PV_MMU_UPDATE_LONG: nothing was done, take the long way. */
+s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign)
+{
+    struct domain *d = vcpu_current()->domain;
+    u64 ptr, value;
+    if (unlikely(count != 1 || done || foreign != DOMID_SELF || !guest_read_pair(guest_at(reqs), &ptr, &value) || ptr & 7))
+        return PV_MMU_UPDATE_LONG;
+    struct page *table = frame_page(mfn(ptr >> PAGE_SHIFT));
+    if (unlikely(!table || page_get_quick(table, domain_owner(d), PAGE_L1)))
+        return PV_MMU_UPDATE_LONG;
+    pte_t *slot = (pte_t *)(DIRECT_START + ptr), old = READ_ONCE(*slot), new = value;
+    struct page *p = NULL;
+    bool done_here = !(old & PTE_P) && !(new & (pv_pte_forbidden | PV_PTE_CACHE));
+    if (likely(done_here && new & PTE_P)) {
+        p = pv_pte_page(new);
+        done_here = p && new & PTE_RW && !page_get_quick(p, domain_owner(d), PAGE_WRITABLE);
+        new = pv_pte_adjust(new);
+    }
+    if (likely(done_here) && unlikely(!atomic_cas64(slot, old, new))) {
+        done_here = false;
+        if (p)
+            page_put_as(p);
+    }
+    page_put_as(table);
+    return likely(done_here) ? 0 : PV_MMU_UPDATE_LONG;
 }
 
 static int flush_after(struct vcpu *v, u64 va, u64 flags)

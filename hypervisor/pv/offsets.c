@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that pv/entry.S needs of C structures. Compiled to assembler only; the Makefile turns each "->" line
- * into a #define of offsets.h.
+ * Numbers that pv/entry.S needs of C structures. Never linked: it is compiled to assembler only, and the Makefile turns
+ * each "->" line of that into a #define of offsets.h.
  */
 #include "dom/vcpu.h"
 #include "hw/percpu.h"
+#include "hw/trap.h"
 
 #define OUT(name, value) __asm__ volatile("\n-> " #name " %0" : : "i"(value))
 void offsets(void);
@@ -23,6 +24,8 @@ void offsets(void)
     OUT(V_IN_KERNEL, offsetof(struct vcpu, pv.in_kernel));
     OUT(V_SYSCALL_MASKS, offsetof(struct vcpu, pv.syscall_masks));
     OUT(V_MUST_LOOK, offsetof(struct vcpu, pv.must_look));
+    OUT(V_PF_RIP, offsetof(struct vcpu, pv.trap[TRAP_PF].rip));
+    OUT(V_PF_FLAGS, offsetof(struct vcpu, pv.trap[TRAP_PF].flags));
     OUT(R_ERROR, offsetof(struct regs, error));
     OUT(R_VECTOR, offsetof(struct regs, vector));
     OUT(R_RIP, offsetof(struct regs, rip));

@@ -8,18 +8,15 @@
  * real user pages are global, as the two address spaces of a process share them.
  */
 #include "lib/log.h"
-#include "pv/pv.h"
+#include "pv/pte.h"
 
-#define L1_FREE   (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_G | PTE_NX | (0x7ffull << 52))
-#define L1_CACHE  (PTE_PWT | PTE_PCD | PTE_PAT)
 #define UPPER_FREE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_NX | (0x7ffull << 52))
-#define SAME_USE  (PTE_ADDR | PTE_P | PTE_RW | L1_CACHE) /* entries alike in these need no new reference */
 
-static pte_t adjust(pte_t e)
+__sealed u64 pv_pte_forbidden;
+
+__init void pv_pte_init(void)
 {
-    if ((e & PTE_US) && !(e & PTE_KERNEL))
-        return e | PTE_G;
-    return (e & ~PTE_G) | PTE_US | PTE_KERNEL;
+    pv_pte_forbidden = PTE_ADDR & ~(BIT(cpu_desc.phys_bits) - 1);
 }
 
 /* RAM of nobody: devices, firmware tables. Cached mappings of devices become uncached. */
@@ -28,26 +25,21 @@ static int get_io(struct domain *d, pte_t *e)
     u64 m = pte_mfn(*e);
     if (!range_has(&d->iomem, m, m))
         return -EPERM;
-    if (!frame_page(mfn(m)) && !(*e & L1_CACHE) && m >= 0x100)
+    if (!frame_page(mfn(m)) && !(*e & PV_PTE_CACHE) && m >= 0x100)
         *e |= PTE_PCD | PTE_PWT;
     if (range_has(&d->iomem_ro, m, m))
         *e &= ~PTE_RW;
     return 0;
 }
 
-static inline struct page *page_of(pte_t e)
+/* What pv_pte_get leaves: bits to refuse, cache attributes, I/O memory. */
+int pv_pte_get_rare(struct domain *d, u32 owner, pte_t *e)
 {
-    struct page *p = frame_page(mfn(pte_mfn(e)));
-    return p && likely(p->owner != PAGE_OWNER_IO) ? p : NULL;
-}
-
-int pv_pte_get(struct domain *d, u32 owner, pte_t *e)
-{
-    if (unlikely(*e & ~(L1_FREE | L1_CACHE | PTE_ADDR) || *e & PTE_ADDR & ~(BIT(cpu_desc.phys_bits) - 1)))
+    if (*e & pv_pte_forbidden)
         return -EINVAL;
-    if (unlikely(*e & L1_CACHE && !d->iomem.count))
+    if (*e & PV_PTE_CACHE && !d->iomem.count)
         return -EINVAL;
-    struct page *p = page_of(*e);
+    struct page *p = pv_pte_page(*e);
     int rc;
     if (!p)
         rc = get_io(d, e);
@@ -55,56 +47,16 @@ int pv_pte_get(struct domain *d, u32 owner, pte_t *e)
         rc = page_get_as(p, owner, PAGE_WRITABLE);
     else
         rc = page_get(p, owner) ? 0 : -EPERM;
-    if (likely(rc == 0))
-        *e = adjust(*e);
+    if (rc == 0)
+        *e = pv_pte_adjust(*e);
     return rc;
-}
-
-void pv_pte_put(pte_t e)
-{
-    struct page *p;
-    if (!(e & PTE_P) || !(p = page_of(e)))
-        return;
-    if (e & PTE_RW)
-        page_put_as(p);
-    else
-        page_put(p);
-}
-
-int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad, const pte_t *expected)
-{
-    for (;;) {
-        pte_t old = expected ? *expected : READ_ONCE(*slot), new = e;
-        bool is_same = false;
-        if (new & PTE_P) {
-            if (keeps_ad && old & PTE_P)
-                new |= old & (PTE_A | PTE_D);
-            is_same = !((old ^ new) & SAME_USE) && !(new & ~(L1_FREE | L1_CACHE | PTE_ADDR));
-            if (is_same) {
-                new = adjust(new);
-            } else {
-                int rc = pv_pte_get(d, owner, &new);
-                if (unlikely(rc))
-                    return rc;
-            }
-        }
-        if (likely(atomic_cas64(slot, old, new))) {
-            if (!is_same)
-                pv_pte_put(old);
-            return 0;
-        }
-        if (!is_same)
-            pv_pte_put(new);
-        if (expected)
-            return -EAGAIN;
-    }
 }
 
 int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e)
 {
     if (*e & ~(UPPER_FREE | PTE_ADDR))
         return -EINVAL;
-    struct page *p = page_of(*e);
+    struct page *p = pv_pte_page(*e);
     if (!p)
         return -EINVAL;
     int rc = page_get_as(p, domain_owner(d), (enum page_kind)(table - 1));
@@ -116,7 +68,7 @@ int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e)
 void pv_pte_put_upper(pte_t e)
 {
     if (e & PTE_P)
-        page_put_as(page_of(e));
+        page_put_as(pv_pte_page(e));
 }
 
 int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t *slot, pte_t e, bool keeps_ad)

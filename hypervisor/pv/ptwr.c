@@ -6,7 +6,7 @@
  * be measured. Anything else, or any other read-only page, is the guest's own page fault.
  */
 #include "lib/string.h"
-#include "pv/pv.h"
+#include "pv/pte.h"
 
 struct store {
     enum { ST_MOV, ST_XCHG, ST_CMPXCHG, ST_ALU, ST_BIT } kind;

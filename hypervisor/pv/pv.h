@@ -48,17 +48,12 @@ void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4); /* .n == 0: none */
 void pv_types_drain(struct vcpu *v); /* dismantle what is retired; stops when work is pending */
 int pv_types_pin(struct domain *d, struct page *p, enum page_kind kind);   /* 0, -EINVAL, -ERESTART */
 int pv_types_unpin(struct domain *d, struct page *p);
-u64 pv_types_audit(struct domain *d); /* console: recount; returns how many frames are wrong */
 
 void pv_types_init(void);
 
 /* --- pv/pte.c: one entry --- */
-/* Prepare `*e` (present) for an L1 table of d mapping a frame of `owner`: checks, adjusts the bits, takes the reference
- * and, if writable, the type. */
-int pv_pte_get(struct domain *d, u32 owner, pte_t *e);
-void pv_pte_put(pte_t e);                              /* gives back what get took */
-/* Exchange an entry. expected != NULL: only if it still is *expected, else -EAGAIN. */
-int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad, const pte_t *expected);
+void pv_pte_init(void);
+/* pv_pte_get, _put, _write for L1 entries are in line, in pv/pte.h */
 int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e);  /* for an L2..L4 table */
 void pv_pte_put_upper(pte_t e);
 int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t *slot, pte_t e, bool keeps_ad);
@@ -90,6 +85,12 @@ u64 *pv_priv_reg(struct regs *r, u32 number);              /* x86 register numbe
 
 void pv_msr_fill_hypercall_page(u8 *page);
 
+/* --- pv/audit.c --- */
+void pv_audit_init(void); /* boot: console key '0' */
+/* Count all references and uses of every domain's frames again; no vCPU runs meanwhile. How many frames were looked at,
+ * how many have wrong counters (logged, the first of them one by one). */
+u64 pv_audit_recount(u64 *checked);
+
 /* --- pv/desc.c --- */
 bool pv_desc_check(u64 *descriptor);                       /* adjusts; false: not for guests */
 int pv_desc_build(struct page *p);                         /* a PAGE_SEG frame */
@@ -109,6 +110,9 @@ void pv_trap_entry(void);
 void pv_irq_return(void);
 void pv_enter_guest(void) __noreturn;
 /* called from entry.S */
+#define PV_MMU_UPDATE_LONG (-0x7fffffff)
+s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign);
+void pv_page_fault_entry(void);
 void pv_iret(struct regs *r);
 void pv_iret_spoilt(struct vcpu *v);
 void pv_bad_stack(struct regs *r);

@@ -7,7 +7,7 @@
  */
 #include "core/work.h"
 #include "lib/log.h"
-#include "pv/pv.h"
+#include "pv/pte.h"
 
 #define BUDGET 64u /* entries between two looks at pending work */
 

@@ -246,7 +246,9 @@ __init void pv_vcpu_init(void)
     vcpu_ops = &ops;
     trap_hooks.guest_entry = pv_trap_entry;
     trap_hooks.guest_return = pv_irq_return;
+    trap_hooks.guest_page_fault = pv_page_fault_entry;
     pv_types_init();
+    pv_pte_init();
 }
 
 void pv_vcpu_init_this(void)
