@@ -3,12 +3,12 @@
 # Theory: writes docs/ABI.md, one section for each hypercall, from what decides it: the rows and comments of
 # call/table.c, the numbers of include/public, the case labels of the handlers and the table of dom/policy.c. Nothing in
 # the page is written by hand but the introduction below. abi.sh --check says whether the page is up to date.
-# HV and DOCS may point to other copies of hypervisor/ and docs/.
+# TREE and DOCS may point to other copies of hypervisor/ and docs/.
 set -u
 export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 docs=${DOCS:-$here}
-hv=$(cd "${HV:-$here/../hypervisor}" && pwd) || exit 1
+hv=$(cd "${TREE:-$here/../hypervisor}" && pwd) || exit 1
 page=$docs/ABI.md
 new=$(mktemp) || exit 1
 trap 'rm -f "$new"' EXIT

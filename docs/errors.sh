@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 # Theory: writes docs/ERRORS.md: every message that ends a boot, the machine or a domain, as errors.awk finds it in the
 # sources, with the explanation that errors.txt has for it. A message without an explanation, or an explanation without
-# a message, is an error. errors.sh --check says whether the page is up to date. HV and DOCS as in abi.sh.
+# a message, is an error. errors.sh --check says whether the page is up to date. TREE and DOCS as in abi.sh.
 set -u
 export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 docs=${DOCS:-$here}
-hv=$(cd "${HV:-$here/../hypervisor}" && pwd) || exit 1
+hv=$(cd "${TREE:-$here/../hypervisor}" && pwd) || exit 1
 new=$(mktemp) && found=$(mktemp) && page=$docs/ERRORS.md || exit 1
 trap 'rm -f "$new" "$found"' EXIT
 

@@ -18,21 +18,22 @@ void boot_fail(const char *format, ...) __printf(1, 2) __noreturn;
 void dom0_create(void);
 /* dom0_pv.c */
 struct elf_image;
-struct dom0_plan { /* in pfns from 0 unless said; filled by dom0.c */
-    u64 v_start;            /* virtual address of pfn 0 */
-    u64 image_pages;        /* pfns [0, image_end) */
+struct dom0_plan {   /* in pfns from 0 unless said; filled by dom0.c */
+    u64 v_start;     /* virtual address of pfn 0 */
+    u64 image_pages; /* pfns [0, image_end) */
     u64 initrd_pfn, initrd_bytes;
     bool is_initrd_mapped, is_p2m_apart;
     u64 p2m_pfn, p2m_pages, p2m_va;
     u64 p2m_table_pfn, p2m_table_pages;
     u64 start_info_pfn, table_pfn, table_pages, stack_pfn;
-    u64 mapped_pages;       /* pfns [0, mapped_pages) are mapped at v_start */
+    u64 mapped_pages; /* pfns [0, mapped_pages) are mapped at v_start */
     u64 total_pages;
-    u64 *p2m;               /* direct or temporary array of mfns, total_pages long */
+    u64 *p2m; /* direct or temporary array of mfns, total_pages long */
     const char *cmdline;
 };
 u64 dom0_pv_table_pages(u64 v_start, u64 mapped_pages);
-void dom0_pv_load(const struct dom0_plan *plan, const struct elf_image *image); /* segments into pfns that have frames */
+void dom0_pv_load(const struct dom0_plan *plan,
+                  const struct elf_image *image); /* segments into pfns that have frames */
 void dom0_pv_build(struct domain *d, struct dom0_plan *plan, const struct elf_image *image);
 
 #endif

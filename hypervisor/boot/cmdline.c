@@ -12,7 +12,7 @@
 #include "lib/string.h"
 
 #define CMDLINE_MAX 4096u
-#define WORD_MAX 32u
+#define WORD_MAX    32u
 
 static char __initdata cmdline_copy[CMDLINE_MAX];
 
@@ -97,8 +97,7 @@ static bool __init cmdline_amount(const char *s, const char **end, struct boot_a
         a.bytes = is_negative ? -(s64)bytes : (s64)bytes;
         s = **end == '+' ? *end + 1 : NULL;
     }
-    if (s && (!cmdline_u32(s, end, &a.percent) || **end != '%' || a.percent > 100 ||
-              (is_negative && a.bytes == 0)))
+    if (s && (!cmdline_u32(s, end, &a.percent) || **end != '%' || a.percent > 100 || (is_negative && a.bytes == 0)))
         return false;
     *end += s ? 1 : 0;
     *out = a;
@@ -150,8 +149,7 @@ static bool __init cmdline_timestamps_parse(const char *s, struct boot_options *
 {
     if (strcmp(s, "none") == 0)
         o->has_timestamps = false;
-    else if (strcmp(s, "date") == 0 || strcmp(s, "datems") == 0 || strcmp(s, "boot") == 0 ||
-             strcmp(s, "raw") == 0)
+    else if (strcmp(s, "date") == 0 || strcmp(s, "datems") == 0 || strcmp(s, "boot") == 0 || strcmp(s, "raw") == 0)
         o->has_timestamps = true;
     else
         return cmdline_bool(s, &o->has_timestamps);
@@ -164,8 +162,7 @@ struct cmdline_option __initdata cmdline_table[] = {
     {"com2", CMDLINE_TEXT, FIELD(com2), .help = "second serial port"},
     {"conring_size", CMDLINE_SIZE, FIELD(conring_size), .help = "size of the log ring"},
     {"console", CMDLINE_TEXT, FIELD(console), .help = "where the log is shown"},
-    {"console_timestamps", CMDLINE_CUSTOM, .parse = cmdline_timestamps_parse,
-     .help = "time before each line"},
+    {"console_timestamps", CMDLINE_CUSTOM, .parse = cmdline_timestamps_parse, .help = "time before each line"},
     {"dom0_max_vcpus", CMDLINE_CUSTOM, .parse = cmdline_dom0_vcpus_parse, .help = "CPUs of dom0"},
     {"dom0_mem", CMDLINE_CUSTOM, .parse = cmdline_dom0_mem_parse, .help = "memory of dom0"},
     {"dom0_vcpus_pin", CMDLINE_BOOL, FIELD(has_dom0_vcpus_pin), .help = "pin them one to one"},
@@ -328,11 +325,7 @@ static void __init cmdline_word(char *word, struct boot_options *o)
     } else if (!t && !ignored) {
         o->unknown_count++;
         cmdline_unknown(word);
-    } else if (t && !cmdline_set(t,
-                                 is_negated  ? "no"
-                                 : has_value ? value
-                                             : "",
-                                 has_value || is_negated, o)) {
+    } else if (t && !cmdline_set(t, is_negated ? "no" : has_value ? value : "", has_value || is_negated, o)) {
         o->bad_count++;
         log_warn("command line: %s%s%s is not understood, %s stays as it was (see "
                  "wirt-command-line(7))",
@@ -394,16 +387,14 @@ static u64 __init cmdline_resolve(const struct boot_amount *a, u64 available)
     return (u64)a->bytes + percent;
 }
 
-const char *__init cmdline_dom0_mem(const struct boot_options *options, u64 available, u64 *bytes,
-                                    u64 *bytes_max)
+const char *__init cmdline_dom0_mem(const struct boot_options *options, u64 available, u64 *bytes, u64 *bytes_max)
 {
     static char __initdata message[128];
     const u64 reserve = min(available / 16, 128ull << 20); /* as in Xen: for Wirt and its guests */
     u64 low = cmdline_resolve(&options->dom0_mem_min, available);
-    u64 high = options->dom0_mem_max.is_given ? cmdline_resolve(&options->dom0_mem_max, available)
-                                              : available;
-    u64 wanted = options->dom0_mem.is_given ? cmdline_resolve(&options->dom0_mem, available)
-                                            : min(available - reserve, high);
+    u64 high = options->dom0_mem_max.is_given ? cmdline_resolve(&options->dom0_mem_max, available) : available;
+    u64 wanted =
+        options->dom0_mem.is_given ? cmdline_resolve(&options->dom0_mem, available) : min(available - reserve, high);
 
     *bytes_max = min(high, available);
     if (wanted <= available && wanted > *bytes_max)

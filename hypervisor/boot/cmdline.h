@@ -28,16 +28,16 @@ struct boot_options {
     bool has_dom0_vcpus_pin;
     const char *dom0_extra; /* behind " -- " on our own line: goes to the end of dom0's; NULL */
     /* machine */
-    u64 mem;            /* use no RAM at or above this physical address; ~0 */
-    u32 maxcpus;        /* CPU_MAX */
-    bool has_smp;       /* no-smp and nosmp clear it */
-    bool has_noreboot;  /* stay at the panic message */
-    const char *reboot; /* "acpi", "pci", "kbd", "triple", "no" ...; NULL */
+    u64 mem;                                        /* use no RAM at or above this physical address; ~0 */
+    u32 maxcpus;                                    /* CPU_MAX */
+    bool has_smp;                                   /* no-smp and nosmp clear it */
+    bool has_noreboot;                              /* stay at the panic message */
+    const char *reboot;                             /* "acpi", "pci", "kbd", "triple", "no" ...; NULL */
     bool has_smep, has_smap, has_xsave, has_x2apic; /* may be used; true */
-    const char *spec_ctrl;        /* text, NULL; "no" or "off" or "false" switches everything off */
-    const char *sched;            /* NULL */
-    u64 conring_size;             /* bytes; 0 = default */
-    u32 unknown_count, bad_count; /* options not known, values not understood: each was logged */
+    const char *spec_ctrl;                          /* text, NULL; "no" or "off" or "false" switches everything off */
+    const char *sched;                              /* NULL */
+    u64 conring_size;                               /* bytes; 0 = default */
+    u32 unknown_count, bad_count;                   /* options not known, values not understood: each was logged */
 };
 
 /* Fills *options with defaults, then with what the line says; texts point into a static copy. Logs.
@@ -46,8 +46,7 @@ void cmdline_parse(const char *line, struct boot_options *options);
 /* dom0's memory now and the most it may ever have, in bytes, out of `available`: never more than
  * that, not rounded. NULL, or why dom0_mem= cannot be met, in words; the numbers are filled in even
  * then. */
-const char *cmdline_dom0_mem(const struct boot_options *options, u64 available, u64 *bytes,
-                             u64 *bytes_max) __must_use;
+const char *cmdline_dom0_mem(const struct boot_options *options, u64 available, u64 *bytes, u64 *bytes_max) __must_use;
 
 enum cmdline_type { CMDLINE_BOOL, CMDLINE_U32, CMDLINE_SIZE, CMDLINE_TEXT, CMDLINE_CUSTOM };
 struct cmdline_option {
@@ -56,13 +55,11 @@ struct cmdline_option {
     u16 offset;       /* of the field in struct boot_options; CMDLINE_CUSTOM: unused */
     bool is_inverted; /* nosmp: giving it clears the boolean */
     u32 min, max;     /* of CMDLINE_U32 */
-    bool (*parse)(const char *value,
-                  struct boot_options *options); /* custom; false: not understood */
+    bool (*parse)(const char *value, struct boot_options *options); /* custom; false: not understood */
     const char *help;
 };
 extern struct cmdline_option cmdline_table[];
 extern const u32 cmdline_table_count;
-extern char
-    cmdline_ignored[]; /* names that Xen knows and Wirt has no use for, each with a blank behind */
+extern char cmdline_ignored[]; /* names that Xen knows and Wirt has no use for, each with a blank behind */
 
 #endif

@@ -146,8 +146,10 @@ static __init void make_plan(u64 total)
         p->p2m_va = p->v_start + (p->p2m_pfn << PAGE_SHIFT);
     }
     if (at > total)
-        boot_fail("dom0: %lu MiB are too little for this kernel and its initrd, which need %lu MiB to start. Raise dom0_mem= "
-                  "or give the machine more RAM.", total >> 8, (at >> 8) + 1);
+        boot_fail(
+            "dom0: %lu MiB are too little for this kernel and its initrd, which need %lu MiB to start. Raise dom0_mem= "
+            "or give the machine more RAM.",
+            total >> 8, (at >> 8) + 1);
 }
 
 /* Frames for pfns [from, to). Largest blocks first: guests are quicker, and low memory stays for DMA buffers. */
@@ -212,7 +214,8 @@ static __init void give_rights(struct domain *d)
         forbid_frame(d, acpi_info.ioapic[i].base);
     /* the firmware's own code reads the HPET to see whether it is there */
     range_init(&d->iomem_ro, ro_storage, ARRAY_COUNT(ro_storage));
-    if (acpi_info.hpet_base && range_add(&d->iomem_ro, acpi_info.hpet_base >> PAGE_SHIFT, acpi_info.hpet_base >> PAGE_SHIFT))
+    if (acpi_info.hpet_base &&
+        range_add(&d->iomem_ro, acpi_info.hpet_base >> PAGE_SHIFT, acpi_info.hpet_base >> PAGE_SHIFT))
         panic("boot: cannot protect the HPET");
 }
 
@@ -259,6 +262,6 @@ __init void dom0_create(void)
     create_vcpus(d);
     dom0_pv_build(d, &plan, &image);
     free_flat(plan.p2m, plan.total_pages * 8);
-    log_info("Domain 0: %lu MiB, %u vCPUs, %s %s, entry 0x%lx", total >> 8, d->vcpu_limit, image.guest_os, image.guest_version,
-             image.entry);
+    log_info("Domain 0: %lu MiB, %u vCPUs, %s %s, entry 0x%lx", total >> 8, d->vcpu_limit, image.guest_os,
+             image.guest_version, image.entry);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PV part of dom0's birth (ABI: abi.md section 1): contents of its memory, page tables of 4 KiB pages, start_info, the
- * first vCPU's registers. Tables are written as a guest would write them and then go through the same validation as a
- * guest's: there is no second way for a frame to become a page table.
+ * The PV part of dom0's birth (ABI: abi.md section 1): contents of its memory, page tables of 4 KiB pages, start_info,
+ * the first vCPU's registers. Tables are written as a guest would write them and then go through the same validation as
+ * a guest's: there is no second way for a frame to become a page table.
  */
 #include "boot/boot.h"
 #include "hw/vga.h"
@@ -194,5 +194,6 @@ __init void dom0_pv_build(struct domain *d, struct dom0_plan *p, const struct el
     if (rc == 0)
         rc = pv_types_pin(d, frame_page_raw(mfn(l4)), PAGE_L4);
     if (rc)
-        boot_fail("dom0: its page tables were refused (error %d): a defect in Wirt's domain builder, please report", rc);
+        boot_fail("dom0: its page tables were refused (error %d): a defect in Wirt's domain builder, please report",
+                  rc);
 }

@@ -55,13 +55,15 @@ static __init void start_console(u32 magic, u32 info)
     const char *wrong = mbi_parse(magic, info, &boot_info);
     cmdline_parse(boot_info.cmdline ? boot_info.cmdline : "", &boot_options);
     if (!boot_info.is_efi && boot_info.video.kind == VGA_NONE)
-        boot_info.video = (struct vga_mode){.kind = VGA_TEXT, .base = 0xb8000, .width = 80, .height = 25, .pitch = 160, .bpp = 16};
+        boot_info.video =
+            (struct vga_mode){.kind = VGA_TEXT, .base = 0xb8000, .width = 80, .height = 25, .pitch = 160, .bpp = 16};
     if (boot_info.video.kind != VGA_NONE && boot_info.video.base < 1ull << 32)
         vga_init_early(&boot_info.video, pgtab_va(paddr(boot_info.video.base)));
-    struct console_options o = {boot_options.console, boot_options.com1, boot_options.com2, boot_options.loglvl,
-                                boot_options.guest_loglvl, boot_options.has_timestamps};
+    struct console_options o = {boot_options.console, boot_options.com1,         boot_options.com2,
+                                boot_options.loglvl,  boot_options.guest_loglvl, boot_options.has_timestamps};
     console_init(&o);
-    log_info("Wirt " WIRT_VERSION ": Xen-ABI 4.17 hypervisor, started by %s", boot_info.loader ? boot_info.loader : "?");
+    log_info("Wirt " WIRT_VERSION ": Xen-ABI 4.17 hypervisor, started by %s",
+             boot_info.loader ? boot_info.loader : "?");
     log_info("Command line: %s", boot_info.cmdline ? boot_info.cmdline : "");
     if (wrong)
         boot_fail("boot information: %s. Boot Wirt by GRUB's multiboot2 or multiboot command.", wrong);
@@ -95,7 +97,8 @@ static __init void start_memory(void)
         boot_fail("memory: %s. Check the firmware's memory map and mem=.", wrong);
     if (memory_total() < 96ull << 20)
         boot_fail("memory: only %lu MiB of RAM: Wirt and a dom0 need 128 MiB at least. Give the machine more, or "
-                  "check mem=.", memory_total() >> 20);
+                  "check mem=.",
+                  memory_total() >> 20);
     memory_reserve(pgtab_paddr(image_start).a, pgtab_paddr(image_end).a);
     memory_reserve(boot_info.info_start, boot_info.info_end);
     for (u32 i = 0; i < boot_info.module_count; i++)
@@ -168,8 +171,8 @@ static __init void report(void)
     own -= min(own, init + modules);
     u64 total = memory_total() >> PAGE_SHIFT;
     u64 mils = own * 100000 / total;
-    log_info("Wirt keeps %lu KiB for itself: %lu.%03lu %% of RAM (frame table %lu KiB, M2P %lu KiB)", own * 4, mils / 1000,
-             mils % 1000, s.table_bytes >> 10, s.m2p_bytes >> 10);
+    log_info("Wirt keeps %lu KiB for itself: %lu.%03lu %% of RAM (frame table %lu KiB, M2P %lu KiB)", own * 4,
+             mils / 1000, mils % 1000, s.table_bytes >> 10, s.m2p_bytes >> 10);
 }
 
 static struct frame_range finish_free[MBI_MODULE_MAX + 1];

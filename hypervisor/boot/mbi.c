@@ -27,8 +27,7 @@ static void *__init mbi_va(u64 phys)
 static char __initdata mbi_pool[POOL_SIZE];
 static u32 __initdata mbi_pool_used;
 static char __initdata mbi_message[160];
-#define mbi_error(...)                                                                             \
-    (fmt(mbi_message, sizeof(mbi_message), __VA_ARGS__), (const char *)mbi_message)
+#define mbi_error(...) (fmt(mbi_message, sizeof(mbi_message), __VA_ARGS__), (const char *)mbi_message)
 
 /* A copy of the string in p[0..max), or what fits. NULL: it does not end, or the pool is full. */
 static const char *__init mbi_string(const char *p, u64 max)
@@ -72,17 +71,14 @@ static void __init mbi_map_add(struct boot_info *o, u64 base, u64 length, u32 ty
     o->map_count++;
 }
 
-static const char *__init mbi_module_add(struct boot_info *o, u32 start, u32 end,
-                                         const char *cmdline)
+static const char *__init mbi_module_add(struct boot_info *o, u32 start, u32 end, const char *cmdline)
 {
     if (end < start)
-        return mbi_error("boot module %u ends at 0x%x, before its start 0x%x", o->module_count, end,
-                         start);
+        return mbi_error("boot module %u ends at 0x%x, before its start 0x%x", o->module_count, end, start);
     if (!cmdline)
-        return mbi_error(
-            "the command line of boot module %u does not end, or all of them together have "
-            "more than %u bytes",
-            o->module_count, POOL_SIZE);
+        return mbi_error("the command line of boot module %u does not end, or all of them together have "
+                         "more than %u bytes",
+                         o->module_count, POOL_SIZE);
     if (o->module_count == MBI_MODULE_MAX) {
         o->module_dropped++;
         return NULL;
@@ -104,8 +100,8 @@ static void __init mbi_map_guess(struct boot_info *o, u32 lower, u32 upper)
 
 /* Multiboot 1's and 2's framebuffer fields are the same; color points to the six position and size
  * bytes. */
-static void __init mbi_video(struct boot_info *o, u64 base, const u32 *pitch_width_height, u8 bpp,
-                             u8 type, const u8 *color)
+static void __init mbi_video(struct boot_info *o, u64 base, const u32 *pitch_width_height, u8 bpp, u8 type,
+                             const u8 *color)
 {
     struct vga_mode *v = &o->video;
 
@@ -175,8 +171,8 @@ static const char *__init mb1_map(struct boot_info *o, const struct mb1_info *m)
     while (m->mmap_length - at >= sizeof(e)) {
         memcpy(&e, (u8 *)mbi_va(m->mmap_addr) + at, sizeof(e));
         if (e.size < sizeof(e) - 4 || e.size > m->mmap_length - at - 4)
-            return mbi_error("the memory map's entry at byte %u of %u has the impossible size %u",
-                             at, m->mmap_length, e.size);
+            return mbi_error("the memory map's entry at byte %u of %u has the impossible size %u", at, m->mmap_length,
+                             e.size);
         mbi_map_add(o, e.base, e.length, e.type);
         at += e.size + 4;
     }
@@ -186,8 +182,7 @@ static const char *__init mb1_map(struct boot_info *o, const struct mb1_info *m)
 /* GRUB 2 leaves the file names out; GRUB legacy, QEMU and others put them first. */
 static bool __init mb1_has_path(const char *loader)
 {
-    return !(strncmp(loader, "GRUB ", 5) == 0 && loader[5] >= '1' &&
-             strncmp(loader, "GRUB 0.", 7) != 0);
+    return !(strncmp(loader, "GRUB ", 5) == 0 && loader[5] >= '1' && strncmp(loader, "GRUB 0.", 7) != 0);
 }
 
 static const char *__init mb1_parse(u64 info, struct boot_info *o)
@@ -335,8 +330,7 @@ static const char *__init mb2_efi_map(struct mb2 *t)
 
 static const char *__init mb2_module(struct mb2 *t)
 {
-    return mbi_module_add(t->out, mb2_u32(t, 8), mb2_u32(t, 12),
-                          mbi_string((const char *)t->tag + 16, t->size - 16));
+    return mbi_module_add(t->out, mb2_u32(t, 8), mb2_u32(t, 12), mbi_string((const char *)t->tag + 16, t->size - 16));
 }
 
 static const char *__init mb2_strings(struct mb2 *t, const char **where)
@@ -344,8 +338,7 @@ static const char *__init mb2_strings(struct mb2 *t, const char **where)
     const char *s = mbi_string((const char *)t->tag + 8, t->size - 8);
 
     if (!s)
-        return mbi_error("the string in tag %u does not end, or is longer than %u bytes",
-                         mb2_u32(t, 0), POOL_SIZE);
+        return mbi_error("the string in tag %u does not end, or is longer than %u bytes", mb2_u32(t, 0), POOL_SIZE);
     *where = s;
     return NULL;
 }
@@ -354,15 +347,13 @@ static void __init mb2_video(struct mb2 *t)
 {
     u32 geometry[3] = {mb2_u32(t, 16), mb2_u32(t, 20), mb2_u32(t, 24)};
 
-    mbi_video(t->out, mb2_u64(t, 8), geometry, t->tag[28], t->tag[29],
-              t->size >= 38 ? t->tag + 32 : NULL);
+    mbi_video(t->out, mb2_u64(t, 8), geometry, t->tag[28], t->tag[29], t->size >= 38 ? t->tag + 32 : NULL);
 }
 
 /* The smallest size of each tag that is read. */
 static const u8 mb2_size_min[] = {
-    [TAG_CMDLINE] = 9, [TAG_LOADER] = 9, [TAG_MODULE] = 17,  [TAG_MEMORY] = 16,
-    [TAG_MAP] = 16,    [TAG_VIDEO] = 32, [TAG_EFI32] = 12,   [TAG_EFI64] = 16,
-    [TAG_RSDP1] = 28,  [TAG_RSDP2] = 44, [TAG_EFI_MAP] = 16,
+    [TAG_CMDLINE] = 9, [TAG_LOADER] = 9, [TAG_MODULE] = 17, [TAG_MEMORY] = 16, [TAG_MAP] = 16,     [TAG_VIDEO] = 32,
+    [TAG_EFI32] = 12,  [TAG_EFI64] = 16, [TAG_RSDP1] = 28,  [TAG_RSDP2] = 44,  [TAG_EFI_MAP] = 16,
 };
 
 static const char *__init mb2_tag(struct mb2 *t, u32 type)
@@ -370,8 +361,7 @@ static const char *__init mb2_tag(struct mb2 *t, u32 type)
     struct boot_info *o = t->out;
 
     if (type < ARRAY_COUNT(mb2_size_min) && t->size < mb2_size_min[type])
-        return mbi_error("multiboot2 tag %u has %u bytes, at least %u are expected", type, t->size,
-                         mb2_size_min[type]);
+        return mbi_error("multiboot2 tag %u has %u bytes, at least %u are expected", type, t->size, mb2_size_min[type]);
     switch (type) {
     case TAG_CMDLINE:
         return mb2_strings(t, &o->cmdline);
@@ -434,8 +424,7 @@ static const char *__init mb2_parse(u64 info, struct boot_info *o)
         type = mb2_u32(&t, 0);
         t.size = mb2_u32(&t, 4);
         if (t.size < 8 || t.size > total - at)
-            return mbi_error("multiboot2 tag %u at byte %u of %u has the impossible size %u", type,
-                             at, total, t.size);
+            return mbi_error("multiboot2 tag %u at byte %u of %u has the impossible size %u", type, at, total, t.size);
         if (type == TAG_END)
             break;
         error = mb2_tag(&t, type);
@@ -460,9 +449,8 @@ const char *__init mbi_parse(u32 magic, u32 info, struct boot_info *out)
     else if (magic == MBI_MAGIC2)
         error = mb2_parse(info, out);
     else
-        return mbi_error(
-            "started by something else than multiboot: EAX is 0x%08x, not 0x%08x or 0x%08x", magic,
-            MBI_MAGIC1, MBI_MAGIC2);
+        return mbi_error("started by something else than multiboot: EAX is 0x%08x, not 0x%08x or 0x%08x", magic,
+                         MBI_MAGIC1, MBI_MAGIC2);
     if (!error && out->map_count == 0)
         return mbi_error("the boot loader \"%s\" gives no memory map", out->loader);
     return error;

@@ -22,20 +22,18 @@ struct boot_info {
     const char *loader;  /* "GRUB 2.06..."; "unknown" */
     const char *cmdline; /* Wirt's own, without the file name; "" */
     struct {
-        u64 start, end; /* physical bytes, [start, end) */
-        const char
-            *cmdline; /* without the file name where the loader puts one (QEMU, GRUB legacy) */
+        u64 start, end;      /* physical bytes, [start, end) */
+        const char *cmdline; /* without the file name where the loader puts one (QEMU, GRUB legacy) */
     } module[MBI_MODULE_MAX];
     u32 module_count, module_dropped; /* dropped: more than fit */
     struct {
         u64 base, length;
-        u32 type; /* E820: 1 RAM, 2 reserved, 3 ACPI reclaim, 4 ACPI NVS, 5 unusable, 7 persistent
-                   */
+        u32 type;       /* E820: 1 RAM, 2 reserved, 3 ACPI reclaim, 4 ACPI NVS, 5 unusable, 7 persistent
+                         */
     } map[MBI_MAP_MAX]; /* as given: not sorted, not merged */
     u32 map_count, map_dropped;
-    const char
-        *map_source; /* "multiboot2 memory map", "EFI memory map", "mem_lower and mem_upper" ... */
-    u64 rsdp;        /* physical address of the RSDP (a copy inside the MBI); 0: none given */
+    const char *map_source; /* "multiboot2 memory map", "EFI memory map", "mem_lower and mem_upper" ... */
+    u64 rsdp;               /* physical address of the RSDP (a copy inside the MBI); 0: none given */
     u32 rsdp_size;
     struct vga_mode video;          /* kind VGA_NONE if the loader says nothing */
     bool is_efi, has_boot_services; /* boot services were not left by the loader */

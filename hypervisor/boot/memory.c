@@ -13,7 +13,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define RANGES 160
+#define RANGES      160
 #define RECORD_STEP (16u << 20)
 static __initdata struct frame_range ram[RANGES], taken[32];
 static __initdata u32 ram_count, taken_count;

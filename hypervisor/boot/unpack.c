@@ -28,9 +28,9 @@
 
 struct payload {
     const u8 *data;
-    u64 size;           /* without the length that the kernel's build appends */
-    u64 image_size;     /* unpacked, as the module claims; bounded */
-    const char *format; /* "xz" ... */
+    u64 size;                                /* without the length that the kernel's build appends */
+    u64 image_size;                          /* unpacked, as the module claims; bounded */
+    const char *format;                      /* "xz" ... */
     const char *(*decode)(struct decode *d); /* NULL: not packed */
 };
 
@@ -87,13 +87,11 @@ static const char *__init unpack_payload(struct payload *out)
         return NULL;
     }
     if (!f)
-        return unpack_error(
-            "the payload starts with %02x %02x %02x %02x, which is neither xz, gzip, lz4, "
-            "zstd nor ELF",
-            out->data[0], out->data[1], out->data[2], out->data[3]);
+        return unpack_error("the payload starts with %02x %02x %02x %02x, which is neither xz, gzip, lz4, "
+                            "zstd nor ELF",
+                            out->data[0], out->data[1], out->data[2], out->data[3]);
     if (!f->decode)
-        return unpack_error("the payload is packed with %s; Wirt unpacks xz, gzip, lz4 and zstd",
-                            f->name);
+        return unpack_error("the payload is packed with %s; Wirt unpacks xz, gzip, lz4 and zstd", f->name);
     out->format = f->name;
     out->decode = f->decode;
     out->image_size = unpack_le32(out->data + out->size - 4);
@@ -102,8 +100,7 @@ static const char *__init unpack_payload(struct payload *out)
     if (out->image_size < 64 || out->image_size > UNPACK_SIZE_MAX)
         return unpack_error("the %s payload claims to unpack to %lu bytes; expected are 64 to %lu "
                             "(is the file truncated?)",
-                            f->name, (unsigned long)out->image_size,
-                            (unsigned long)UNPACK_SIZE_MAX);
+                            f->name, (unsigned long)out->image_size, (unsigned long)UNPACK_SIZE_MAX);
     return NULL;
 }
 
@@ -114,14 +111,12 @@ static const char *__init unpack_bzimage(const u8 *m, u64 size, struct payload *
     u64 start, length = unpack_le32(m + PAYLOAD_LENGTH);
 
     if (protocol < PROTOCOL_NEEDED)
-        return unpack_error(
-            "the bzImage has boot protocol %u.%02u; 2.08 or later is needed (Linux 2.6.26)",
-            protocol >> 8, protocol & 0xff);
+        return unpack_error("the bzImage has boot protocol %u.%02u; 2.08 or later is needed (Linux 2.6.26)",
+                            protocol >> 8, protocol & 0xff);
     start = (setup + 1) * SECTOR + unpack_le32(m + PAYLOAD_OFFSET);
     if (length < 16 || !safe_within(start, length, size))
-        return unpack_error(
-            "the bzImage is truncated: its payload lies at %lu + %lu, the file has %lu bytes",
-            (unsigned long)start, (unsigned long)length, (unsigned long)size);
+        return unpack_error("the bzImage is truncated: its payload lies at %lu + %lu, the file has %lu bytes",
+                            (unsigned long)start, (unsigned long)length, (unsigned long)size);
     out->data = m + start;
     out->size = length;
     return unpack_payload(out);
@@ -142,10 +137,9 @@ static const char *__init unpack_find(const void *module, u64 size, struct paylo
     if (unpack_format(m, size))
         return unpack_error("the module is a bare %s file; only gzip is taken outside of a bzImage",
                             unpack_format(m, size)->name);
-    return unpack_error(
-        "the module is no kernel: neither a bzImage nor an ELF file (it starts with "
-        "%02x %02x %02x %02x)",
-        m[0], m[1], m[2], m[3]);
+    return unpack_error("the module is no kernel: neither a bzImage nor an ELF file (it starts with "
+                        "%02x %02x %02x %02x)",
+                        m[0], m[1], m[2], m[3]);
 }
 
 const char *__init unpack_probe(const void *module, u64 module_size, struct unpack_result *out)
@@ -185,8 +179,8 @@ static const char *__init unpack_run(const struct payload *p, struct decode *d)
     return error;
 }
 
-const char *__init unpack_image(const void *module, u64 module_size, void *dst, u64 dst_size,
-                                void *arena, u64 arena_size, u64 *out_size)
+const char *__init unpack_image(const void *module, u64 module_size, void *dst, u64 dst_size, void *arena,
+                                u64 arena_size, u64 *out_size)
 {
     struct payload p;
     const char *error = unpack_find(module, module_size, &p);
@@ -195,8 +189,8 @@ const char *__init unpack_image(const void *module, u64 module_size, void *dst, 
     if (error)
         return error;
     if (p.image_size > dst_size)
-        return unpack_error("the image unpacks to %lu bytes, the buffer has %lu",
-                            (unsigned long)p.image_size, (unsigned long)dst_size);
+        return unpack_error("the image unpacks to %lu bytes, the buffer has %lu", (unsigned long)p.image_size,
+                            (unsigned long)dst_size);
     d = (struct decode){.src = p.data,
                         .src_size = p.size,
                         .dst = dst,
@@ -210,8 +204,8 @@ const char *__init unpack_image(const void *module, u64 module_size, void *dst, 
         d.out_size = p.size;
     }
     if (!error && d.out_size != p.image_size)
-        return unpack_error("the %s data is corrupt: it unpacks to %lu bytes, its trailer says %lu",
-                            p.format, (unsigned long)d.out_size, (unsigned long)p.image_size);
+        return unpack_error("the %s data is corrupt: it unpacks to %lu bytes, its trailer says %lu", p.format,
+                            (unsigned long)d.out_size, (unsigned long)p.image_size);
     if (!error && !unpack_is_elf(dst, d.out_size))
         return unpack_error("the %s payload is no ELF file", p.format);
     *out_size = d.out_size;

@@ -29,7 +29,7 @@ const char *unpack_probe(const void *module, u64 module_size, struct unpack_resu
 const char *unpack_size(const void *module, u64 module_size, u64 *image_size) __must_use;
 /* dst_size at least what unpack_size says; *out_size: bytes written. arena: see above. dst must not
  * overlap the module. The caller allows SSE (CR4.OSFXSR); interrupts are off meanwhile, seconds on a slow machine. */
-const char *unpack_image(const void *module, u64 module_size, void *dst, u64 dst_size, void *arena,
-                         u64 arena_size, u64 *out_size) __must_use;
+const char *unpack_image(const void *module, u64 module_size, void *dst, u64 dst_size, void *arena, u64 arena_size,
+                         u64 *out_size) __must_use;
 
 #endif

@@ -29,8 +29,7 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->domain = d->id;
     info->flags = (d->is_dying ? XEN_DOMINF_dying : 0) | (d->is_shut_down ? XEN_DOMINF_shutdown : 0) |
                   (is_running ? XEN_DOMINF_running : 0) | (is_paused ? XEN_DOMINF_paused : 0) |
-                  (is_blocked ? XEN_DOMINF_blocked : 0) |
-                  (u32)d->shutdown_reason << XEN_DOMINF_shutdownshift;
+                  (is_blocked ? XEN_DOMINF_blocked : 0) | (u32)d->shutdown_reason << XEN_DOMINF_shutdownshift;
     info->tot_pages = d->page_count;
     info->max_pages = d->page_max;
     info->shared_info_frame = d->shared_mfn.n;

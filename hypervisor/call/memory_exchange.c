@@ -17,10 +17,10 @@
 struct exchange {
     struct domain *d;
     struct xen_memory_exchange x;
-    u32 frames, ins, outs;   /* in a piece: frames, extents in, extents out */
-    u64 in[PIECE_MAX];       /* first frame of each extent */
+    u32 frames, ins, outs; /* in a piece: frames, extents in, extents out */
+    u64 in[PIECE_MAX];     /* first frame of each extent */
     u64 out[PIECE_MAX];
-    u64 gpfn[PIECE_MAX];     /* of each extent out */
+    u64 gpfn[PIECE_MAX]; /* of each extent out */
 };
 
 static struct page *in_page(const struct exchange *e, u32 i)
@@ -36,8 +36,7 @@ static int hold_in(struct exchange *e)
     for (u32 i = 0; i < e->frames; i++) {
         struct page *p = in_page(e, i);
         bool is_got = p && page_get(p, domain_owner(e->d));
-        if (is_got && (p->refs & (PAGE_ALLOCATED | PAGE_REFS)) == (PAGE_ALLOCATED | 2) &&
-            (p->type & PAGE_COUNT) == 0)
+        if (is_got && (p->refs & (PAGE_ALLOCATED | PAGE_REFS)) == (PAGE_ALLOCATED | 2) && (p->type & PAGE_COUNT) == 0)
             continue;
         if (is_got)
             page_put(p);
@@ -150,8 +149,8 @@ s64 memory_exchange(guest_ptr arg)
         e->x.nr_exchanged = done * e->ins;
         if (rc == -ERESTART)
             cont->cursor = done;
-        else if (!guest_write(guest_offset(arg, offsetof(struct xen_memory_exchange, nr_exchanged)),
-                              &e->x.nr_exchanged, sizeof(e->x.nr_exchanged)))
+        else if (!guest_write(guest_offset(arg, offsetof(struct xen_memory_exchange, nr_exchanged)), &e->x.nr_exchanged,
+                              sizeof(e->x.nr_exchanged)))
             rc = -EFAULT;
     }
     slab_free(e, sizeof(*e));

@@ -27,8 +27,7 @@ static int map_one(struct domain *d, struct physdev_map_pirq *op)
     case MAP_PIRQ_TYPE_MSI:
         if (bus > 0xff || (u32)op->devfn > 0xff || op->entry_nr < 0 || op->entry_nr > 2047)
             return -EINVAL;
-        return pirq_map_msi(d, segment << 16 | bus << 8 | (u32)op->devfn, (u32)op->entry_nr, op->table_base,
-                            &op->pirq);
+        return pirq_map_msi(d, segment << 16 | bus << 8 | (u32)op->devfn, (u32)op->entry_nr, op->table_base, &op->pirq);
     default: /* several vectors in a row: drivers then take one */
         return -EOPNOTSUPP;
     }

@@ -15,7 +15,7 @@
 #include "lib/string.h"
 #include "public/platform.h"
 
-#define NSEC_PER_SEC 1000000000u
+#define NSEC_PER_SEC  1000000000u
 #define ACPI_SOFT_OFF 5u
 
 __sealed struct platform_efi platform_efi;
@@ -41,8 +41,7 @@ static s64 efi_memory(struct xenpf_firmware_info *info)
 
     if (!platform_efi.memory || platform_efi.entry_bytes < sizeof(struct platform_efi_memory))
         return -ESRCH;
-    for (u32 at = 0; at + platform_efi.entry_bytes <= platform_efi.memory_bytes;
-         at += platform_efi.entry_bytes) {
+    for (u32 at = 0; at + platform_efi.entry_bytes <= platform_efi.memory_bytes; at += platform_efi.entry_bytes) {
         struct platform_efi_memory m;
         memcpy(&m, (const u8 *)platform_efi.memory + at, sizeof(m));
         if (want < m.physical || want - m.physical >= m.pages << PAGE_SHIFT)

@@ -10,8 +10,8 @@
 #include "lib/string.h"
 #include "public/sysctl.h"
 
-#define PIECE    256u
-#define KEYS_MAX 64u
+#define PIECE          256u
+#define KEYS_MAX       64u
 #define DISTANCE_LOCAL 10u
 
 static s64 read_console(struct xen_sysctl_readconsole *op)

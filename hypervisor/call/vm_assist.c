@@ -7,9 +7,9 @@
 #include "call/call.h"
 #include "lib/errno.h"
 
-#define ASSISTS                                                                  \
-    (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_writable_pagetables) |      \
-     BIT(VMASST_TYPE_pae_extended_cr3) | BIT(VMASST_TYPE_runstate_update_flag))
+#define ASSISTS                                                                                                        \
+    (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) |        \
+     BIT(VMASST_TYPE_runstate_update_flag))
 
 s64 call_vm_assist(const struct call_args *args)
 {

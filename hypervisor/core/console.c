@@ -138,8 +138,7 @@ static void __init level_parse(const char *option, const char *s, int *level)
         if (i < ARRAY_COUNT(name))
             *level = min((int)i - 1, (int)LOG_DEBUG);
         else
-            log_warn("console: %s=%s is unknown; use none, error, warning, info, debug or all",
-                     option, word);
+            log_warn("console: %s=%s is unknown; use none, error, warning, info, debug or all", option, word);
     }
 }
 
@@ -328,8 +327,7 @@ static void input_switch(void)
 {
     is_input_ours = !is_input_ours;
     log_error("*** Serial input goes to %s now (CTRL-a three times switches it%s) ***",
-              is_dom0_listening() ? "dom0" : "Wirt",
-              is_dom0_listening() ? "" : "; press h for help");
+              is_dom0_listening() ? "dom0" : "Wirt", is_dom0_listening() ? "" : "; press h for help");
 }
 
 static void input_char(char c)

@@ -18,17 +18,15 @@ struct console_options {
     const char *console, *com1, *com2, *loglvl, *guest_loglvl;
     bool has_timestamps;
 };
-void console_init(
-    const struct console_options *o); /* first thing: before memory, before interrupts */
-void console_init_late(void);         /* receive interrupts, WORK_CONSOLE */
+void console_init(const struct console_options *o); /* first thing: before memory, before interrupts */
+void console_init_late(void);                       /* receive interrupts, WORK_CONSOLE */
 /* A guest's text (dom0's go to the wires as they are; others line by line with "(dN) " in front,
  * rate-limited). */
 void console_guest_write(u32 domid, bool is_privileged, const char *s, size_t n);
-void console_put_raw(const char *s,
-                     size_t n); /* to the wires only: panic, and what must not enter the ring */
-void console_flush_guest(u32 domid);          /* a dead domain's unfinished last line */
-size_t console_input(char *dst, size_t size); /* bytes waiting for dom0 */
-extern void (*console_input_door)(void);      /* called (WORK_CONSOLE) when bytes wait for dom0 */
+void console_put_raw(const char *s, size_t n); /* to the wires only: panic, and what must not enter the ring */
+void console_flush_guest(u32 domid);           /* a dead domain's unfinished last line */
+size_t console_input(char *dst, size_t size);  /* bytes waiting for dom0 */
+extern void (*console_input_door)(void);       /* called (WORK_CONSOLE) when bytes wait for dom0 */
 /* Ring for sysctl readconsole: copies from *index on (0 = oldest kept), updates it; returns bytes.
  */
 size_t console_ring_read(char *dst, size_t size, u32 *index, bool clear, bool incremental);

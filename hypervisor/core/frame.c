@@ -26,9 +26,8 @@ u64 frame_chunk_map[CHUNK_MAX / 64];
 
 static struct lock frame_lock = LOCK_INIT(RANK_FRAME);
 static u32 head[ZONE_COUNT][ORDER_COUNT];
-static u32 orders[ZONE_COUNT]; /* bit = that list is not empty */
-static u32
-    m2p_page[(CHUNK_MAX << FRAME_CHUNK_SHIFT) >> M2P_SHIFT]; /* first frame of each, 0 = hole */
+static u32 orders[ZONE_COUNT];                                      /* bit = that list is not empty */
+static u32 m2p_page[(CHUNK_MAX << FRAME_CHUNK_SHIFT) >> M2P_SHIFT]; /* first frame of each, 0 = hole */
 static struct frame_stats stats;
 
 static inline struct page *raw(u64 n)
@@ -191,8 +190,7 @@ static void __init chunk_create(u64 chunk, mfn_t (*take_2m)(void))
     if (m2p_page[at])
         return;
     table = take_2m();
-    if (!pgtab_map(M2P_START + at * FRAMES_OF_2M * PAGE_SIZE, table, FRAMES_OF_2M,
-                   HV_RO | PTE_US | PTE_PS))
+    if (!pgtab_map(M2P_START + at * FRAMES_OF_2M * PAGE_SIZE, table, FRAMES_OF_2M, HV_RO | PTE_US | PTE_PS))
         panic("frame: no memory to map the M2P for frame 0x%lx", first);
     memset(frame_va(table), 0xff, FRAMES_OF_2M * PAGE_SIZE);
     m2p_page[at] = (u32)table.n;

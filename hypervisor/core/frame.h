@@ -50,14 +50,13 @@ static inline mfn_t frame_mfn(const struct page *p)
 }
 
 #define FRAME_ORDER_MAX 18u /* 1 GiB */
-#define FRAME_ZERO                                                                                 \
-    1u /* says that the caller relies on zeroes; every allocation but FRAME_RAW is scrubbed */
-#define FRAME_RAW 2u /* birth of dom0 only: contents from before the boot are no secret there */
+#define FRAME_ZERO      1u  /* says that the caller relies on zeroes; every allocation but FRAME_RAW is scrubbed */
+#define FRAME_RAW       2u  /* birth of dom0 only: contents from before the boot are no secret there */
 /* 2^order contiguous, naturally aligned frames whose addresses lie below 2^address_bits (0 =
  * anywhere); owner is set to PAGE_OWNER_HV, counters zero, TLB debts of earlier owners paid. Takes
  * the highest addresses that fit. Paying a debt waits for other CPUs: hold no _irq lock here. */
 mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits); /* .n == MFN_NONE: none left */
-void frame_free(mfn_t m, u32 order); /* scrubbed when it is next given out; refs must be 0 */
+void frame_free(mfn_t m, u32 order);                       /* scrubbed when it is next given out; refs must be 0 */
 struct frame_range {
     u64 first, last; /* mfn, inclusive */
 };

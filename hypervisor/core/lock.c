@@ -19,8 +19,7 @@ static bool is_broken;
 
 struct lock_held {
     u32 count;
-    u64 item[HELD_MAX +
-             1]; /* address | IRQ_ON, from item[1] on; the last taken has the least rank */
+    u64 item[HELD_MAX + 1]; /* address | IRQ_ON, from item[1] on; the last taken has the least rank */
 };
 static PERCPU(struct lock_held, lock_held);
 
@@ -40,8 +39,8 @@ static void check_order(const struct lock *l, const struct lock_held *h, bool is
     if (!is_irq_on && (last & IRQ_ON))
         return; /* we may be in a handler that interrupted its holder */
     if (l->rank > o->rank || l < o)
-        panic("lock: rank 0x%x (%p) taken while 0x%x (%p) is held on CPU %u", l->rank,
-              (const void *)l, o->rank, (const void *)o, cpu_id());
+        panic("lock: rank 0x%x (%p) taken while 0x%x (%p) is held on CPU %u", l->rank, (const void *)l, o->rank,
+              (const void *)o, cpu_id());
 }
 
 static inline void check_take(const struct lock *l, bool is_irq_on)
@@ -68,8 +67,7 @@ static void held_pop_inner(const struct lock *l, struct lock_held *h)
     while (i > 0 && held_lock(h->item[i]) != l)
         i--;
     if (i == 0)
-        panic("lock: rank 0x%x (%p) dropped by CPU %u, which does not hold it", l->rank,
-              (const void *)l, cpu_id());
+        panic("lock: rank 0x%x (%p) dropped by CPU %u, which does not hold it", l->rank, (const void *)l, cpu_id());
     for (h->count--; i <= h->count; i++) /* dropped out of order: close the gap */
         h->item[i] = h->item[i + 1];
 }
@@ -154,8 +152,7 @@ bool lock_try(struct lock *l)
     if (is_broken)
         return true;
     if (READ_ONCE(l->next) != ticket ||
-        !__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
+        !__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     l->cpu = (u16)(cpu_id() + 1);
     held_push(l, cpu_irq_is_enabled());

@@ -37,9 +37,9 @@ struct lock {
     u16 rank;
     u16 cpu; /* holder + 1, 0 = free; for diagnosis */
 };
-#define LOCK_INIT(r)                                                                               \
-    {                                                                                              \
-        0, 0, (r), 0                                                                               \
+#define LOCK_INIT(r)                                                                                                   \
+    {                                                                                                                  \
+        0, 0, (r), 0                                                                                                   \
     }
 
 void lock_init(struct lock *l, enum lock_rank rank);

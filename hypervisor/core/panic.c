@@ -21,7 +21,7 @@
 
 #define RECORD_MAGIC   0x4853415243545257ull /* "WRTCRASH" */
 #define BACKTRACE_MAX  24u
-#define NO_TRAP        ~0u /* regs.vector: panic() was called */
+#define NO_TRAP        ~0u  /* regs.vector: panic() was called */
 #define TAIL_SIZE      800u /* with the rest it shall fit a screen */
 #define REBOOT_SECONDS 5u
 
@@ -69,8 +69,7 @@ static const struct regs *interrupted(const u64 *frame, u64 high)
 {
     u64 offset;
 
-    if (strcmp(panic_symbol(frame[1] - 1, &offset), "entry_irq") ||
-        (u64)(frame + 3) + sizeof(struct regs) > high)
+    if (strcmp(panic_symbol(frame[1] - 1, &offset), "entry_irq") || (u64)(frame + 3) + sizeof(struct regs) > high)
         return NULL;
     return (const struct regs *)(const void *)(frame + 3);
 }
@@ -105,8 +104,7 @@ static void say_regs(const struct regs *r)
     if (r->vector != NO_TRAP)
         log_error("%s, error code 0x%x", trap_name(r->vector), r->error);
     log_error("rip %04lx:%016lx rflags %08lx", r->cs, r->rip, r->rflags);
-    log_error("rsp %04lx:%016lx cr2 %016lx cr3 %016lx", r->ss, r->rsp, cpu_read_cr2(),
-              cpu_read_cr3());
+    log_error("rsp %04lx:%016lx cr2 %016lx cr3 %016lx", r->ss, r->rsp, cpu_read_cr2(), cpu_read_cr3());
     log_error("rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
     log_error("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
     log_error("r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);
@@ -150,8 +148,7 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
     struct unit *u = sched_current();
 
     cpu_irq_disable();
-    if (!__atomic_compare_exchange_n(&dying_cpu, &first, cpu_id() + 1, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&dying_cpu, &first, cpu_id() + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (first == cpu_id() + 1 && does_reboot_after)
             power_reboot(); /* a panic in the panic */
         cpu_halt_forever();
@@ -180,8 +177,11 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
 static __noreturn void panic_message(const char *line)
 {
     u64 frame = (u64)__builtin_frame_address(0);
-    struct regs r = {.vector = NO_TRAP, .rip = (u64)__builtin_return_address(0), .cs = SEL_HV_CS,
-                     .rbp = frame, .rsp = frame}; /* and what calls have to keep */
+    struct regs r = {.vector = NO_TRAP,
+                     .rip = (u64)__builtin_return_address(0),
+                     .cs = SEL_HV_CS,
+                     .rbp = frame,
+                     .rsp = frame}; /* and what calls have to keep */
 
     __asm__("mov %%rbx, %0; mov %%r12, %1; mov %%r13, %2; mov %%r14, %3; mov %%r15, %4"
             : "=m"(r.rbx), "=m"(r.r12), "=m"(r.r13), "=m"(r.r14), "=m"(r.r15));

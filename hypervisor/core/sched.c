@@ -58,8 +58,7 @@ static bool call_idler(cpuset_t cpus)
  * steal. */
 static void call_cpu(struct runq *q, const struct unit *u, u64 now)
 {
-    bool is_idle = atomic_test_clear(&sched_idlers, u->cpu),
-         is_right = map_test(&u->affinity, u->cpu);
+    bool is_idle = atomic_test_clear(&sched_idlers, u->cpu), is_right = map_test(&u->affinity, u->cpu);
 
     if (is_idle && !is_right)
         atomic_or(&sched_idlers, BIT(u->cpu));
@@ -187,7 +186,7 @@ static __noreturn void switch_to(struct unit *prev, struct unit *next)
     prev->ops->leave(prev);
     if (unlikely(!map_test(&prev->affinity, cpu_id())))
         unit_migrate(prev);
-    atomic_store(&prev->is_on_cpu, false); /* from here on prev may run elsewhere, or be freed */
+    atomic_store(&prev->is_on_cpu, false);          /* from here on prev may run elsewhere, or be freed */
     while (unlikely(atomic_load(&next->is_on_cpu))) /* being put away by the CPU it came from */
         cpu_relax();
     next->is_on_cpu = true;
@@ -204,8 +203,7 @@ static void offer_waiting(struct runq *q)
     q->is_called = false;
     for (; idlers; idlers &= idlers - 1) /* a copy: they may be back before we are through */
         (void)call_idler(idlers & -idlers);
-    list_for_each (at, &q->queue)
-        (void)call_idler(list_item(at, struct unit, node)->affinity);
+    list_for_each(at, &q->queue)(void) call_idler(list_item(at, struct unit, node)->affinity);
 }
 
 void sched_run(void)
@@ -409,8 +407,8 @@ void __init sched_init(void)
 
 static void unit_dump(const struct unit *u, const char *what)
 {
-    log_error("  %-7s %s: vtime %lu ms, ran %lu ms, weight %u, cap %u%%", what, u->name,
-              u->vtime / 1000000, u->run_ns / 1000000, u->weight, u->cap);
+    log_error("  %-7s %s: vtime %lu ms, ran %lu ms, weight %u, cap %u%%", what, u->name, u->vtime / 1000000,
+              u->run_ns / 1000000, u->weight, u->cap);
 }
 
 void sched_dump(void)
@@ -423,8 +421,7 @@ void sched_dump(void)
         u64 idle_ns = q->idle.run_ns + (q->current->is_idle ? time_now() - q->idle.entered_at : 0);
         log_error("CPU %u: %u waiting, idle for %lu ms in all", cpu, q->count, idle_ns / 1000000);
         unit_dump(q->current, "running");
-        list_for_each (at, &q->queue)
-            unit_dump(list_item(at, struct unit, node), "waiting");
+        list_for_each(at, &q->queue) unit_dump(list_item(at, struct unit, node), "waiting");
         lock_drop_irq(&q->lock, flags);
     }
 }

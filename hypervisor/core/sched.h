@@ -17,7 +17,7 @@
 struct unit;
 struct unit_ops {
     /* Both with interrupts off and no lock held; between them nothing of u is on another CPU. */
-    void (*leave)(struct unit *u); /* u stops running here: copy its frame off the stack */
+    void (*leave)(struct unit *u);            /* u stops running here: copy its frame off the stack */
     void (*enter)(struct unit *u) __noreturn; /* run it: fresh stack, load what is not loaded, go */
     /* u changes state (for runstate accounting); now in ns; called with the queue lock held */
     void (*account)(struct unit *u, u32 new_state, u64 now);
@@ -33,8 +33,8 @@ struct unit {
     bool is_idle, is_blocking; /* is_blocking: wants to sleep unless woken before sched_run */
     bool is_attached;          /* between sched_add and sched_remove */
     bool is_on_cpu;            /* from before enter until leave has returned */
-    u32 pause_count;   /* >0: may not run (OFFLINE if it wants to); under the queue's lock */
-    cpuset_t affinity; /* hard; 0 = all */
+    u32 pause_count;           /* >0: may not run (OFFLINE if it wants to); under the queue's lock */
+    cpuset_t affinity;         /* hard; 0 = all */
     /* policy */
     u64 vtime;       /* weighted ns consumed */
     u64 entered_at;  /* ns: while it runs, accounted up to here */
@@ -44,18 +44,15 @@ struct unit {
     const char *name; /* for the console, owned by the embedding structure */
 };
 
-void sched_init(void); /* CPU 0 */
-void sched_init_this(
-    void); /* per CPU: queue and idle unit; the CPU runs its idle unit afterwards */
+void sched_init(void);            /* CPU 0 */
+void sched_init_this(void);       /* per CPU: queue and idle unit; the CPU runs its idle unit afterwards */
 __noreturn void sched_idle(void); /* the idle loop on a fresh stack */
 /* OFFLINE unit (ops, affinity, weight, name filled in, the rest zero) becomes BLOCKED at that CPU.
  */
 void sched_add(struct unit *u, u32 cpu);
-void sched_remove(
-    struct unit *u); /* not running, not runnable any more; waits unless it is current */
-void sched_wake(
-    struct unit *u); /* BLOCKED -> RUNNABLE; kicks the CPU if it should run at once. Any context. */
-void sched_block(void); /* current unit: sleep at the next sched_run unless woken meanwhile */
+void sched_remove(struct unit *u); /* not running, not runnable any more; waits unless it is current */
+void sched_wake(struct unit *u);   /* BLOCKED -> RUNNABLE; kicks the CPU if it should run at once. Any context. */
+void sched_block(void);            /* current unit: sleep at the next sched_run unless woken meanwhile */
 void sched_yield(void);
 void sched_pause(struct unit *u); /* counted; asynchronous */
 /* Returns when it runs nowhere (at once for the current unit). Interrupts on; two CPUs that do this

@@ -103,7 +103,8 @@ struct unit *sched_credit_pick(struct runq *q, struct unit *prev, u32 cpu, u64 n
 
     if (prev && !may_run(prev, cpu, now))
         prev = NULL;
-    list_for_each (at, &q->queue) {
+    list_for_each(at, &q->queue)
+    {
         struct unit *u = list_item(at, struct unit, node);
         if (may_run(u, cpu, now)) {
             best = u;
@@ -127,7 +128,8 @@ struct unit *sched_credit_steal(struct runq *q, u32 cpu, u64 now, bool *is_unsur
             *is_unsure = true;
             continue;
         }
-        list_for_each (at, &from->queue) {
+        list_for_each(at, &from->queue)
+        {
             struct unit *u = list_item(at, struct unit, node);
             if (!may_run(u, cpu, now))
                 continue;
@@ -162,9 +164,8 @@ void sched_credit_tick(struct runq *q, struct unit *next, u64 now)
         return;
     if (q->count) {
         at = next->is_idle ? at : now + SLICE;
-        list_for_each (n, &q->queue) /* whoever is throttled becomes eligible at the window's end */
-            if (!budget(list_item(n, struct unit, node), now))
-                at = min(at, now - now % CAP_WINDOW + CAP_WINDOW);
+        list_for_each(n, &q->queue) /* whoever is throttled becomes eligible at the window's end */
+            if (!budget(list_item(n, struct unit, node), now)) at = min(at, now - now % CAP_WINDOW + CAP_WINDOW);
     }
     if (next->cap)
         at = min(at, now + budget(next, now));

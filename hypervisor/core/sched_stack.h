@@ -11,10 +11,7 @@
 
 static inline __noreturn void sched_stack_restart(void (*fn)(void))
 {
-    __asm__ volatile("mov %0, %%rsp; xor %%ebp, %%ebp; jmp *%1"
-                     :
-                     : "r"(cpu_guest_regs()), "r"(fn)
-                     : "memory");
+    __asm__ volatile("mov %0, %%rsp; xor %%ebp, %%ebp; jmp *%1" : : "r"(cpu_guest_regs()), "r"(fn) : "memory");
     __builtin_unreachable();
 }
 

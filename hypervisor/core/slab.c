@@ -141,8 +141,7 @@ void slab_free(void *p, size_t size)
         return;
     }
     s = state_of(n);
-    if (s->magic != SLAB_MAGIC || s->class != class || !s->used ||
-        (offset & ((1ull << (class + CLASS_SHIFT)) - 1)))
+    if (s->magic != SLAB_MAGIC || s->class != class || !s->used || (offset & ((1ull << (class + CLASS_SHIFT)) - 1)))
         panic("slab: %p freed with size %zu, which it was not allocated with", p, size);
     flags = lock_take_irq(&slab_lock);
     *(u16 *)p = s->first;

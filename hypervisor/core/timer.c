@@ -60,8 +60,7 @@ static struct timer_queue *queue_lock(const struct timer *t, u64 *flags)
 static void add(struct timer_queue *q, struct timer *t)
 {
     if (unlikely(!heap_add(&q->heap, &t->node)))
-        log_error("timer: CPU %u has %u timers already, one is lost; spread the vCPUs", t->cpu,
-                  TIMER_MAX);
+        log_error("timer: CPU %u has %u timers already, one is lost; spread the vCPUs", t->cpu, TIMER_MAX);
     else
         deadline_check(q, t->cpu);
 }

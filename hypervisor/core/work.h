@@ -18,7 +18,6 @@ static inline bool work_is_pending(void)
 {
     return READ_ONCE(cpu_info()->work) != 0;
 }
-void work_run(
-    void); /* interrupts on; until no bit is set; WORK_SCHED last, and it may not return */
+void work_run(void); /* interrupts on; until no bit is set; WORK_SCHED last, and it may not return */
 
 #endif

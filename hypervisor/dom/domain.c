@@ -104,8 +104,9 @@ void domain_update_wallclock(struct domain *d)
 
 static __noreturn void end_of_machine(u8 reason)
 {
-    static const char *const what[] = {"powered the machine off", "asked for a reboot", "suspended itself", "crashed",
-                                       "was stopped by its watchdog", "asked for a soft reset"};
+    static const char *const what[] = {
+        "powered the machine off",     "asked for a reboot",    "suspended itself", "crashed",
+        "was stopped by its watchdog", "asked for a soft reset"};
     log_info("domain 0 %s", reason < ARRAY_COUNT(what) ? what[reason] : "ended for an unknown reason");
     smp_stop_others();
     if (reason == SHUTDOWN_poweroff)
@@ -160,8 +161,8 @@ void domain_crash(struct domain *d, const char *format, ...)
         const struct regs *r = cpu_guest_regs();
         log_error("  vCPU %u rip 0x%lx rsp 0x%lx rflags 0x%lx cs 0x%lx cr2 0x%lx", vcpu_current()->id, r->rip, r->rsp,
                   r->rflags, r->cs, cpu_read_cr2());
-        log_error("  rax 0x%lx rbx 0x%lx rcx 0x%lx rdx 0x%lx rsi 0x%lx rdi 0x%lx", r->rax, r->rbx, r->rcx, r->rdx, r->rsi,
-                  r->rdi);
+        log_error("  rax 0x%lx rbx 0x%lx rcx 0x%lx rdx 0x%lx rsi 0x%lx rdi 0x%lx", r->rax, r->rbx, r->rcx, r->rdx,
+                  r->rsi, r->rdi);
     }
     domain_shutdown(d, SHUTDOWN_crash);
     work_raise(WORK_SCHED);

@@ -18,17 +18,18 @@
 
 struct domain {
     domid_t id;
-    bool is_privileged;    /* dom0: may do what dom/policy.c says a control domain may */
+    bool is_privileged; /* dom0: may do what dom/policy.c says a control domain may */
     bool is_dying, is_shut_down, is_crashing;
     u8 shutdown_reason;
-    u32 refs;              /* atomic */
-    struct lock lock;      /* RANK_DOMAIN */
+    u32 refs;         /* atomic */
+    struct lock lock; /* RANK_DOMAIN */
     u32 vcpu_limit;
     struct vcpu *vcpu[DOMAIN_VCPU_MAX];
-    cpuset_t loaded_cpus;  /* CPUs that may hold translations of it; set before load, never lazily cleared without a flush; atomic */
+    cpuset_t loaded_cpus; /* CPUs that may hold translations of it; set before load, never lazily cleared without a
+                             flush; atomic */
     /* memory; list and counts under page_lock (RANK_PAGE_LIST) */
     struct lock page_lock;
-    mfn_t pages;           /* list by page.next/prev; n == 0: empty */
+    mfn_t pages; /* list by page.next/prev; n == 0: empty */
     u64 page_count, page_max;
     struct shared_info *shared; /* direct-map address */
     mfn_t shared_mfn;
@@ -43,7 +44,7 @@ struct domain {
 
 extern struct domain *domain_zero;
 struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit); /* NULL: logged why */
-struct domain *domain_get(domid_t id);  /* with a reference; NULL: no such domain */
+struct domain *domain_get(domid_t id); /* with a reference; NULL: no such domain */
 void domain_put(struct domain *d);
 /* The guest broke its own contract: log why, stop all its vCPUs; dom0's crash reboots or halts the machine. */
 void domain_crash(struct domain *d, const char *format, ...) __printf(2, 3);

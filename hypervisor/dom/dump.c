@@ -32,8 +32,8 @@ static void dump_cpu(void *arg)
 
     (void)arg;
     if (v) {
-        log_error("CPU %u runs d%uv%u, in its %s: rip %04lx:%016lx rsp %016lx rflags %08lx", cpu_id(), v->domain->id, v->id,
-                  v->pv.in_kernel ? "kernel" : "program", r->cs, r->rip, r->rsp, r->rflags);
+        log_error("CPU %u runs d%uv%u, in its %s: rip %04lx:%016lx rsp %016lx rflags %08lx", cpu_id(), v->domain->id,
+                  v->id, v->pv.in_kernel ? "kernel" : "program", r->cs, r->rip, r->rsp, r->rflags);
         log_error("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
         log_error("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
         log_error("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);
@@ -80,12 +80,13 @@ static void dump_vcpu(struct vcpu *v)
     vcpu_runstate(v, &r);
     if (v->loaded_on != VCPU_NOWHERE)
         fmt(on, sizeof(on), "CPU %u", v->loaded_on);
-    log_error("  d%uv%u: %s, %s, queue of CPU %u, loaded on %s, paused %u times, upcall%s pending%s", v->domain->id, v->id,
-              v->is_up ? "up" : "down", state[v->unit.state & 3], v->unit.cpu, on, v->unit.pause_count,
+    log_error("  d%uv%u: %s, %s, queue of CPU %u, loaded on %s, paused %u times, upcall%s pending%s", v->domain->id,
+              v->id, v->is_up ? "up" : "down", state[v->unit.state & 3], v->unit.cpu, on, v->unit.pause_count,
               v->info->evtchn_upcall_pending ? "" : " not", v->info->evtchn_upcall_mask ? ", masked" : "");
-    log_error("    running %lu, runnable %lu, blocked %lu, offline %lu ms; timer %s, periodic %s, poll %s", r.time[0] / ms,
-              r.time[1] / ms, r.time[2] / ms, r.time[3] / ms, timer_left(left[0], sizeof(left[0]), &v->single, now),
-              timer_left(left[1], sizeof(left[1]), &v->periodic, now), timer_left(left[2], sizeof(left[2]), &v->poll, now));
+    log_error(
+        "    running %lu, runnable %lu, blocked %lu, offline %lu ms; timer %s, periodic %s, poll %s", r.time[0] / ms,
+        r.time[1] / ms, r.time[2] / ms, r.time[3] / ms, timer_left(left[0], sizeof(left[0]), &v->single, now),
+        timer_left(left[1], sizeof(left[1]), &v->periodic, now), timer_left(left[2], sizeof(left[2]), &v->poll, now));
 }
 
 static void dump_domain(struct domain *d, void *arg)
@@ -96,9 +97,9 @@ static void dump_domain(struct domain *d, void *arg)
     if (d->is_shut_down)
         fmt(end, sizeof(end), ", shut down (reason %u)", d->shutdown_reason);
     log_error("domain %u: %s%s%s%s, %s of %s, %u ports in use, assists 0x%x, loaded on CPUs 0x%lx", d->id,
-              d->is_privileged ? "control domain" : "guest", d->is_dying ? ", dying" : "", d->is_crashing ? ", crashed" : "",
-              end, mib(held, sizeof(held), d->page_count), mib(most, sizeof(most), d->page_max), ports_in_use(d),
-              d->vm_assist, d->loaded_cpus);
+              d->is_privileged ? "control domain" : "guest", d->is_dying ? ", dying" : "",
+              d->is_crashing ? ", crashed" : "", end, mib(held, sizeof(held), d->page_count),
+              mib(most, sizeof(most), d->page_max), ports_in_use(d), d->vm_assist, d->loaded_cpus);
     for (u32 i = 0; i < d->vcpu_limit; i++)
         if (d->vcpu[i])
             dump_vcpu(d->vcpu[i]);
@@ -145,8 +146,8 @@ static void dump_domain_memory(struct domain *d, void *arg)
               t.allocated, d->page_count);
     log_error("  in use as: writable %lu, L1 %lu, L2 %lu, L3 %lu, L4 %lu, descriptors %lu, nothing %lu; pinned %lu, "
               "half-built %lu",
-              t.kind[PAGE_WRITABLE], t.kind[PAGE_L1], t.kind[PAGE_L2], t.kind[PAGE_L3], t.kind[PAGE_L4], t.kind[PAGE_SEG],
-              t.kind[PAGE_NONE], t.pinned, t.half);
+              t.kind[PAGE_WRITABLE], t.kind[PAGE_L1], t.kind[PAGE_L2], t.kind[PAGE_L3], t.kind[PAGE_L4],
+              t.kind[PAGE_SEG], t.kind[PAGE_NONE], t.pinned, t.half);
 }
 
 static void dump_memory(void)
@@ -198,8 +199,8 @@ static void dump_interrupts(void)
 {
     struct irq_line_info l;
 
-    log_error("interrupts: timer 0x%x, work 0x%x, call 0x%x, TLB 0x%x, spurious 0x%x", VEC_TIMER, VEC_IPI_WORK, VEC_IPI_CALL,
-              VEC_IPI_TLB, VEC_SPURIOUS);
+    log_error("interrupts: timer 0x%x, work 0x%x, call 0x%x, TLB 0x%x, spurious 0x%x", VEC_TIMER, VEC_IPI_WORK,
+              VEC_IPI_CALL, VEC_IPI_TLB, VEC_SPURIOUS);
     for (u32 vector = 0x20; vector < 256; vector++)
         dump_vector((u8)vector);
     for (u32 line = 0; line < IRQ_LINE_MAX; line++)
@@ -241,11 +242,12 @@ static void dump_time(void)
     time_scale_get(&s);
     time_wall_get(&sec, &nsec);
     khz = s.shift >= 0 ? ((1000000ull << 32) / s.mul) >> s.shift : ((1000000ull << 32) / s.mul) << -s.shift;
-    log_error("time: %lu.%06lu s, wall clock %lu s at its start, platform clock %s", now / 1000000000, now / 1000 % 1000000,
-              sec, time_source());
-    log_error("  TSC %lu kHz at boot, %lu kHz now (%ld ppm); scale %u shift %d, generation %u, %ld ns behind the platform",
-              time_tsc_khz(), khz, ((s64)khz - (s64)time_tsc_khz()) * 1000000 / (s64)time_tsc_khz(), s.mul, s.shift,
-              s.generation, time_error());
+    log_error("time: %lu.%06lu s, wall clock %lu s at its start, platform clock %s", now / 1000000000,
+              now / 1000 % 1000000, sec, time_source());
+    log_error(
+        "  TSC %lu kHz at boot, %lu kHz now (%ld ppm); scale %u shift %d, generation %u, %ld ns behind the platform",
+        time_tsc_khz(), khz, ((s64)khz - (s64)time_tsc_khz()) * 1000000 / (s64)time_tsc_khz(), s.mul, s.shift,
+        s.generation, time_error());
     for (u32 cpu = 0; cpu < cpu_count; cpu++)
         if (cpu != cpu_id())
             dump_skew(cpu);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Event channels, 2-level ABI. Ports are bound and freed under the domain's table lock; both ends of an
- * interdomain pair change under evtchn_pair_lock, one table at a time, the far end first, so that no port that was freed
- * is ever sent to. Raising reads `state` (stored last when binding) and takes no lock, but for a send to
- * another domain, which holds its own table's lock: that is what keeps the peer alive. Buckets never go before the domain.
+ * interdomain pair change under evtchn_pair_lock, one table at a time, the far end first, so that no port that was
+ * freed is ever sent to. Raising reads `state` (stored last when binding) and takes no lock, but for a send to another
+ * domain, which holds its own table's lock: that is what keeps the peer alive. Buckets never go before the domain.
  */
 #include "core/slab.h"
 #include "core/work.h"
@@ -31,8 +31,7 @@ static inline void notify(struct vcpu *v, u32 port)
 {
     struct vcpu_info *info = READ_ONCE(v->info);
 
-    if (!atomic_test_set(&info->evtchn_pending_sel, port / 64) &&
-        !atomic_xchg(&info->evtchn_upcall_pending, 1))
+    if (!atomic_test_set(&info->evtchn_pending_sel, port / 64) && !atomic_xchg(&info->evtchn_upcall_pending, 1))
         vcpu_kick(v);
 }
 
@@ -343,9 +342,8 @@ int evtchn_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
 
 int evtchn_status(struct domain *d, u32 port, struct evtchn_status *out)
 {
-    static const u8 wire[] = {EVTCHNSTAT_closed,      EVTCHNSTAT_closed, EVTCHNSTAT_unbound,
-                              EVTCHNSTAT_interdomain, EVTCHNSTAT_pirq,   EVTCHNSTAT_virq,
-                              EVTCHNSTAT_ipi};
+    static const u8 wire[] = {EVTCHNSTAT_closed, EVTCHNSTAT_closed, EVTCHNSTAT_unbound, EVTCHNSTAT_interdomain,
+                              EVTCHNSTAT_pirq,   EVTCHNSTAT_virq,   EVTCHNSTAT_ipi};
     const struct evtchn *c;
 
     if (port >= d->evtchn.limit)
@@ -468,15 +466,14 @@ void evtchn_destroy_all(struct domain *d)
 
 static void dump_port(const struct domain *d, const struct evtchn *c, u32 port)
 {
-    static const char *const name[] = {"free", "reserved", "unbound, waits for d%u",
-                                       "interdomain, peer d%u port %u", "PIRQ %u", "VIRQ %u", "IPI"};
+    static const char *const name[] = {
+        "free", "reserved", "unbound, waits for d%u", "interdomain, peer d%u port %u", "PIRQ %u", "VIRQ %u", "IPI"};
     bool is_remote = c->state == EVTCHN_UNBOUND || c->state == EVTCHN_INTERDOMAIN;
     u32 number = is_remote ? c->remote_domain : c->state == EVTCHN_PIRQ ? c->pirq : c->virq;
     char what[48];
 
     fmt(what, sizeof(what), name[c->state], number, c->remote_port);
-    log_error("  port %u: %s, to vCPU %u%s%s", port, what, c->vcpu,
-              evtchn_is_pending(d, port) ? ", pending" : "",
+    log_error("  port %u: %s, to vCPU %u%s%s", port, what, c->vcpu, evtchn_is_pending(d, port) ? ", pending" : "",
               map_test(d->shared->evtchn_mask, port) ? ", masked" : "");
 }
 

@@ -13,23 +13,31 @@
 struct domain;
 struct vcpu;
 
-#define EVTCHN_PORTS 4096u
+#define EVTCHN_PORTS      4096u
 #define EVTCHN_PER_BUCKET 128u
-enum evtchn_state { EVTCHN_FREE, EVTCHN_RESERVED, EVTCHN_UNBOUND, EVTCHN_INTERDOMAIN, EVTCHN_PIRQ, EVTCHN_VIRQ, EVTCHN_IPI };
+enum evtchn_state {
+    EVTCHN_FREE,
+    EVTCHN_RESERVED,
+    EVTCHN_UNBOUND,
+    EVTCHN_INTERDOMAIN,
+    EVTCHN_PIRQ,
+    EVTCHN_VIRQ,
+    EVTCHN_IPI
+};
 
 struct evtchn {
     u8 state;
     bool is_kernel_only; /* Wirt consumes it */
-    u16 vcpu;           /* notified vCPU */
+    u16 vcpu;            /* notified vCPU */
     u16 virq;
     u16 remote_port;
     domid_t remote_domain; /* UNBOUND: who may bind; INTERDOMAIN: the peer */
     u16 pirq;
-    struct domain *peer;   /* INTERDOMAIN, referenced */
+    struct domain *peer; /* INTERDOMAIN, referenced */
 };
 struct evtchn_table {
     struct lock lock;
-    u32 limit;  /* ports that may be used */
+    u32 limit;     /* ports that may be used */
     u32 next_hint; /* every port below is in use */
     u64 pollers;   /* vCPUs in SCHEDOP_poll; atomic */
     struct evtchn *bucket[EVTCHN_PORTS / EVTCHN_PER_BUCKET];
@@ -51,8 +59,8 @@ int evtchn_reset(struct domain *d);
 struct evtchn_status;
 int evtchn_status(struct domain *d, u32 port, struct evtchn_status *out); /* public/event_channel.h */
 /* Raise from anywhere, interrupt context included. */
-void evtchn_raise_virq(struct vcpu *v, u32 virq);       /* per-vCPU VIRQ; nothing if unbound */
-void evtchn_raise_global(struct domain *d, u32 virq);   /* global VIRQ: goes to the vCPU it is bound to */
+void evtchn_raise_virq(struct vcpu *v, u32 virq);     /* per-vCPU VIRQ; nothing if unbound */
+void evtchn_raise_global(struct domain *d, u32 virq); /* global VIRQ: goes to the vCPU it is bound to */
 void evtchn_raise_pirq(struct domain *d, u32 port);
 /* SCHEDOP_poll: from begin on, raising `port` (0: any port) also wakes v; call before looking at the pending bits. */
 void evtchn_poll_begin(struct vcpu *v, u32 port);

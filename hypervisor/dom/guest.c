@@ -20,25 +20,25 @@ static bool clear(void *dst, u64 n)
     memset(dst, 0, n);
     return true;
 }
-#define copy_in copy
-#define copy_out copy
+#define copy_in                 copy
+#define copy_out                copy
 #define guest_is_allowed(va, n) true
 #else
 #define guest_is_allowed(va, n) guest_range_ok(va, n)
-#define WORDWISE_MAX 256u
+#define WORDWISE_MAX            256u
 
 /* n > 0 bytes in words of 8; `load` and `store` are the fixup entries for either side. */
-#define COPY_WORDS(load, store)                                                   \
-    s64 at = -(s64)n;                                                             \
-    u64 word;                                                                     \
-    __asm__ volatile("1: mov (%[src],%[at]), %[word]\n"                           \
-                     "2: mov %[word], (%[dst],%[at])\n"                           \
-                     "add $8, %[at]\n"                                            \
-                     "jnz 1b\n"                                                   \
-                     "3:\n" load store                                            \
-                     : [at] "+&r"(at), [word] "=&r"(word)                          \
-                     : [src] "r"((const u8 *)src + n), [dst] "r"((u8 *)dst + n)   \
-                     : "memory", "cc");                                           \
+#define COPY_WORDS(load, store)                                                                                        \
+    s64 at = -(s64)n;                                                                                                  \
+    u64 word;                                                                                                          \
+    __asm__ volatile("1: mov (%[src],%[at]), %[word]\n"                                                                \
+                     "2: mov %[word], (%[dst],%[at])\n"                                                                \
+                     "add $8, %[at]\n"                                                                                 \
+                     "jnz 1b\n"                                                                                        \
+                     "3:\n" load store                                                                                 \
+                     : [at] "+&r"(at), [word] "=&r"(word)                                                              \
+                     : [src] "r"((const u8 *)src + n), [dst] "r"((u8 *)dst + n)                                        \
+                     : "memory", "cc");                                                                                \
     return at == 0
 
 static bool copy_words_in(void *dst, const void *src, u64 n)

@@ -2,8 +2,8 @@
 /*
  * Copying to and from guest memory by virtual address in the current address space (guest.c, copy.S). A guest
  * pointer never gets dereferenced otherwise. An address inside Wirt's own range (HV_START..HV_END, but for
- * the M2P for reading) or non-canonical is refused; a fault ends in the exception table. All return true when every byte
- * was copied; on false the destination is partly written (callers treat it as -EFAULT).
+ * the M2P for reading) or non-canonical is refused; a fault ends in the exception table. All return true when every
+ * byte was copied; on false the destination is partly written (callers treat it as -EFAULT).
  */
 #ifndef WIRT_DOM_GUEST_H
 #define WIRT_DOM_GUEST_H

@@ -156,8 +156,7 @@ void page_type_put(struct page *p)
     for (;;) {
         u64 refs = p->refs, type = READ_ONCE(p->type);
         ASSERT((type & PAGE_COUNT) != 0);
-        if ((type & PAGE_COUNT) > 1 ? page_cas(p, &refs, &type, refs, type - 1)
-                                    : drop_last(p, refs, type, false))
+        if ((type & PAGE_COUNT) > 1 ? page_cas(p, &refs, &type, refs, type - 1) : drop_last(p, refs, type, false))
             return;
     }
 }

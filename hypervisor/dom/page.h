@@ -13,16 +13,16 @@
 #include "hw/tlb.h"
 #include "lib/errno.h"
 
-#define PAGE_ALLOCATED  BIT(63)           /* refs: owned; the owner's list holds one reference */
-#define PAGE_REFS       0xffffffffull     /* refs: count */
-#define PAGE_COUNT      0xffffffffull     /* type: count of uses as this type */
+#define PAGE_ALLOCATED      BIT(63)       /* refs: owned; the owner's list holds one reference */
+#define PAGE_REFS           0xffffffffull /* refs: count */
+#define PAGE_COUNT          0xffffffffull /* type: count of uses as this type */
 #define PAGE_PROGRESS_SHIFT 40            /* type: entries [0, progress) hold references (0..512) */
-#define PAGE_PROGRESS   (0x3ffull << PAGE_PROGRESS_SHIFT)
-#define PAGE_PINNED     BIT(57)           /* type: the guest pinned it (one type use, one reference) */
-#define PAGE_BUSY       BIT(58)           /* type: one CPU is building or dismantling it */
-#define PAGE_VALID      BIT(59)           /* type: the contents were checked */
-#define PAGE_KIND_SHIFT 60
-#define PAGE_KIND       (0xfull << PAGE_KIND_SHIFT)
+#define PAGE_PROGRESS       (0x3ffull << PAGE_PROGRESS_SHIFT)
+#define PAGE_PINNED         BIT(57) /* type: the guest pinned it (one type use, one reference) */
+#define PAGE_BUSY           BIT(58) /* type: one CPU is building or dismantling it */
+#define PAGE_VALID          BIT(59) /* type: the contents were checked */
+#define PAGE_KIND_SHIFT     60
+#define PAGE_KIND           (0xfull << PAGE_KIND_SHIFT)
 enum page_kind { PAGE_NONE, PAGE_L1, PAGE_L2, PAGE_L3, PAGE_L4, PAGE_SEG, PAGE_WRITABLE };
 #define PAGE_KIND_OF(k) ((u64)(k) << PAGE_KIND_SHIFT)
 
@@ -82,8 +82,7 @@ void page_put_slow(struct page *p);
 static inline void page_put_as(struct page *p) /* undoes page_get_as */
 {
     u64 refs = p->refs, type = p->type;
-    if (likely((type & PAGE_COUNT) > 1 && (refs & PAGE_REFS) > 1 &&
-               page_cas(p, &refs, &type, refs - 1, type - 1)))
+    if (likely((type & PAGE_COUNT) > 1 && (refs & PAGE_REFS) > 1 && page_cas(p, &refs, &type, refs - 1, type - 1)))
         return;
     page_put_slow(p);
 }

@@ -11,13 +11,13 @@
 #include "lib/types.h"
 
 struct domain;
-#define PIRQ_MAX 512u
+#define PIRQ_MAX     512u
 #define PIRQ_NO_LINE 0xffffu
 #define PIRQ_HELD    0xfffeu /* given out by pirq_hold, not mapped yet */
 struct pirq {
     struct domain *owner;
-    u16 line;    /* hw/irq.h line, PIRQ_NO_LINE = unmapped */
-    u16 port;    /* 0 = not bound */
+    u16 line; /* hw/irq.h line, PIRQ_NO_LINE = unmapped */
+    u16 port; /* 0 = not bound */
     bool is_msi, is_level, needs_eoi, is_shared;
 };
 struct pirq_table {
@@ -38,7 +38,7 @@ void pirq_unbind(struct domain *d, u32 pirq);
 void pirq_set_vcpu(struct domain *d, u32 pirq, u32 vcpu);
 int pirq_eoi(struct domain *d, u32 pirq);
 int pirq_status(struct domain *d, u32 pirq, u32 *flags); /* XENIRQSTAT_* */
-int pirq_set_eoi_map(struct domain *d, mfn_t frame);      /* PHYSDEVOP_pirq_eoi_gmfn */
+int pirq_set_eoi_map(struct domain *d, mfn_t frame);     /* PHYSDEVOP_pirq_eoi_gmfn */
 int pirq_setup_gsi(struct domain *d, u32 gsi, bool is_level, bool is_active_low);
 
 #endif

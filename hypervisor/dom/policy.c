@@ -15,19 +15,16 @@ static const struct policy_row {
     u32 call;
     u64 allowed; /* bit = sub-operation; those from 64 on are refused */
 } policy_table[] = {
-    {__HYPERVISOR_memory_op,
-     BIT(XENMEM_increase_reservation) | BIT(XENMEM_decrease_reservation) | BIT(XENMEM_populate_physmap) |
-         BIT(XENMEM_maximum_ram_page) | BIT(XENMEM_current_reservation) | BIT(XENMEM_maximum_reservation) |
-         BIT(XENMEM_memory_map) | BIT(XENMEM_machphys_mapping) | BIT(XENMEM_machphys_mfn_list)},
-    {__HYPERVISOR_physdev_op,
-     BIT(PHYSDEVOP_set_iopl) | BIT(PHYSDEVOP_set_iobitmap) | BIT(PHYSDEVOP_eoi) |
-         BIT(PHYSDEVOP_irq_status_query) | BIT(PHYSDEVOP_pirq_eoi_gmfn_v2)},
-    {__HYPERVISOR_sched_op,
-     BIT(SCHEDOP_yield) | BIT(SCHEDOP_block) | BIT(SCHEDOP_shutdown) | BIT(SCHEDOP_poll)},
-    {__HYPERVISOR_xen_version,
-     BIT(XENVER_version) | BIT(XENVER_extraversion) | BIT(XENVER_compile_info) | BIT(XENVER_capabilities) |
-         BIT(XENVER_changeset) | BIT(XENVER_platform_parameters) | BIT(XENVER_get_features) |
-         BIT(XENVER_pagesize) | BIT(XENVER_guest_handle)},
+    {__HYPERVISOR_memory_op, BIT(XENMEM_increase_reservation) | BIT(XENMEM_decrease_reservation) |
+                                 BIT(XENMEM_populate_physmap) | BIT(XENMEM_maximum_ram_page) |
+                                 BIT(XENMEM_current_reservation) | BIT(XENMEM_maximum_reservation) |
+                                 BIT(XENMEM_memory_map) | BIT(XENMEM_machphys_mapping) | BIT(XENMEM_machphys_mfn_list)},
+    {__HYPERVISOR_physdev_op, BIT(PHYSDEVOP_set_iopl) | BIT(PHYSDEVOP_set_iobitmap) | BIT(PHYSDEVOP_eoi) |
+                                  BIT(PHYSDEVOP_irq_status_query) | BIT(PHYSDEVOP_pirq_eoi_gmfn_v2)},
+    {__HYPERVISOR_sched_op, BIT(SCHEDOP_yield) | BIT(SCHEDOP_block) | BIT(SCHEDOP_shutdown) | BIT(SCHEDOP_poll)},
+    {__HYPERVISOR_xen_version, BIT(XENVER_version) | BIT(XENVER_extraversion) | BIT(XENVER_compile_info) |
+                                   BIT(XENVER_capabilities) | BIT(XENVER_changeset) | BIT(XENVER_platform_parameters) |
+                                   BIT(XENVER_get_features) | BIT(XENVER_pagesize) | BIT(XENVER_guest_handle)},
     {__HYPERVISOR_console_io, 0},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vCPUs as units of the scheduler. Going idle is lazy: the CPU keeps the vCPU's address space, segments and FPU
- * (vcpu_loaded) until another vCPU runs there or vcpu_sync() asks for the state. Also here: what every kind of vCPU has:
- * its vcpu_info, pvclock, timers, runstate. Fields are changed where the vCPU runs, or while it is paused.
+ * (vcpu_loaded) until another vCPU runs there or vcpu_sync() asks for the state. Also here: what every kind of vCPU
+ * has: its vcpu_info, pvclock, timers, runstate. Fields are changed where the vCPU runs, or while it is paused.
  */
 #include "dom/vcpu.h"
 

@@ -20,9 +20,9 @@ struct domain;
 /* A hypercall that ran out of budget: run again on the way out, before the guest sees anything (upcalls wait). */
 struct vcpu_cont {
     bool is_active, in_multicall;
-    u64 cursor, cursor2;   /* owned by the handler; zero when a call starts */
-    u64 mc_index;          /* multicall entry to go on with */
-    u64 mc_entry[8];       /* that entry as it was read: the guest may have changed it since */
+    u64 cursor, cursor2; /* owned by the handler; zero when a call starts */
+    u64 mc_index;        /* multicall entry to go on with */
+    u64 mc_entry[8];     /* that entry as it was read: the guest may have changed it since */
 };
 
 #define VCPU_TRAPS 256
@@ -33,35 +33,35 @@ struct pv_trap {
 };
 /* State of a PV vCPU; pv/ owns it. entry.S knows the first fields. */
 struct pv_vcpu {
-    u64 kernel_cr3, user_cr3;         /* ready for CR3; user 0 = none set */
-    u64 kernel_sp;                    /* checked by stack_switch: outside Wirt's range, canonical, 16-byte aligned */
-    u64 syscall_sp;                   /* kernel_sp less the 56 bytes of a syscall's bounce frame */
-    u64 syscall_rip;                  /* CALLBACKTYPE_syscall, 0 = none */
+    u64 kernel_cr3, user_cr3; /* ready for CR3; user 0 = none set */
+    u64 kernel_sp;            /* checked by stack_switch: outside Wirt's range, canonical, 16-byte aligned */
+    u64 syscall_sp;           /* kernel_sp less the 56 bytes of a syscall's bounce frame */
+    u64 syscall_rip;          /* CALLBACKTYPE_syscall, 0 = none */
     u64 event_rip, failsafe_rip, syscall32_rip, sysenter_rip, nmi_rip;
     u8 must_look;                     /* the way out has more to do: cont, retired or nmi_pending is set */
     u8 in_kernel;                     /* guest-kernel mode: the guest's first L4 and GS are in use */
     u8 syscall_masks, failsafe_masks; /* callback flag: deliver with events masked */
     u8 iopl;                          /* virtual, 0..3 */
     u32 kernel_ss;
-    u64 ctrl0_ts;                     /* guest set TS: CR0.TS is on while it runs */
-    u64 cr4;                          /* the guest's view */
+    u64 ctrl0_ts; /* guest set TS: CR0.TS is on while it runs */
+    u64 cr4;      /* the guest's view */
     mfn_t kernel_l4, user_l4;
     u64 gs_base_kernel, gs_base_user, fs_base; /* saved when not loaded */
     u16 ds, es, fs, gs;
-    u32 gdt_count;                    /* frames, 0..14 */
+    u32 gdt_count; /* frames, 0..14 */
     mfn_t gdt[14];
     u64 ldt_base;
     u32 ldt_entries;
-    u32 ldt_mapped;                   /* bitmap of pages that hold a PAGE_SEG use */
+    u32 ldt_mapped; /* bitmap of pages that hold a PAGE_SEG use */
     mfn_t ldt[16];
     u64 debugreg[8];
     u32 pci_cf8;
     u8 cmos_index;
     bool nmi_pending, nmi_masked, failsafe_due;
-    u64 iobitmap_va;                     /* PHYSDEVOP_set_iobitmap: guest address, */
-    u32 iobitmap_ports;                  /* and how many ports it covers */
+    u64 iobitmap_va;    /* PHYSDEVOP_set_iobitmap: guest address, */
+    u32 iobitmap_ports; /* and how many ports it covers */
     u64 syscall32_masks, sysenter_masks;
-    mfn_t retired;                    /* stack of tables being dismantled (pv/types.c), linked by page.stamp */
+    mfn_t retired; /* stack of tables being dismantled (pv/types.c), linked by page.stamp */
     struct pv_trap trap[VCPU_TRAPS];
 };
 
@@ -70,25 +70,25 @@ struct vcpu {
     struct domain *domain;
     struct vcpu_info *info; /* direct-map address of the guest's structure, never NULL after creation */
     u32 id;
-    u32 loaded_on;          /* CPU whose registers hold our lazily kept state, VCPU_NOWHERE otherwise */
+    u32 loaded_on; /* CPU whose registers hold our lazily kept state, VCPU_NOWHERE otherwise */
     bool is_initialised, is_up;
-    struct regs regs;       /* while not running */
+    struct regs regs; /* while not running */
     struct pv_vcpu pv;
     struct vcpu_cont cont;
-    void *fpu;              /* fpu_size() bytes */
+    void *fpu; /* fpu_size() bytes */
     u64 xcr0;
-    mfn_t info_mfn;         /* page behind info if registered (VCPUOP_register_vcpu_info), else MFN_NONE */
-    struct timer single;    /* VIRQ_TIMER */
+    mfn_t info_mfn;      /* page behind info if registered (VCPUOP_register_vcpu_info), else MFN_NONE */
+    struct timer single; /* VIRQ_TIMER */
     struct timer poll;
-    u64 periodic_ns;        /* 0 = off */
+    u64 periodic_ns; /* 0 = off */
     struct timer periodic;
-    u32 time_generation;    /* of the pvclock last published */
+    u32 time_generation; /* of the pvclock last published */
     u16 virq_port[NR_VIRQS];
-    u64 polling;            /* SCHEDOP_poll: port + 1, ~0 = any of several, 0 = not polling */
+    u64 polling; /* SCHEDOP_poll: port + 1, ~0 = any of several, 0 = not polling */
     struct vcpu_runstate_info runstate;
-    u64 runstate_va;        /* guest kernel address, 0 = not registered */
+    u64 runstate_va; /* guest kernel address, 0 = not registered */
     struct lock virq_lock;
-    char name[12];          /* "d0v1", for the console */
+    char name[12]; /* "d0v1", for the console */
 };
 #define VCPU_NOWHERE 0xffffffffu
 
@@ -114,20 +114,20 @@ void vcpu_update_time(struct vcpu *v);
 void vcpu_set_info(struct vcpu *v, struct vcpu_info *info, mfn_t frame);
 /* Something is pending for it: make it run / leave the guest to look. Any context. */
 void vcpu_kick(struct vcpu *v);
-bool vcpu_wants_upcall(const struct vcpu *v); /* pending and not masked */
-void vcpu_block(void);                        /* SCHEDOP_block for the current vCPU */
+bool vcpu_wants_upcall(const struct vcpu *v);                       /* pending and not masked */
+void vcpu_block(void);                                              /* SCHEDOP_block for the current vCPU */
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* consistent copy including now */
-void vcpu_set_single(struct vcpu *v, u64 at_ns); /* 0 = stop */
-void vcpu_set_periodic(struct vcpu *v, u64 period_ns); /* 0 = stop */
+void vcpu_set_single(struct vcpu *v, u64 at_ns);                    /* 0 = stop */
+void vcpu_set_periodic(struct vcpu *v, u64 period_ns);              /* 0 = stop */
 
 /* The doors to the ways a vCPU can run (filled by pv/). */
 struct vcpu_ops {
     int (*create)(struct vcpu *v);
     void (*destroy)(struct vcpu *v);
-    void (*load)(struct vcpu *v);   /* state into this CPU's registers (not GPRs) */
-    void (*unload)(struct vcpu *v); /* and back */
+    void (*load)(struct vcpu *v);             /* state into this CPU's registers (not GPRs) */
+    void (*unload)(struct vcpu *v);           /* and back */
     void (*enter)(struct vcpu *v) __noreturn; /* stack is fresh, frame in place: go */
-    void (*write_runstate)(struct vcpu *v); /* to runstate_va; v is current and loaded */
+    void (*write_runstate)(struct vcpu *v);   /* to runstate_va; v is current and loaded */
 };
 extern const struct vcpu_ops *vcpu_ops; /* sealed */
 

@@ -123,8 +123,7 @@ static __init void madt_override(const u8 *e)
 static __init void madt_ioapic(const u8 *e)
 {
     if (acpi_info.ioapic_count == ARRAY_COUNT(acpi_info.ioapic)) {
-        log_warn("ACPI: IO-APIC %u left out, %u are supported", get8(e, 2),
-                 (u32)ARRAY_COUNT(acpi_info.ioapic));
+        log_warn("ACPI: IO-APIC %u left out, %u are supported", get8(e, 2), (u32)ARRAY_COUNT(acpi_info.ioapic));
         return;
     }
     struct acpi_ioapic *io = &acpi_info.ioapic[acpi_info.ioapic_count++];
@@ -185,8 +184,7 @@ static __init void fadt_decode(const u8 *t, u32 size)
 
 static __init void mcfg_decode(const u8 *t, u32 size)
 {
-    for (u32 i = 44; i + 16 <= size && acpi_info.mcfg_count < ARRAY_COUNT(acpi_info.mcfg);
-         i += 16) {
+    for (u32 i = 44; i + 16 <= size && acpi_info.mcfg_count < ARRAY_COUNT(acpi_info.mcfg); i += 16) {
         u32 n = acpi_info.mcfg_count++;
         acpi_info.mcfg[n].base = get64(t, i);
         acpi_info.mcfg[n].segment = get16(t, i + 8);
@@ -253,7 +251,7 @@ __init void acpi_init(u64 rsdp)
     }
     for (u32 i = HEADER_SIZE; t && i + step <= size; i += step)
         acpi_take(step == 8 ? get64(t, i) : get32(t, i));
-    log_info("ACPI: %u CPUs, %u IO-APICs, HPET %s, PM timer %s, %u broken tables",
-             acpi_info.cpu_count, acpi_info.ioapic_count, acpi_info.hpet_base ? "yes" : "no",
-             acpi_info.pm_timer ? "yes" : "no", acpi_info.error_count);
+    log_info("ACPI: %u CPUs, %u IO-APICs, HPET %s, PM timer %s, %u broken tables", acpi_info.cpu_count,
+             acpi_info.ioapic_count, acpi_info.hpet_base ? "yes" : "no", acpi_info.pm_timer ? "yes" : "no",
+             acpi_info.error_count);
 }

@@ -49,7 +49,7 @@ static void read_names(const struct cpuid *l0, u32 signature)
     cpu_desc.model = (u32)(bits_get(signature, 4, 4) | bits_get(signature, 16, 4) << 4);
     cpu_desc.stepping = signature & 0xf;
     cpu_desc.vendor = l0->ebx == 0x756e6547 ? CPU_INTEL : CPU_OTHER; /* "Genu" */
-    if (l0->ebx == 0x68747541 || l0->ebx == 0x6f677948)               /* "Auth", "Hygo" */
+    if (l0->ebx == 0x68747541 || l0->ebx == 0x6f677948)              /* "Auth", "Hygo" */
         cpu_desc.vendor = CPU_AMD;
     if (cpu_desc.max_ext >= 0x80000004)
         for (u32 i = 0; i < 3; i++) {

@@ -10,15 +10,15 @@
 #include "lib/bits.h"
 #include "lib/types.h"
 
-#define CR0_PE BIT(0)
-#define CR0_MP BIT(1)
-#define CR0_EM BIT(2)
-#define CR0_TS BIT(3)
-#define CR0_ET BIT(4)
-#define CR0_NE BIT(5)
-#define CR0_WP BIT(16)
-#define CR0_AM BIT(18)
-#define CR0_PG BIT(31)
+#define CR0_PE         BIT(0)
+#define CR0_MP         BIT(1)
+#define CR0_EM         BIT(2)
+#define CR0_TS         BIT(3)
+#define CR0_ET         BIT(4)
+#define CR0_NE         BIT(5)
+#define CR0_WP         BIT(16)
+#define CR0_AM         BIT(18)
+#define CR0_PG         BIT(31)
 #define CR4_TSD        BIT(2)
 #define CR4_DE         BIT(3)
 #define CR4_PSE        BIT(4)
@@ -51,10 +51,10 @@
 #define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX        0xc0000103u
-#define EFER_SCE BIT(0)
-#define EFER_LME BIT(8)
-#define EFER_LMA BIT(10)
-#define EFER_NXE BIT(11)
+#define EFER_SCE           BIT(0)
+#define EFER_LME           BIT(8)
+#define EFER_LMA           BIT(10)
+#define EFER_NXE           BIT(11)
 /* WB WT UC- UC WC WP UC UC: the value guests read, and the one in force */
 #define PAT_VALUE 0x050100070406ull
 
@@ -70,27 +70,27 @@ static inline struct cpuid cpuid(u32 leaf, u32 sub)
 
 /* Feature words: index = word, bit = bit. CPU_F(word, bit). */
 enum cpu_word { CPU_1D, CPU_1C, CPU_E1D, CPU_E1C, CPU_7B, CPU_7C, CPU_7D, CPU_D1A, CPU_E7D, CPU_E8B, CPU_WORD_COUNT };
-#define CPU_F(w, b) ((w) * 32u + (b))
-#define CPU_F_PSE       CPU_F(CPU_1D, 3)
-#define CPU_F_APIC      CPU_F(CPU_1D, 9)
-#define CPU_F_PGE       CPU_F(CPU_1D, 13)
-#define CPU_F_FXSR      CPU_F(CPU_1D, 24)
-#define CPU_F_X2APIC    CPU_F(CPU_1C, 21)
-#define CPU_F_TSC_DL    CPU_F(CPU_1C, 24)
-#define CPU_F_XSAVE     CPU_F(CPU_1C, 26)
+#define CPU_F(w, b)      ((w)*32u + (b))
+#define CPU_F_PSE        CPU_F(CPU_1D, 3)
+#define CPU_F_APIC       CPU_F(CPU_1D, 9)
+#define CPU_F_PGE        CPU_F(CPU_1D, 13)
+#define CPU_F_FXSR       CPU_F(CPU_1D, 24)
+#define CPU_F_X2APIC     CPU_F(CPU_1C, 21)
+#define CPU_F_TSC_DL     CPU_F(CPU_1C, 24)
+#define CPU_F_XSAVE      CPU_F(CPU_1C, 26)
 #define CPU_F_HYPERVISOR CPU_F(CPU_1C, 31)
-#define CPU_F_CX16      CPU_F(CPU_1C, 13)
-#define CPU_F_SYSCALL   CPU_F(CPU_E1D, 11)
-#define CPU_F_NX        CPU_F(CPU_E1D, 20)
-#define CPU_F_PAGE1GB   CPU_F(CPU_E1D, 26)
-#define CPU_F_RDTSCP    CPU_F(CPU_E1D, 27)
-#define CPU_F_LM        CPU_F(CPU_E1D, 29)
-#define CPU_F_SVM       CPU_F(CPU_E1C, 2)
-#define CPU_F_FSGSBASE  CPU_F(CPU_7B, 0)
-#define CPU_F_SMEP      CPU_F(CPU_7B, 7)
-#define CPU_F_SMAP      CPU_F(CPU_7B, 20)
-#define CPU_F_XSAVEOPT  CPU_F(CPU_D1A, 0)
-#define CPU_F_ITSC      CPU_F(CPU_E7D, 8)
+#define CPU_F_CX16       CPU_F(CPU_1C, 13)
+#define CPU_F_SYSCALL    CPU_F(CPU_E1D, 11)
+#define CPU_F_NX         CPU_F(CPU_E1D, 20)
+#define CPU_F_PAGE1GB    CPU_F(CPU_E1D, 26)
+#define CPU_F_RDTSCP     CPU_F(CPU_E1D, 27)
+#define CPU_F_LM         CPU_F(CPU_E1D, 29)
+#define CPU_F_SVM        CPU_F(CPU_E1C, 2)
+#define CPU_F_FSGSBASE   CPU_F(CPU_7B, 0)
+#define CPU_F_SMEP       CPU_F(CPU_7B, 7)
+#define CPU_F_SMAP       CPU_F(CPU_7B, 20)
+#define CPU_F_XSAVEOPT   CPU_F(CPU_D1A, 0)
+#define CPU_F_ITSC       CPU_F(CPU_E7D, 8)
 
 enum cpu_vendor { CPU_INTEL, CPU_AMD, CPU_OTHER };
 struct cpu_desc {
@@ -107,9 +107,9 @@ static inline bool cpu_has(u32 feature)
 {
     return (cpu_desc.word[feature / 32] >> (feature % 32)) & 1;
 }
-void cpu_init(void);       /* CPU 0: read the description; a missing must-have ends in boot's named error */
-void cpu_init_this(void);  /* every CPU: CR0, CR4, EFER, PAT, SYSCALL selectors, FPU control */
-u64 cpu_cr4(void);         /* the CR4 in force while in guests */
+void cpu_init(void);      /* CPU 0: read the description; a missing must-have ends in boot's named error */
+void cpu_init_this(void); /* every CPU: CR0, CR4, EFER, PAT, SYSCALL selectors, FPU control */
+u64 cpu_cr4(void);        /* the CR4 in force while in guests */
 
 static inline u64 cpu_rdmsr(u32 msr)
 {
@@ -121,19 +121,19 @@ static inline void cpu_wrmsr(u32 msr, u64 v)
 {
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
-bool cpu_rdmsr_safe(u32 msr, u64 *v) __must_use;  /* false: the MSR does not exist */
+bool cpu_rdmsr_safe(u32 msr, u64 *v) __must_use; /* false: the MSR does not exist */
 bool cpu_wrmsr_safe(u32 msr, u64 v) __must_use;
 
-#define CPU_REG_RW(r)                                            \
-    static inline u64 cpu_read_##r(void)                         \
-    {                                                            \
-        u64 v;                                                   \
-        __asm__ volatile("mov %%" #r ", %0" : "=r"(v));          \
-        return v;                                                \
-    }                                                            \
-    static inline void cpu_write_##r(u64 v)                      \
-    {                                                            \
-        __asm__ volatile("mov %0, %%" #r : : "r"(v) : "memory"); \
+#define CPU_REG_RW(r)                                                                                                  \
+    static inline u64 cpu_read_##r(void)                                                                               \
+    {                                                                                                                  \
+        u64 v;                                                                                                         \
+        __asm__ volatile("mov %%" #r ", %0" : "=r"(v));                                                                \
+        return v;                                                                                                      \
+    }                                                                                                                  \
+    static inline void cpu_write_##r(u64 v)                                                                            \
+    {                                                                                                                  \
+        __asm__ volatile("mov %0, %%" #r : : "r"(v) : "memory");                                                       \
     }
 CPU_REG_RW(cr0)
 CPU_REG_RW(cr2)
@@ -230,7 +230,7 @@ static inline __noreturn void cpu_halt_forever(void)
 }
 
 /* Sets of CPUs. */
-typedef u64 cpuset_t; /* bit = cpu index; CPU_MAX is 64 */
+typedef u64 cpuset_t;       /* bit = cpu index; CPU_MAX is 64 */
 extern cpuset_t cpu_online; /* changed by smp.c only, with LOCK */
 extern u32 cpu_count;       /* online CPUs are 0..cpu_count-1 after boot */
 

@@ -25,8 +25,8 @@ void desc_map_ldt(u32 page, mfn_t frame);
 /* The two descriptor slots as the CPU sees them now; for lookups of guest selectors. */
 bool desc_read(u16 selector, u64 *descriptor) __must_use;
 
-/* SYSCALL on this CPU goes to `entry` (64-bit code) or `entry32` (AMD, compatibility mode): assembly that finds the guest rsp in rax, the
- * guest rax in cpu_info.scratch and its own stack empty. */
+/* SYSCALL on this CPU goes to `entry` (64-bit code) or `entry32` (AMD, compatibility mode): assembly that finds the
+ * guest rsp in rax, the guest rax in cpu_info.scratch and its own stack empty. */
 void desc_set_syscall(void (*entry)(void), void (*entry32)(void));
 
 #endif

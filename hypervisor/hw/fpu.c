@@ -105,10 +105,7 @@ static bool load_try(void *area)
                          : "r"(area), "a"(~0u), "d"(~0u)
                          : "memory");
     else
-        __asm__ volatile("1: fxrstor64 (%1); mov $1, %0; 2:" TRAP_FIX(1b, 2b)
-                         : "+r"(ok)
-                         : "r"(area)
-                         : "memory");
+        __asm__ volatile("1: fxrstor64 (%1); mov $1, %0; 2:" TRAP_FIX(1b, 2b) : "+r"(ok) : "r"(area) : "memory");
     return ok;
 }
 

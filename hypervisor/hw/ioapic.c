@@ -72,8 +72,7 @@ __init void ioapic_init(void)
             io->low[pin] = RTE_MASKED;
             ioapic_write(io, REG_RTE(pin), RTE_MASKED);
         }
-        log_info("IO-APIC %u at 0x%x: GSI %u to %u", i, at, io->gsi_base,
-                 io->gsi_base + io->pin_count - 1);
+        log_info("IO-APIC %u at 0x%x: GSI %u to %u", i, at, io->gsi_base, io->gsi_base + io->pin_count - 1);
     }
 }
 

@@ -124,8 +124,7 @@ static int line_route(struct line *l, u32 cpu, bool is_masked)
         msi_write(&l->msi, l->vector, apic_id);
         return 0;
     }
-    return ioapic_route(line_number(l), l->vector, l->is_level, l->is_active_low, apic_id,
-                        is_masked);
+    return ioapic_route(line_number(l), l->vector, l->is_level, l->is_active_low, apic_id, is_masked);
 }
 
 int irq_gsi_setup(u32 gsi, bool is_level, bool is_active_low)
@@ -235,8 +234,7 @@ void irq_line_set_cpu(u32 line, u32 cpu)
     if (!l)
         return;
     u64 flags = spin_take_irq(&irq_lock);
-    if (l->cpu != cpu && l->vector &&
-        !line_route(l, cpu, !line_is_msi(l) && ioapic_is_masked(line)))
+    if (l->cpu != cpu && l->vector && !line_route(l, cpu, !line_is_msi(l) && ioapic_is_masked(line)))
         l->cpu = cpu;
     spin_drop_irq(&irq_lock, flags);
 }

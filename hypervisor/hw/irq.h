@@ -50,10 +50,11 @@ void irq_line_unbind(u32 line); /* masked first */
 void irq_line_mask(u32 line);
 void irq_line_unmask(u32 line);
 void irq_line_set_cpu(u32 line, u32 cpu);
-bool irq_line_info(u32 line, struct irq_line_info *out) __must_use; /* false: no such line */
+bool irq_line_info(u32 line, struct irq_line_info *out) __must_use;  /* false: no such line */
 u32 irq_gsi_of_isa(u8 isa_irq, bool *is_level, bool *is_active_low); /* with MADT overrides; pointers may be NULL */
 /* MSI: take a line number and vector and program device `sbdf` (seg<<16|bus<<8|devfn). entry/table_base as
- * physdev map_pirq gives them (table_base 0 = plain MSI). Returns the line or -errno. Masked state as the device has it. */
+ * physdev map_pirq gives them (table_base 0 = plain MSI). Returns the line or -errno. Masked state as the device has
+ * it. */
 int irq_msi_create(u32 sbdf, u32 entry, u64 table_base) __must_use;
 void irq_msi_destroy(u32 line);
 u64 irq_vector_count(u8 vector, u32 cpu);

@@ -213,8 +213,7 @@ __init void lapic_timer_calibrate(void)
     cpu_irq_restore(flags);
     ticks_per_ns = ((u64)(first - last) << 32) / (now - start);
     if (!ticks_per_ns || !last)
-        panic("local APIC: its timer does not count, or too fast (%u ticks in 20 ms)",
-              first - last);
+        panic("local APIC: its timer does not count, or too fast (%u ticks in 20 ms)", first - last);
     log_info("local APIC: %s, timer %llu kHz", is_x2 ? "x2APIC" : "xAPIC",
              (unsigned long long)((ticks_per_ns * 1000000) >> 32));
 }

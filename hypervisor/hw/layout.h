@@ -16,17 +16,17 @@
 #define ADDR(x) x##ul
 #endif
 
-#define HV_START     ADDR(0xffff800000000000)
-#define HV_END       ADDR(0xffff880000000000) /* first address behind */
-#define HV_SLOT      256
+#define HV_START      ADDR(0xffff800000000000)
+#define HV_END        ADDR(0xffff880000000000) /* first address behind */
+#define HV_SLOT       256
 #define HV_SLOT_COUNT 16
-#define M2P_START    ADDR(0xffff800000000000)
-#define FRAMES_START ADDR(0xffff808000000000)
-#define WINDOW_START ADDR(0xffff810000000000)
-#define IMAGE_START  ADDR(0xffff818000000000)
-#define IMAGE_LINK   ADDR(0xffff818000200000) /* physical 0x200000 unless GRUB moves it */
-#define DIRECT_START ADDR(0xffff820000000000)
-#define DIRECT_END   ADDR(0xffff880000000000)
+#define M2P_START     ADDR(0xffff800000000000)
+#define FRAMES_START  ADDR(0xffff808000000000)
+#define WINDOW_START  ADDR(0xffff810000000000)
+#define IMAGE_START   ADDR(0xffff818000000000)
+#define IMAGE_LINK    ADDR(0xffff818000200000) /* physical 0x200000 unless GRUB moves it */
+#define DIRECT_START  ADDR(0xffff820000000000)
+#define DIRECT_END    ADDR(0xffff880000000000)
 
 /* Inside slot 258. Each CPU has a window of 64 KiB GDT + 64 KiB LDT: guest frames are mapped there
  * when a vCPU is loaded, so that all address spaces share the sixteen slots. */
@@ -44,15 +44,15 @@
 
 /* Selectors. The reserved GDT page is the fifteenth; its first entries are part of the ABI
  * (public/arch.h): 0xe023 32-bit code, 0xe02b data, 0xe033 64-bit code, all ring 3. */
-#define SEL_HV_CS   0xe008
-#define SEL_HV_DS   0xe010
-#define SEL_USER32  0xe023
-#define SEL_USER_DS 0xe02b
-#define SEL_USER_CS 0xe033
-#define SEL_TSS     0xe040
-#define SEL_LDT     0xe050
+#define SEL_HV_CS         0xe008
+#define SEL_HV_DS         0xe010
+#define SEL_USER32        0xe023
+#define SEL_USER_DS       0xe02b
+#define SEL_USER_CS       0xe033
+#define SEL_TSS           0xe040
+#define SEL_LDT           0xe050
 #define GDT_RESERVED_PAGE 14
 #define GDT_RESERVED_BASE 0xe000
-#define GDT_LIMIT   0xefff
+#define GDT_LIMIT         0xefff
 
 #endif

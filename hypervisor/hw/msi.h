@@ -18,8 +18,7 @@ struct msi {
  * capability, -EINVAL entry or BAR wrong, -ENXIO memory decoding off, -ENOSPC nothing left to map
  * the table with. */
 int msi_prepare(struct msi *m, u32 sbdf, u32 entry, u64 table_base) __must_use;
-void msi_write(struct msi *m, u8 vector,
-               u32 apic_id);                  /* masked meanwhile; enable bits stay dom0's */
-void msi_mask(struct msi *m, bool is_masked); /* no-op where the device cannot */
+void msi_write(struct msi *m, u8 vector, u32 apic_id); /* masked meanwhile; enable bits stay dom0's */
+void msi_mask(struct msi *m, bool is_masked);          /* no-op where the device cannot */
 
 #endif

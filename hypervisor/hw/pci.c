@@ -55,9 +55,7 @@ static void memory_access(volatile void *at, struct access *a)
     else if (a->is_write)
         *(volatile u32 *)at = a->value;
     else
-        a->value = a->bytes == 1   ? *(volatile u8 *)at
-                   : a->bytes == 2 ? *(volatile u16 *)at
-                                   : *(volatile u32 *)at;
+        a->value = a->bytes == 1 ? *(volatile u8 *)at : a->bytes == 2 ? *(volatile u16 *)at : *(volatile u32 *)at;
 }
 
 /* NULL: no ECAM reaches this function. */
@@ -119,8 +117,7 @@ int pci_ecam_add(u64 base, u16 segment, u8 bus_first, u8 bus_last)
         return -EINVAL;
     u64 flags = spin_take_irq(&pci_lock);
     for (u32 i = 0; i < ecam_count; i++)
-        if (ecams[i].segment == segment && ecams[i].bus_first <= bus_last &&
-            ecams[i].bus_last >= bus_first) {
+        if (ecams[i].segment == segment && ecams[i].bus_first <= bus_last && ecams[i].bus_last >= bus_first) {
             err = ecams[i].base == base ? 0 : -EEXIST;
             goto out;
         }

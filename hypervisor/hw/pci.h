@@ -5,9 +5,9 @@
 
 #include "lib/types.h"
 
-u32 pci_read(u32 sbdf, u32 reg, u32 bytes);  /* all ones if there is no such device or way */
+u32 pci_read(u32 sbdf, u32 reg, u32 bytes); /* all ones if there is no such device or way */
 void pci_write(u32 sbdf, u32 reg, u32 bytes, u32 value);
-u32 pci_find_cap(u32 sbdf, u8 cap);          /* offset, 0 = none; bounded walk */
+u32 pci_find_cap(u32 sbdf, u8 cap); /* offset, 0 = none; bounded walk */
 /* dom0 announces or retracts ECAM (physdev pci_mmcfg_reserved); used only inside what it names. */
 int pci_ecam_add(u64 base, u16 segment, u8 bus_first, u8 bus_last) __must_use;
 /* dom0's accesses through 0xcf8 (latched per vCPU by the caller) come here, so that Wirt can refuse. */

@@ -13,13 +13,13 @@
 #include "lib/types.h"
 
 struct cpu_info {
-    void *unit;      /* what runs here: core/sched.h's struct unit, embedded in a vCPU */
-    u64 percpu_off;  /* add to &variable */
-    u32 cpu;         /* 0-based index */
-    u32 work;        /* pending deferred work bits, core/work.h; set remotely with LOCK */
-    u64 scratch;     /* entry stub keeps rax here for three instructions */
-    u64 exit_flags;  /* speculation policy bits for entry.S */
-    u64 user_cr3;    /* reserved for entry code */
+    void *unit;     /* what runs here: core/sched.h's struct unit, embedded in a vCPU */
+    u64 percpu_off; /* add to &variable */
+    u32 cpu;        /* 0-based index */
+    u32 work;       /* pending deferred work bits, core/work.h; set remotely with LOCK */
+    u64 scratch;    /* entry stub keeps rax here for three instructions */
+    u64 exit_flags; /* speculation policy bits for entry.S */
+    u64 user_cr3;   /* reserved for entry code */
     u64 pad[2];
 };
 _Static_assert(sizeof(struct cpu_info) == 64, "entry.S knows it");
@@ -50,7 +50,7 @@ extern u64 percpu_offset[CPU_MAX];
 /* Make the stack (with filled cpu_info) and the variable copies of a CPU; CPU 0 keeps its boot stack.
  * Returns the stack's top (where rsp starts), NULL without memory. */
 void *percpu_create(u32 cpu);
-void percpu_init_boot(void); /* CPU 0, before anything that uses this_cpu() */
+void percpu_init_boot(void);      /* CPU 0, before anything that uses this_cpu() */
 extern u8 *percpu_stack[CPU_MAX]; /* lowest byte of each CPU's stack */
 
 u64 percpu_size(void); /* bytes of one copy; boot checks that it fits */

@@ -12,25 +12,25 @@
 #include "lib/types.h"
 
 typedef u64 pte_t;
-#define PTE_P   0x1ull
-#define PTE_RW  0x2ull
-#define PTE_US  0x4ull
-#define PTE_PWT 0x8ull
-#define PTE_PCD 0x10ull
-#define PTE_A   0x20ull
-#define PTE_D   0x40ull
-#define PTE_PS  0x80ull
-#define PTE_PAT 0x80ull /* in an L1 entry */
-#define PTE_G   0x100ull
-#define PTE_NX  (1ull << 63)
+#define PTE_P         0x1ull
+#define PTE_RW        0x2ull
+#define PTE_US        0x4ull
+#define PTE_PWT       0x8ull
+#define PTE_PCD       0x10ull
+#define PTE_A         0x20ull
+#define PTE_D         0x40ull
+#define PTE_PS        0x80ull
+#define PTE_PAT       0x80ull /* in an L1 entry */
+#define PTE_G         0x100ull
+#define PTE_NX        (1ull << 63)
 #define PTE_AVAIL_LOW 0xe00ull
-#define PTE_KERNEL (1ull << 52) /* software: the guest gave this entry without US */
-#define PTE_ADDR 0x000ffffffffff000ull
-#define HV_RO   (PTE_P | PTE_A | PTE_D | PTE_G | PTE_NX)
-#define HV_RW   (HV_RO | PTE_RW)
-#define HV_RX   (PTE_P | PTE_A | PTE_D | PTE_G)
-#define HV_UC   (HV_RW | PTE_PCD | PTE_PWT)
-#define HV_WC   (HV_RW | PTE_PAT) /* PAT entry 4 */
+#define PTE_KERNEL    (1ull << 52) /* software: the guest gave this entry without US */
+#define PTE_ADDR      0x000ffffffffff000ull
+#define HV_RO         (PTE_P | PTE_A | PTE_D | PTE_G | PTE_NX)
+#define HV_RW         (HV_RO | PTE_RW)
+#define HV_RX         (PTE_P | PTE_A | PTE_D | PTE_G)
+#define HV_UC         (HV_RW | PTE_PCD | PTE_PWT)
+#define HV_WC         (HV_RW | PTE_PAT) /* PAT entry 4 */
 
 static inline u64 pte_mfn(pte_t e)
 {
@@ -41,7 +41,7 @@ static inline pte_t pte_make(u64 mfn_number, u64 flags)
     return (mfn_number << PAGE_SHIFT) | flags;
 }
 
-extern u64 pgtab_image_phys; /* distance that GRUB moved the image by; 0 = not moved */
+extern u64 pgtab_image_phys;            /* distance that GRUB moved the image by; 0 = not moved */
 static inline void *pgtab_va(paddr_t p) /* direct map */
 {
     return (void *)(DIRECT_START + p.a);
@@ -57,19 +57,19 @@ extern mfn_t (*pgtab_alloc)(void);
 /* 2^order zeroed, naturally aligned frames as a direct-map address, from the same kind of source; NULL: none. */
 extern void *(*pgtab_alloc_pages)(u32 order);
 
-void pgtab_init(u64 direct_limit);   /* new L4 with the image; direct-map slots up to that physical address */
-void pgtab_seal(void);               /* end of boot: .sealed read-only, .init unmapped; the caller flushes everywhere */
-void pgtab_activate(void);           /* load it on this CPU */
-void pgtab_low_identity(bool on);    /* first 2 MiB at virtual 0 in the hv L4, for AP start */
-pte_t *pgtab_leaf(u64 va);           /* the L1 entry itself (tables made if needed), NULL: out of frames */
+void pgtab_init(u64 direct_limit); /* new L4 with the image; direct-map slots up to that physical address */
+void pgtab_seal(void);             /* end of boot: .sealed read-only, .init unmapped; the caller flushes everywhere */
+void pgtab_activate(void);         /* load it on this CPU */
+void pgtab_low_identity(bool on);  /* first 2 MiB at virtual 0 in the hv L4, for AP start */
+pte_t *pgtab_leaf(u64 va);         /* the L1 entry itself (tables made if needed), NULL: out of frames */
 
 /* Map [va, va + pages*4K) to [m, ...) with flags; 2 MiB pages where aligned and allowed (flags has PTE_PS
  * as a permission to use them). Replaces what was there. false: out of page-table frames. */
 bool pgtab_map(u64 va, mfn_t m, u64 pages, u64 flags) __must_use;
-void pgtab_unmap(u64 va, u64 pages); /* 4 KiB or whole 2 MiB mappings; the caller flushes */
+void pgtab_unmap(u64 va, u64 pages);                         /* 4 KiB or whole 2 MiB mappings; the caller flushes */
 bool pgtab_walk(u64 va, pte_t *leaf, u32 *level) __must_use; /* of our own tables, for diagnosis */
-void *pgtab_ioremap(paddr_t p, u64 size, u64 flags); /* HV_UC or HV_WC; NULL: window full. Never unmapped. */
-void pgtab_init_l4(pte_t *l4); /* write the sixteen slots into a guest's L4 */
-mfn_t pgtab_hv_l4(void);       /* the L4 of idle CPUs */
+void *pgtab_ioremap(paddr_t p, u64 size, u64 flags);         /* HV_UC or HV_WC; NULL: window full. Never unmapped. */
+void pgtab_init_l4(pte_t *l4);                               /* write the sixteen slots into a guest's L4 */
+mfn_t pgtab_hv_l4(void);                                     /* the L4 of idle CPUs */
 
 #endif

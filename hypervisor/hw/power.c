@@ -84,7 +84,6 @@ void power_off_or_halt(void)
         cpu_out16(0xb004, SLP_EN);
         time_udelay(100000);
     }
-    log_error(
-        "power: this machine does not switch itself off; it is halted and may be switched off");
+    log_error("power: this machine does not switch itself off; it is halted and may be switched off");
     cpu_halt_forever();
 }

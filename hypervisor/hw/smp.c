@@ -149,8 +149,7 @@ static __init bool ap_start(struct smp_mailbox *box, mfn_t page, u32 cpu, u32 ap
     while (atomic_load(&box->stack) && time_now() < end)
         cpu_relax();
     if (atomic_xchg(&box->stack, 0)) {
-        log_error("CPU with APIC id %u did not start within %u ms, going on without it", apic_id,
-                  patience);
+        log_error("CPU with APIC id %u did not start within %u ms, going on without it", apic_id, patience);
         return false;
     }
     if (!ap_wait(cpu))
@@ -188,8 +187,7 @@ __init void smp_start(u32 limit, mfn_t low_page, void (*entry)(u32 cpu) __noretu
     void *stack = NULL;
     pgtab_low_identity(true);
     for (u32 i = 0; i < listed && cpu_count < min(limit, (u32)CPU_MAX); i++) {
-        if (acpi_info.cpu[i].apic_id == lapic_id() ||
-            (acpi_info.cpu[i].apic_id > 0xfe && !lapic_is_x2()))
+        if (acpi_info.cpu[i].apic_id == lapic_id() || (acpi_info.cpu[i].apic_id > 0xfe && !lapic_is_x2()))
             continue;
         if (!stack)
             stack = percpu_create(cpu_count);

@@ -13,7 +13,7 @@ void smp_ap_ready(void); /* an AP, when it is in cpu_online and takes interrupts
 /* Run fn(arg) on `cpus` with interrupts off there; returns when all are done. Interrupts must be on here, or the
  * caller be the only one doing so; never from interrupt context. */
 void smp_call(cpuset_t cpus, void (*fn)(void *), void *arg);
-void smp_kick(u32 cpu);  /* IPI_WORK: no data, the target leaves its guest and looks at its work bits */
+void smp_kick(u32 cpu);     /* IPI_WORK: no data, the target leaves its guest and looks at its work bits */
 void smp_stop_others(void); /* panic, power-off: NMI-free best effort, waits at most 100 ms */
 
 #endif

@@ -13,8 +13,7 @@ struct smp_mailbox {
     u16 jump_cs, gdt_limit;
     u32 gdt_base;
 } __packed;
-extern u8 smp_trampoline[], smp_trampoline_64[], smp_trampoline_gdt[], smp_trampoline_box[],
-    smp_trampoline_end[];
+extern u8 smp_trampoline[], smp_trampoline_64[], smp_trampoline_gdt[], smp_trampoline_box[], smp_trampoline_end[];
 void smp_ap_main(u32 cpu);
 
 #endif

@@ -235,8 +235,7 @@ static __init void source_find(void)
         for (u32 i = 0; i < 100000; i++)
             if (hpet[0xf0 / 4] != a)
                 return;
-        log_warn("time: the HPET at 0x%llx does not count, left out",
-                 (unsigned long long)acpi_info.hpet_base);
+        log_warn("time: the HPET at 0x%llx does not count, left out", (unsigned long long)acpi_info.hpet_base);
     }
     source.name = acpi_info.pm_timer ? "pm" : "pit";
     source.read = acpi_info.pm_timer ? time_read_pm : NULL;
@@ -380,9 +379,8 @@ void time_init_this(void)
             return;
     }
     if (least > limit || most < -limit)
-        log_warn(
-            "CPU%u: its TSC is %lld to %lld ticks ahead of CPU0's; time will differ between CPUs",
-            cpu_id(), (long long)least, (long long)most);
+        log_warn("CPU%u: its TSC is %lld to %lld ticks ahead of CPU0's; time will differ between CPUs", cpu_id(),
+                 (long long)least, (long long)most);
 }
 
 u64 time_tsc_khz(void)

@@ -15,15 +15,15 @@ struct time_scale { /* ns = base_ns + (((tsc - base_tsc) << shift (or >> -shift)
     s8 shift;
     u32 generation; /* changes with each adjustment: vCPUs must republish pvclock then */
 };
-void time_init(void);       /* CPU 0: find the platform counter, calibrate */
-void time_init_this(void);  /* APs: check TSC against CPU 0, which calls time_beacon() in a loop meanwhile */
+void time_init(void);      /* CPU 0: find the platform counter, calibrate */
+void time_init_this(void); /* APs: check TSC against CPU 0, which calls time_beacon() in a loop meanwhile */
 void time_beacon(void);
-u64 time_now(void);         /* ns */
-u64 time_to_tsc(u64 ns);    /* TSC value at which time_now() reaches ns (for TSC deadline) */
+u64 time_now(void);                          /* ns */
+u64 time_to_tsc(u64 ns);                     /* TSC value at which time_now() reaches ns (for TSC deadline) */
 void time_scale_get(struct time_scale *out); /* consistent copy */
 u32 time_generation(void);
-void time_adjust(void);     /* called about once a second by core/timer.c's housekeeping */
-s64 time_error(void);       /* ns that system time was behind the platform counter at the last adjustment */
+void time_adjust(void); /* called about once a second by core/timer.c's housekeeping */
+s64 time_error(void);   /* ns that system time was behind the platform counter at the last adjustment */
 u64 time_tsc_khz(void);
 const char *time_source(void); /* "hpet", "pm", "pit" */
 void time_udelay(u32 us);

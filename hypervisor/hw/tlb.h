@@ -13,10 +13,10 @@
 #include "lib/types.h"
 
 void tlb_init_this(void);
-void tlb_flush_local(void);                      /* everything, global entries too; advances the clock */
-void tlb_flush_cpus(cpuset_t cpus);              /* full flush there, waits; may include this CPU */
-void tlb_invlpg_cpus(cpuset_t cpus, u64 va);     /* one page there, waits */
-void tlb_load_cr3(u64 cr3);                      /* write CR3 and flush everything; advances the clock */
+void tlb_flush_local(void);                  /* everything, global entries too; advances the clock */
+void tlb_flush_cpus(cpuset_t cpus);          /* full flush there, waits; may include this CPU */
+void tlb_invlpg_cpus(cpuset_t cpus, u64 va); /* one page there, waits */
+void tlb_load_cr3(u64 cr3);                  /* write CR3 and flush everything; advances the clock */
 extern u32 tlb_clock;
 extern u32 tlb_flushed_at[CPU_MAX];
 static inline u32 tlb_now(void) /* stamp for a debt made now */

@@ -27,11 +27,26 @@ extern struct trap_fix trap_fix_start[], trap_fix_end[];
 
 const char *trap_name(u32 vector)
 {
-    static const char *const name[] = {
-        "divide error #DE", "debug #DB", "NMI", "breakpoint #BP", "overflow #OF", "bound #BR",
-        "invalid opcode #UD", "no FPU #NM", "double fault #DF", "coprocessor", "invalid TSS #TS",
-        "segment not present #NP", "stack fault #SS", "general protection #GP", "page fault #PF",
-        "reserved 15", "x87 #MF", "alignment #AC", "machine check #MC", "SIMD #XM"};
+    static const char *const name[] = {"divide error #DE",
+                                       "debug #DB",
+                                       "NMI",
+                                       "breakpoint #BP",
+                                       "overflow #OF",
+                                       "bound #BR",
+                                       "invalid opcode #UD",
+                                       "no FPU #NM",
+                                       "double fault #DF",
+                                       "coprocessor",
+                                       "invalid TSS #TS",
+                                       "segment not present #NP",
+                                       "stack fault #SS",
+                                       "general protection #GP",
+                                       "page fault #PF",
+                                       "reserved 15",
+                                       "x87 #MF",
+                                       "alignment #AC",
+                                       "machine check #MC",
+                                       "SIMD #XM"};
     return vector < ARRAY_COUNT(name) ? name[vector] : vector == TRAP_CP ? "control protection #CP" : "interrupt";
 }
 

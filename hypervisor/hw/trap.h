@@ -10,13 +10,32 @@
 
 #include "hw/regs.h"
 
-enum { TRAP_DE, TRAP_DB, TRAP_NMI, TRAP_BP, TRAP_OF, TRAP_BR, TRAP_UD, TRAP_NM, TRAP_DF,
-       TRAP_TS = 10, TRAP_NP, TRAP_SS, TRAP_GP, TRAP_PF, TRAP_MF = 16, TRAP_AC, TRAP_MC, TRAP_XM, TRAP_CP = 21 };
-#define PF_P  1u
-#define PF_W  2u
-#define PF_U  4u
+enum {
+    TRAP_DE,
+    TRAP_DB,
+    TRAP_NMI,
+    TRAP_BP,
+    TRAP_OF,
+    TRAP_BR,
+    TRAP_UD,
+    TRAP_NM,
+    TRAP_DF,
+    TRAP_TS = 10,
+    TRAP_NP,
+    TRAP_SS,
+    TRAP_GP,
+    TRAP_PF,
+    TRAP_MF = 16,
+    TRAP_AC,
+    TRAP_MC,
+    TRAP_XM,
+    TRAP_CP = 21
+};
+#define PF_P    1u
+#define PF_W    2u
+#define PF_U    4u
 #define PF_RSVD 8u
-#define PF_I  16u
+#define PF_I    16u
 
 struct trap_hooks {
     void (*guest_entry)(void);  /* assembly: exception from ring 3, frame saved, rsp at the frame */
@@ -27,8 +46,8 @@ struct trap_hooks {
 };
 extern struct trap_hooks trap_hooks;
 
-void trap_init(void);      /* fill the IDT (CPU 0) */
-void trap_init_this(void); /* load it, per CPU */
+void trap_init(void);              /* fill the IDT (CPU 0) */
+void trap_init_this(void);         /* load it, per CPU */
 void trap_from_hv(struct regs *r); /* called by entry.S */
 const char *trap_name(u32 vector);
 
@@ -37,7 +56,6 @@ const char *trap_name(u32 vector);
 struct trap_fix {
     s32 at, to; /* relative to the field itself */
 };
-#define TRAP_FIX(at, to)                                            \
-    ".pushsection .trap_fix, \"a\"; .balign 4; .long " #at " - ., " #to " - .; .popsection\n"
+#define TRAP_FIX(at, to) ".pushsection .trap_fix, \"a\"; .balign 4; .long " #at " - ., " #to " - .; .popsection\n"
 
 #endif

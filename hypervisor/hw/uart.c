@@ -188,8 +188,7 @@ void uart_enable_irq(u32 index, void (*ready)(void))
     if (!err)
         err = irq_line_bind(u->line, 0, uart_fired, u);
     if (err) {
-        log_warn("com%u: no receive interrupt on GSI %u (error %d), input must be polled",
-                 index + 1, u->line, -err);
+        log_warn("com%u: no receive interrupt on GSI %u (error %d), input must be polled", index + 1, u->line, -err);
         return;
     }
     u->has_irq = true;

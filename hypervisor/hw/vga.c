@@ -101,8 +101,8 @@ void vga_init_early(const struct vga_mode *m, void *va)
     if (mode.kind == VGA_TEXT) {
         cols = mode.width;
         rows = mode.height;
-    } else if (mode.kind == VGA_FRAMEBUFFER && mode.bpp % 8 == 0 && mode.bpp >= 16 &&
-               mode.bpp <= 32 && mode.pitch / (mode.bpp / 8) >= mode.width) {
+    } else if (mode.kind == VGA_FRAMEBUFFER && mode.bpp % 8 == 0 && mode.bpp >= 16 && mode.bpp <= 32 &&
+               mode.pitch / (mode.bpp / 8) >= mode.width) {
         cols = mode.width / CELL_W;
         rows = mode.height / CELL_H;
     }
@@ -128,8 +128,8 @@ void vga_remap(void)
     video = pgtab_ioremap(paddr(mode.base), size, mode.kind == VGA_TEXT ? HV_UC : HV_WC);
     if (!video) {
         mode.kind = VGA_NONE;
-        log_warn("screen: no room to map %llu bytes at 0x%llx, it stays as it is",
-                 (unsigned long long)size, (unsigned long long)mode.base);
+        log_warn("screen: no room to map %llu bytes at 0x%llx, it stays as it is", (unsigned long long)size,
+                 (unsigned long long)mode.base);
     }
 }
 

@@ -16,22 +16,21 @@ static const char *__init elf_header_check(struct elf_image *image, struct elf_h
                          (unsigned long)image->size);
     memcpy(h, image->file, sizeof(*h));
     if (memcmp(h->ident, "\177ELF", 4) != 0)
-        return elf_error(image, "the file is no ELF: it starts with %02x %02x %02x %02x",
-                         h->ident[0], h->ident[1], h->ident[2], h->ident[3]);
+        return elf_error(image, "the file is no ELF: it starts with %02x %02x %02x %02x", h->ident[0], h->ident[1],
+                         h->ident[2], h->ident[3]);
     if (h->ident[4] != 2 || h->ident[5] != 1)
-        return elf_error(image,
-                         "ELF class %u, byte order %u; a 64-bit little-endian image is needed",
-                         h->ident[4], h->ident[5]);
+        return elf_error(image, "ELF class %u, byte order %u; a 64-bit little-endian image is needed", h->ident[4],
+                         h->ident[5]);
     if (h->machine != EM_X86_64)
         return elf_error(image, "ELF machine %u; x86-64 (%u) is needed", h->machine, EM_X86_64);
     if (h->type != ET_EXEC && h->type != ET_DYN)
         return elf_error(image, "ELF type %u; an executable (2 or 3) is needed", h->type);
     if (h->phnum == 0 || h->phentsize != sizeof(struct elf_phdr))
-        return elf_error(image, "%u program headers of %u bytes; at least one, of 56, is needed",
-                         h->phnum, h->phentsize);
+        return elf_error(image, "%u program headers of %u bytes; at least one, of 56, is needed", h->phnum,
+                         h->phentsize);
     if (!safe_within(h->phoff, (u64)h->phnum * sizeof(struct elf_phdr), image->size))
-        return elf_error(image, "the file is truncated: program headers at %lu, size %lu",
-                         (unsigned long)h->phoff, (unsigned long)image->size);
+        return elf_error(image, "the file is truncated: program headers at %lu, size %lu", (unsigned long)h->phoff,
+                         (unsigned long)image->size);
     /* Sections are a second source of notes only: a stripped or cut table just yields none. */
     if (h->shentsize != sizeof(struct elf_shdr) ||
         !safe_within(h->shoff, (u64)h->shnum * sizeof(struct elf_shdr), image->size))
@@ -40,8 +39,7 @@ static const char *__init elf_header_check(struct elf_image *image, struct elf_h
     return NULL;
 }
 
-static const char *__init elf_segment_add(struct elf_image *image, const struct elf_phdr *p,
-                                          u32 index)
+static const char *__init elf_segment_add(struct elf_image *image, const struct elf_phdr *p, u32 index)
 {
     u64 end;
     u32 at;
@@ -50,14 +48,13 @@ static const char *__init elf_segment_add(struct elf_image *image, const struct 
         return elf_error(image, "segment %u has 0x%lx bytes in the file but 0x%lx in memory", index,
                          (unsigned long)p->filesz, (unsigned long)p->memsz);
     if (!safe_within(p->offset, p->filesz, image->size))
-        return elf_error(
-            image, "the file is truncated: segment %u lies at %lu + %lu, the file has %lu bytes",
-            index, (unsigned long)p->offset, (unsigned long)p->filesz, (unsigned long)image->size);
+        return elf_error(image, "the file is truncated: segment %u lies at %lu + %lu, the file has %lu bytes", index,
+                         (unsigned long)p->offset, (unsigned long)p->filesz, (unsigned long)image->size);
     if (p->memsz == 0)
         return NULL;
     if (!safe_add(p->paddr, p->memsz, &end))
-        return elf_error(image, "segment %u at 0x%lx wraps around the end of the address space",
-                         index, (unsigned long)p->paddr);
+        return elf_error(image, "segment %u at 0x%lx wraps around the end of the address space", index,
+                         (unsigned long)p->paddr);
     if (image->segment_count == ELF_SEGMENT_MAX)
         return elf_error(image, "more than %u load segments", ELF_SEGMENT_MAX);
     at = image->segment_count++;
@@ -90,9 +87,8 @@ static const char *__init elf_segments(struct elf_image *image, const struct elf
         const struct elf_segment *a = &image->segment[i - 1], *b = a + 1;
 
         if (a->paddr + a->memsz > b->paddr)
-            return elf_error(image, "load segments overlap: 0x%lx + 0x%lx and 0x%lx + 0x%lx",
-                             (unsigned long)a->paddr, (unsigned long)a->memsz,
-                             (unsigned long)b->paddr, (unsigned long)b->memsz);
+            return elf_error(image, "load segments overlap: 0x%lx + 0x%lx and 0x%lx + 0x%lx", (unsigned long)a->paddr,
+                             (unsigned long)a->memsz, (unsigned long)b->paddr, (unsigned long)b->memsz);
     }
     return NULL;
 }
@@ -110,9 +106,8 @@ static const char *__init elf_segments_place(struct elf_image *image, u64 limit)
                              (unsigned long)s->paddr, (unsigned long)image->paddr_offset);
         s->paddr -= image->paddr_offset;
         if (!safe_within(s->paddr, s->memsz, limit))
-            return elf_error(
-                image, "a segment lies at 0x%lx + 0x%lx, outside of the guest's memory of %lu MiB",
-                (unsigned long)s->paddr, (unsigned long)s->memsz, (unsigned long)(limit >> 20));
+            return elf_error(image, "a segment lies at 0x%lx + 0x%lx, outside of the guest's memory of %lu MiB",
+                             (unsigned long)s->paddr, (unsigned long)s->memsz, (unsigned long)(limit >> 20));
         image->high = s->paddr + s->memsz;
     }
     image->low = image->segment[0].paddr;

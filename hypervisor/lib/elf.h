@@ -18,9 +18,9 @@
 
 struct elf_segment {
     u64 offset, filesz; /* bytes in the file */
-    u64 paddr, memsz; /* where they go: p_paddr - paddr_offset, i.e. the guest's physical address */
-    u64 vaddr;        /* p_vaddr, for PVH and for people; a PV guest uses virt_base + paddr */
-    u32 flags;        /* PF_X 1, PF_W 2, PF_R 4 */
+    u64 paddr, memsz;   /* where they go: p_paddr - paddr_offset, i.e. the guest's physical address */
+    u64 vaddr;          /* p_vaddr, for PVH and for people; a PV guest uses virt_base + paddr */
+    u32 flags;          /* PF_X 1, PF_W 2, PF_R 4 */
 };
 
 enum elf_xen { ELF_XEN_NONE, ELF_XEN_NOTES, ELF_XEN_SECTION }; /* who speaks to Xen */
@@ -30,21 +30,20 @@ struct elf_image {
     u64 size;
     u64 e_entry;
     u32 segment_count;
-    struct elf_segment
-        segment[ELF_SEGMENT_MAX]; /* PT_LOAD with memsz > 0, sorted by paddr, disjoint */
-    u64 low, high;                /* guest-physical bytes covered: [low, high) */
+    struct elf_segment segment[ELF_SEGMENT_MAX]; /* PT_LOAD with memsz > 0, sorted by paddr, disjoint */
+    u64 low, high;                               /* guest-physical bytes covered: [low, high) */
     /* What the notes say; with Xen's defaults where they are silent. */
     enum elf_xen source;
     bool has_entry, has_virt_base, has_paddr_offset, has_note[ELF_NOTE_TYPES];
-    u64 virt_base;      /* 0 */
-    u64 paddr_offset;   /* 0 with notes, virt_base with the section string; subtracted already above
-                         */
-    u64 entry;          /* virtual; e_entry */
-    u64 hypercall_page; /* virtual, page-aligned; ELF_UNSET */
-    u64 init_p2m;       /* virtual; ELF_UNSET: the p2m list lies behind the image */
-    u64 hv_start_low;   /* ELF_UNSET */
-    u64 phys32_entry;   /* ELF_UNSET: no PVH entry */
-    u64 mod_start_pfn;  /* 0: the initrd has to be mapped, mod_start is virtual */
+    u64 virt_base;          /* 0 */
+    u64 paddr_offset;       /* 0 with notes, virt_base with the section string; subtracted already above
+                             */
+    u64 entry;              /* virtual; e_entry */
+    u64 hypercall_page;     /* virtual, page-aligned; ELF_UNSET */
+    u64 init_p2m;           /* virtual; ELF_UNSET: the p2m list lies behind the image */
+    u64 hv_start_low;       /* ELF_UNSET */
+    u64 phys32_entry;       /* ELF_UNSET: no PVH entry */
+    u64 mod_start_pfn;      /* 0: the initrd has to be mapped, mod_start is virtual */
     u64 supported_features; /* bit mask; note 17 */
     u64 suspend_cancel;     /* 0 */
     u32 l1_mfn_count;

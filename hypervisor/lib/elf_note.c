@@ -32,12 +32,11 @@ enum {
 
 static const struct elf_note {
     const char *name;
-    u16 offset,
-        size; /* of the field in struct elf_image; size 0: special, 8: a number, else text */
+    u16 offset, size; /* of the field in struct elf_image; size 0: special, 8: a number, else text */
 } elf_notes[ELF_NOTE_TYPES] = {
-#define NOTE(n, f)                                                                                 \
-    {                                                                                              \
-        n, offsetof(struct elf_image, f), sizeof(((struct elf_image *)0)->f)                       \
+#define NOTE(n, f)                                                                                                     \
+    {                                                                                                                  \
+        n, offsetof(struct elf_image, f), sizeof(((struct elf_image *)0)->f)                                           \
     }
     [NOTE_ENTRY] = NOTE("ENTRY", entry),
     [NOTE_HYPERCALL_PAGE] = NOTE("HYPERCALL_PAGE", hypercall_page),
@@ -82,14 +81,13 @@ static const char *__init elf_note_take(struct elf_image *image, u32 type, const
         u64 v = 0;
 
         if (size != 4 && size != 8)
-            return elf_error(image, "note %s has %lu bytes; a number of 4 or 8 is expected",
-                             n->name, (unsigned long)size);
+            return elf_error(image, "note %s has %lu bytes; a number of 4 or 8 is expected", n->name,
+                             (unsigned long)size);
         memcpy(&v, desc, size);
         memcpy(field, &v, sizeof(v));
         return NULL;
     }
-    const u8 *end =
-        size ? memchr(desc, 0, size) : NULL; /* Linux writes FEATURES without a final NUL */
+    const u8 *end = size ? memchr(desc, 0, size) : NULL; /* Linux writes FEATURES without a final NUL */
     u64 length = end ? (u64)(end - desc) : size;
     if (type == NOTE_BSD_SYMTAB) {
         image->has_bsd_symtab = length == 3 && memcmp(desc, "yes", 3) == 0;
@@ -103,16 +101,14 @@ static const char *__init elf_note_take(struct elf_image *image, u32 type, const
 }
 
 /* A second note of a type may only repeat the first. */
-static const char *__init elf_note_add(struct elf_image *image, u32 type, const u8 *desc, u64 size,
-                                       const u8 **seen)
+static const char *__init elf_note_add(struct elf_image *image, u32 type, const u8 *desc, u64 size, const u8 **seen)
 {
     const u8 *before = seen[type];
 
     if (before) {
         u32 old_size;
 
-        memcpy(&old_size, before - 12,
-               sizeof(old_size)); /* 4 + 4 bytes of type and name lie between */
+        memcpy(&old_size, before - 12, sizeof(old_size)); /* 4 + 4 bytes of type and name lie between */
         if (old_size == size && memcmp(before, desc, size) == 0)
             return NULL;
         return elf_error(image, "two notes %s contradict each other", elf_notes[type].name);
@@ -124,8 +120,7 @@ static const char *__init elf_note_add(struct elf_image *image, u32 type, const 
 }
 
 /* The notes in [p, p + size); those with other names are passed over. */
-static const char *__init elf_note_walk(struct elf_image *image, const u8 *p, u64 size,
-                                        const u8 **seen)
+static const char *__init elf_note_walk(struct elf_image *image, const u8 *p, u64 size, const u8 **seen)
 {
     const u8 *end = p + size;
 
@@ -140,8 +135,7 @@ static const char *__init elf_note_walk(struct elf_image *image, const u8 *p, u6
         if (name + word[1] > (u64)(end - p) - 12)
             return elf_error(image, "a note of %lu + %lu bytes reaches over the end of its segment",
                              (unsigned long)name, (unsigned long)word[1]);
-        if (word[0] == 4 && memcmp(p + 12, "Xen", 4) == 0 && word[2] < ELF_NOTE_TYPES &&
-            elf_notes[word[2]].name) {
+        if (word[0] == 4 && memcmp(p + 12, "Xen", 4) == 0 && word[2] < ELF_NOTE_TYPES && elf_notes[word[2]].name) {
             error = elf_note_add(image, word[2], p + 12 + name, word[1], seen);
             if (error)
                 return error;
@@ -151,8 +145,7 @@ static const char *__init elf_note_walk(struct elf_image *image, const u8 *p, u6
     return NULL;
 }
 
-static const char *__init elf_note_ranges(struct elf_image *image, const struct elf_header *h,
-                                          const u8 **seen)
+static const char *__init elf_note_ranges(struct elf_image *image, const struct elf_header *h, const u8 **seen)
 {
     u64 start = 0, end = 0; /* the range before */
 
@@ -163,13 +156,11 @@ static const char *__init elf_note_ranges(struct elf_image *image, const struct 
         if (p.type != PT_NOTE || p.filesz == 0)
             continue;
         if (!safe_within(p.offset, p.filesz, image->size))
-            return elf_error(
-                image, "the file is truncated: notes lie at %lu + %lu, the file has %lu bytes",
-                (unsigned long)p.offset, (unsigned long)p.filesz, (unsigned long)image->size);
+            return elf_error(image, "the file is truncated: notes lie at %lu + %lu, the file has %lu bytes",
+                             (unsigned long)p.offset, (unsigned long)p.filesz, (unsigned long)image->size);
         if (p.offset < end && p.offset + p.filesz > start)
-            return elf_error(image, "note segments overlap: %lu + %lu and %lu + %lu",
-                             (unsigned long)start, (unsigned long)(end - start),
-                             (unsigned long)p.offset, (unsigned long)p.filesz);
+            return elf_error(image, "note segments overlap: %lu + %lu and %lu + %lu", (unsigned long)start,
+                             (unsigned long)(end - start), (unsigned long)p.offset, (unsigned long)p.filesz);
         start = p.offset;
         end = p.offset + p.filesz;
         error = elf_note_walk(image, image->file + p.offset, p.filesz, seen);
@@ -322,32 +313,26 @@ const char *__init elf_check_pv(struct elf_image *image)
     u64 low, high;
 
     if (image->source == ELF_XEN_NONE)
-        return elf_error(image,
-                         "the kernel has neither Xen ELF notes nor a __xen_guest section: it "
-                         "was built without support for Xen PV");
+        return elf_error(image, "the kernel has neither Xen ELF notes nor a __xen_guest section: it "
+                                "was built without support for Xen PV");
     if (!elf_is_for_xen(image))
-        return elf_error(
-            image, "loader \"%s\", guest OS \"%s\"; loader \"generic\" or OS \"linux\" is needed",
-            image->loader, image->guest_os);
+        return elf_error(image, "loader \"%s\", guest OS \"%s\"; loader \"generic\" or OS \"linux\" is needed",
+                         image->loader, image->guest_os);
     if (strncmp(image->xen_version, "xen-3.0", 7) != 0)
-        return elf_error(image, "the kernel is for Xen version \"%s\"; \"xen-3.0\" is needed",
-                         image->xen_version);
+        return elf_error(image, "the kernel is for Xen version \"%s\"; \"xen-3.0\" is needed", image->xen_version);
     if (image->has_paddr_offset && !image->has_virt_base)
         return elf_error(image, "the kernel gives PADDR_OFFSET without VIRT_BASE");
-    if (!safe_add(image->virt_base, image->low, &low) ||
-        !safe_add(image->virt_base, image->high, &high))
-        return elf_error(image,
-                         "the image at 0x%lx + 0x%lx wraps around the end of the address space",
+    if (!safe_add(image->virt_base, image->low, &low) || !safe_add(image->virt_base, image->high, &high))
+        return elf_error(image, "the image at 0x%lx + 0x%lx wraps around the end of the address space",
                          (unsigned long)image->virt_base, (unsigned long)image->high);
     if (image->entry < low || image->entry >= high)
-        return elf_error(image, "the entry 0x%lx is outside of the image, 0x%lx to 0x%lx",
-                         (unsigned long)image->entry, (unsigned long)low, (unsigned long)high);
+        return elf_error(image, "the entry 0x%lx is outside of the image, 0x%lx to 0x%lx", (unsigned long)image->entry,
+                         (unsigned long)low, (unsigned long)high);
     if (image->hypercall_page != ELF_UNSET &&
-        (image->hypercall_page % PAGE_SIZE != 0 ||
-         image->hypercall_page < round_down(low, PAGE_SIZE) || image->hypercall_page >= high))
+        (image->hypercall_page % PAGE_SIZE != 0 || image->hypercall_page < round_down(low, PAGE_SIZE) ||
+         image->hypercall_page >= high))
         return elf_error(image, "the hypercall page 0x%lx is no page of the image, 0x%lx to 0x%lx",
-                         (unsigned long)image->hypercall_page, (unsigned long)low,
-                         (unsigned long)high);
+                         (unsigned long)image->hypercall_page, (unsigned long)low, (unsigned long)high);
     if (image->init_p2m != ELF_UNSET && image->init_p2m >= low && image->init_p2m < high)
         return elf_error(image, "the p2m list's place 0x%lx is inside the image, 0x%lx to 0x%lx",
                          (unsigned long)image->init_p2m, (unsigned long)low, (unsigned long)high);

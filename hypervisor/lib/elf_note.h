@@ -35,17 +35,14 @@ struct elf_shdr {
     u32 link, info;
     u64 addralign, entsize;
 };
-_Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_phdr) == 56 &&
-                   sizeof(struct elf_shdr) == 64,
+_Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_phdr) == 56 && sizeof(struct elf_shdr) == 64,
                "sizes of the System V ABI");
 
-#define elf_error(image, ...)                                                                      \
-    (fmt((image)->error, sizeof((image)->error), __VA_ARGS__), (const char *)(image)->error)
+#define elf_error(image, ...) (fmt((image)->error, sizeof((image)->error), __VA_ARGS__), (const char *)(image)->error)
 
 /* The file may lie at any address, so headers are copied out. elf.c checked the range of both
  * tables. */
-static inline struct elf_phdr elf_phdr_at(const struct elf_image *image, const struct elf_header *h,
-                                          u32 i)
+static inline struct elf_phdr elf_phdr_at(const struct elf_image *image, const struct elf_header *h, u32 i)
 {
     struct elf_phdr p;
 
@@ -53,8 +50,7 @@ static inline struct elf_phdr elf_phdr_at(const struct elf_image *image, const s
     return p;
 }
 
-static inline struct elf_shdr elf_shdr_at(const struct elf_image *image, const struct elf_header *h,
-                                          u32 i)
+static inline struct elf_shdr elf_shdr_at(const struct elf_image *image, const struct elf_header *h, u32 i)
 {
     struct elf_shdr s;
 

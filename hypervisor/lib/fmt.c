@@ -184,9 +184,7 @@ int fmt_v(char *dst, size_t size, const char *f, va_list given)
         else if (*f == 'c')
             put(&o, (char)va_arg(args, int));
         else if (*f && strchr("diuxXp", *f))
-            put_conversion(&o, &s, *f,
-                           length >= 1 || *f == 'p' ? va_arg(args, u64) : va_arg(args, u32),
-                           length);
+            put_conversion(&o, &s, *f, length >= 1 || *f == 'p' ? va_arg(args, u64) : va_arg(args, u32), length);
         else
             put(&o, '%');
         if (!*f)

@@ -12,7 +12,10 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(name) {&(name), &(name)}
+#define LIST_INIT(name)                                                                                                \
+    {                                                                                                                  \
+        &(name), &(name)                                                                                               \
+    }
 
 static inline void list_init(struct list *l)
 {
@@ -35,7 +38,7 @@ static inline void list_del(struct list *n) /* leaves n an empty list of its own
     n->next->prev = n->prev;
     list_init(n);
 }
-#define list_item(p, t, m)  container_of(p, t, m)
+#define list_item(p, t, m)     container_of(p, t, m)
 #define list_for_each(p, head) for (struct list *p = (head)->next; p != (head); p = p->next)
 
 #endif

@@ -42,13 +42,13 @@ void log_v(enum log_level level, const char *format, va_list args)
     log_sink(level, line);
 }
 
-#define LOG_FN(name, level)                                                                        \
-    void name(const char *format, ...)                                                             \
-    {                                                                                              \
-        va_list args;                                                                              \
-        va_start(args, format);                                                                    \
-        log_v(level, format, args);                                                                \
-        va_end(args);                                                                              \
+#define LOG_FN(name, level)                                                                                            \
+    void name(const char *format, ...)                                                                                 \
+    {                                                                                                                  \
+        va_list args;                                                                                                  \
+        va_start(args, format);                                                                                        \
+        log_v(level, format, args);                                                                                    \
+        va_end(args);                                                                                                  \
     }
 LOG_FN(log_error, LOG_ERROR)
 LOG_FN(log_warn, LOG_WARNING)

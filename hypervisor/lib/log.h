@@ -24,10 +24,10 @@ void log_debug(const char *format, ...) __printf(1, 2);
 /* Broken hypervisor: never returns. panic_fn is core/panic.c's door. */
 extern void (*log_panic_door)(const char *line) __noreturn;
 void panic(const char *format, ...) __printf(1, 2) __noreturn;
-#define ASSERT(e)                                                                                  \
-    do {                                                                                           \
-        if (unlikely(!(e)))                                                                        \
-            panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #e);                          \
+#define ASSERT(e)                                                                                                      \
+    do {                                                                                                               \
+        if (unlikely(!(e)))                                                                                            \
+            panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #e);                                              \
     } while (0)
 
 #endif

@@ -167,8 +167,7 @@ u64 str_to_u64(const char *s, const char **end)
         }
     }
     for (; digit_of(*s) < base; s++)
-        is_over |= __builtin_mul_overflow(v, (u64)base, &v) ||
-                   __builtin_add_overflow(v, (u64)digit_of(*s), &v);
+        is_over |= __builtin_mul_overflow(v, (u64)base, &v) || __builtin_add_overflow(v, (u64)digit_of(*s), &v);
     if (end)
         *end = s;
     return is_over ? ~0ull : v;

@@ -59,12 +59,12 @@ static inline paddr_t mfn_paddr(mfn_t m)
 }
 #define MFN_NONE (~0ull) /* .n of "no such frame" */
 
-#define ARRAY_COUNT(a)      (sizeof(a) / sizeof((a)[0]))
-#define container_of(p, t, m) ((t *)(void *)((u8 *)(p) - offsetof(t, m)))
-#define round_up(x, a)      (((x) + (a) - 1) & ~((a) - 1)) /* a: power of two */
-#define round_down(x, a)    ((x) & ~((a) - 1))
-#define min(a, b)           ((a) < (b) ? (a) : (b)) /* no side effects in arguments */
-#define max(a, b)           ((a) > (b) ? (a) : (b))
+#define ARRAY_COUNT(a)        (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, t, m) ((t *)(void *)((u8 *)(p)-offsetof(t, m)))
+#define round_up(x, a)        (((x) + (a)-1) & ~((a)-1)) /* a: power of two */
+#define round_down(x, a)      ((x) & ~((a)-1))
+#define min(a, b)             ((a) < (b) ? (a) : (b)) /* no side effects in arguments */
+#define max(a, b)             ((a) > (b) ? (a) : (b))
 
 #define likely(x)      __builtin_expect(!!(x), 1)
 #define unlikely(x)    __builtin_expect(!!(x), 0)
@@ -86,7 +86,7 @@ static inline paddr_t mfn_paddr(mfn_t m)
 #define __sealed   __attribute__((section(".sealed"))) /* written at boot, read-only after */
 #endif
 
-#define barrier()   __asm__ volatile("" ::: "memory")
+#define barrier()        __asm__ volatile("" ::: "memory")
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 

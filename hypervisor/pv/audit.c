@@ -33,8 +33,9 @@ static __printf(2, 3) void find_fault(struct page *p, const char *format, ...)
     va_start(args, format);
     fmt_v(what, sizeof(what), format, args);
     va_end(args);
-    log_error("  frame 0x%lx of domain %u, kind %s%s: %s (type word %016lx)", frame_mfn(p).n, p->owner - PAGE_OWNER_DOMAIN,
-              page_kind_name(page_kind(p->type)), p->type & PAGE_PINNED ? ", pinned" : "", what, p->type);
+    log_error("  frame 0x%lx of domain %u, kind %s%s: %s (type word %016lx)", frame_mfn(p).n,
+              p->owner - PAGE_OWNER_DOMAIN, page_kind_name(page_kind(p->type)), p->type & PAGE_PINNED ? ", pinned" : "",
+              what, p->type);
 }
 
 /* Somebody holds a reference to m and, unless kind is PAGE_NONE, a use as that. */
@@ -195,7 +196,8 @@ static void audit(void)
         is_off = pause_all(false);
         if (is_off) {
             wrong = pv_audit_recount(&checked);
-            log_error("audit: %lu frames checked, %lu wrong, in %lu ms", checked, wrong, (time_now() - start) / 1000000);
+            log_error("audit: %lu frames checked, %lu wrong, in %lu ms", checked, wrong,
+                      (time_now() - start) / 1000000);
         }
         unpause_all(false);
     }

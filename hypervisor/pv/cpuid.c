@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPU that a PV kernel sees (through forced emulation): the real one, less what paravirtualisation cannot give. Masks
- * are lists of what may pass, so that a feature nobody thought of stays hidden. Leaves 0x40000000.. are the ABI's
+ * The CPU that a PV kernel sees (through forced emulation): the real one, less what paravirtualisation cannot give.
+ * Masks are lists of what may pass, so that a feature nobody thought of stays hidden. Leaves 0x40000000.. are the ABI's
  * hypervisor leaves.
  */
 #include "hw/fpu.h"
@@ -15,18 +15,20 @@ static u32 pass(enum cpu_word w)
 {
     switch (w) {
     case CPU_1D: /* FPU DE TSC MSR PAE CX8 APIC SEP PGE(no) CMOV PAT CLFSH MMX FXSR SSE SSE2 SS HTT(no) */
-        return BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) | BIT(15) | BIT(16) | BIT(19) | BITS(23, 27);
-    case CPU_1C: /* SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE OSXSAVE AVX F16C RDRAND HYPERVISOR */
+        return BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) | BIT(15) | BIT(16) | BIT(19) |
+               BITS(23, 27);
+    case CPU_1C: /* SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE OSXSAVE AVX F16C RDRAND HYPERVISOR
+                  */
         return (u32)(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(19) | BIT(20) | BIT(22) | BIT(23) | BIT(25) |
                      BIT(26) | BIT(27) | BIT(28) | BIT(29) | BIT(30));
     case CPU_E1D: /* the copies of 1D, SYSCALL NX MMXEXT FXSR_OPT RDTSCP LM 3DNOW */
-        return (u32)(BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) | BIT(11) | BIT(15) | BIT(16) | BIT(20) |
-                     BITS(22, 25) | BIT(27) | BITS(29, 31));
+        return (u32)(BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) | BIT(11) | BIT(15) | BIT(16) |
+                     BIT(20) | BITS(22, 25) | BIT(27) | BITS(29, 31));
     case CPU_E1C: /* LAHF CMP_LEGACY(no) ABM SSE4A MISALIGN 3DNOWPREFETCH XOP(FMA4, TBM) */
         return BIT(0) | BITS(5, 8) | BIT(11) | BIT(16) | BIT(21);
     case CPU_7B: /* BMI1 AVX2 BMI2 ERMS AVX512* RDSEED ADX CLFLUSHOPT CLWB SHA; not FSGSBASE SMEP SMAP INVPCID MPX */
-        return (u32)(BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(21) | BIT(23) | BIT(24) |
-                     BIT(26) | BITS(28, 31));
+        return (u32)(BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(21) | BIT(23) |
+                     BIT(24) | BIT(26) | BITS(28, 31));
     case CPU_7C: /* AVX512 VBMI.. VAES VPCLMUL VNNI BITALG VPOPCNTDQ RDPID(no) */
         return BIT(1) | BIT(6) | BITS(8, 12) | BIT(14);
     case CPU_7D: /* FSRM, AVX512 4VNNIW 4FMAPS VP2INTERSECT */

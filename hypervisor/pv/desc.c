@@ -8,14 +8,14 @@
 #include "lib/log.h"
 #include "pv/pv.h"
 
-#define DESC_P   BIT(47)
-#define DESC_S   BIT(44)
-#define DESC_DPL (3ull << 45)
-#define DESC_A   BIT(40)
-#define DESC_CODE BIT(43)
+#define DESC_P          BIT(47)
+#define DESC_S          BIT(44)
+#define DESC_DPL        (3ull << 45)
+#define DESC_A          BIT(40)
+#define DESC_CODE       BIT(43)
 #define DESC_CONFORMING BIT(42)
-#define DESC_L   BIT(53)
-#define DESC_DB  BIT(54)
+#define DESC_L          BIT(53)
+#define DESC_DB         BIT(54)
 
 bool pv_desc_check(u64 *descriptor)
 {

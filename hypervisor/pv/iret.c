@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The long ways of what entry.S does quickly: hypercall iret with an unusual frame, system calls from a program when events
- * are masked or no handler is there, and the ends of domains that broke their own stack.
+ * The long ways of what entry.S does quickly: hypercall iret with an unusual frame, system calls from a program when
+ * events are masked or no handler is there, and the ends of domains that broke their own stack.
  */
 #include "core/work.h"
 #include "pv/pv.h"

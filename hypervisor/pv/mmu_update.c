@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hypercalls 1 (mmu_update) and 14 (update_va_mapping): page-table entries by machine address or by virtual address.
- * Each request holds a typed use of the table for as long as it writes; runs of requests for the same table take it once.
- * A frame that is no page table is plain memory of the guest, and the value is stored as it is. The cursor of a
+ * Each request holds a typed use of the table for as long as it writes; runs of requests for the same table take it
+ * once. A frame that is no page table is plain memory of the guest, and the value is stored as it is. The cursor of a
  * long batch is the index of the next request; the count of finished ones is written once, at the end.
  */
 #include "core/work.h"
@@ -156,17 +156,18 @@ s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign)
 {
     struct domain *d = vcpu_current()->domain;
     u64 ptr, value;
-    if (unlikely(count != 1 || done || foreign != DOMID_SELF || !guest_read_pair(guest_at(reqs), &ptr, &value) || ptr & 7))
+    if (unlikely(count != 1 || done || foreign != DOMID_SELF || !guest_read_pair(guest_at(reqs), &ptr, &value) ||
+                 ptr & 7))
         return PV_MMU_UPDATE_LONG;
     struct page *table = frame_page(mfn(ptr >> PAGE_SHIFT));
     if (unlikely(!table || page_get_quick(table, domain_owner(d), PAGE_L1)))
         return PV_MMU_UPDATE_LONG;
     pte_t *slot = (pte_t *)(DIRECT_START + ptr), old = READ_ONCE(*slot), new = value;
     struct page *p = NULL;
-    bool done_here = !(old & PTE_P) && !(new & (pv_pte_forbidden | PV_PTE_CACHE));
-    if (likely(done_here && new & PTE_P)) {
+    bool done_here = !(old & PTE_P) && !(new &(pv_pte_forbidden | PV_PTE_CACHE));
+    if (likely(done_here && new &PTE_P)) {
         p = pv_pte_page(new);
-        done_here = p && new & PTE_RW && !page_get_quick(p, domain_owner(d), PAGE_WRITABLE);
+        done_here = p && new &PTE_RW && !page_get_quick(p, domain_owner(d), PAGE_WRITABLE);
         new = pv_pte_adjust(new);
     }
     if (likely(done_here) && unlikely(!atomic_cas64(slot, old, new))) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MSRs that a PV kernel may read and write; all others are #GP, which Linux survives. The segment bases are its own;
- * what it reads of the machine is what dom0 needs to know; the hypercall page is filled by writing MSR 0x40000000.
+ * The MSRs that a PV kernel may read and write; all others are #GP, which Linux survives. The segment bases are its
+ * own; what it reads of the machine is what dom0 needs to know; the hypercall page is filled by writing MSR 0x40000000.
  */
 #include "hw/lapic.h"
 #include "lib/string.h"

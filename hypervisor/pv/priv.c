@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Privileged instructions of a guest kernel, met as #GP (or as #UD behind the forced-emulation prefix): port I/O,
- * control and debug registers, MSRs, CPUID, cache and time-stamp instructions, CLI and STI (which mean nothing here). One
- * instruction, decoded from its bytes; anything not listed is the guest's own #GP. Ports the domain has no right to
+ * control and debug registers, MSRs, CPUID, cache and time-stamp instructions, CLI and STI (which mean nothing here).
+ * One instruction, decoded from its bytes; anything not listed is the guest's own #GP. Ports the domain has no right to
  * read as all ones and swallow writes; a program without I/O rights gets its #GP.
  */
 #include "hw/cpu.h"
@@ -13,7 +13,7 @@
 
 struct insn {
     u8 bytes[16];
-    u8 length;  /* consumed so far */
+    u8 length; /* consumed so far */
     u8 rex, opcode;
     bool has_16, has_rep;
 };
@@ -321,7 +321,8 @@ bool pv_priv_forced(struct vcpu *v, struct regs *r)
 {
     static const u8 prefix[5] = {0x0f, 0x0b, 'x', 'e', 'n'};
     u8 code[7];
-    if (!guest_read(code, guest_at(r->rip), sizeof(code)) || memcmp(code, prefix, 5) || code[5] != 0x0f || code[6] != 0xa2)
+    if (!guest_read(code, guest_at(r->rip), sizeof(code)) || memcmp(code, prefix, 5) || code[5] != 0x0f ||
+        code[6] != 0xa2)
         return false;
     struct cpuid c = pv_cpuid(v, (u32)r->rax, (u32)r->rcx);
     r->rax = c.eax;

@@ -78,9 +78,9 @@ int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t 
     for (;;) {
         pte_t old = READ_ONCE(*slot), new = e;
         bool is_same = false;
-        if (new & PTE_P) {
+        if (new &PTE_P) {
             if (keeps_ad && old & PTE_P)
-                new |= old & (PTE_A | PTE_D);
+                new |= old &(PTE_A | PTE_D);
             is_same = old & PTE_P && pte_mfn(old) == pte_mfn(new) && !(new & ~(UPPER_FREE | PTE_ADDR));
             int rc = is_same ? 0 : pv_pte_get_upper(d, table, &new);
             if (rc)

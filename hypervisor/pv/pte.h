@@ -11,7 +11,7 @@
 #define PV_PTE_FREE  (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_G | PTE_NX | (0x7ffull << 52))
 #define PV_PTE_CACHE (PTE_PWT | PTE_PCD | PTE_PAT)
 /* entries alike in these use their frame alike: no new reference */
-#define PV_PTE_SAME  (PTE_ADDR | PTE_P | PTE_RW | PV_PTE_CACHE)
+#define PV_PTE_SAME (PTE_ADDR | PTE_P | PTE_RW | PV_PTE_CACHE)
 
 extern u64 pv_pte_forbidden; /* bits that no guest may set: physical address bits that do not exist */
 int pv_pte_get_rare(struct domain *d, u32 owner, pte_t *e);
@@ -60,10 +60,10 @@ static inline int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t e
     for (;;) {
         pte_t old = expected ? *expected : READ_ONCE(*slot), new = e;
         bool is_same = false;
-        if (new & PTE_P) {
+        if (new &PTE_P) {
             if (keeps_ad && old & PTE_P)
-                new |= old & (PTE_A | PTE_D);
-            is_same = !((old ^ new) & PV_PTE_SAME) && !(new & pv_pte_forbidden);
+                new |= old &(PTE_A | PTE_D);
+            is_same = !((old ^ new) & PV_PTE_SAME) && !(new &pv_pte_forbidden);
             if (is_same) {
                 new = pv_pte_adjust(new);
             } else {

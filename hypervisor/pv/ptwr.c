@@ -2,18 +2,18 @@
 /*
  * Writable page tables: a guest kernel that stores straight into one of its L1 tables (mapped read-only, so it
  * faults) gets the store done as a checked update. Only the handful of instructions that kernels use for it: MOV,
- * XCHG, CMPXCHG, and the locked AND OR XOR ADD SUB BTS BTR BTC family. The fault tells the address, so operands need only
- * be measured. Anything else, or any other read-only page, is the guest's own page fault.
+ * XCHG, CMPXCHG, and the locked AND OR XOR ADD SUB BTS BTR BTC family. The fault tells the address, so operands need
+ * only be measured. Anything else, or any other read-only page, is the guest's own page fault.
  */
 #include "lib/string.h"
 #include "pv/pte.h"
 
 struct store {
     enum { ST_MOV, ST_XCHG, ST_CMPXCHG, ST_ALU, ST_BIT } kind;
-    u8 op;       /* ALU: 0 ADD 1 OR 4 AND 5 SUB 6 XOR; BIT: 5 BTS 6 BTR 7 BTC */
-    u8 bytes;    /* operand size */
-    u8 length;   /* of the instruction */
-    u8 reg;      /* register operand */
+    u8 op;     /* ALU: 0 ADD 1 OR 4 AND 5 SUB 6 XOR; BIT: 5 BTS 6 BTR 7 BTC */
+    u8 bytes;  /* operand size */
+    u8 length; /* of the instruction */
+    u8 reg;    /* register operand */
     bool has_imm;
     u64 imm;
 };
@@ -103,7 +103,7 @@ static bool decode_one(struct decoder *c, struct store *s)
     } else {
         return false;
     }
-    if (!(code & 1) )
+    if (!(code & 1))
         s->bytes = 1;
     if (!skip_modrm(c, &s->reg))
         return false;
@@ -239,8 +239,7 @@ bool pv_ptwr(struct vcpu *v, struct regs *r, u64 address)
     if (!entry)
         return false;
     pte_t e = READ_ONCE(*entry);
-    if ((e & (PTE_P | PTE_RW)) != PTE_P || !(table = frame_page(mfn(pte_mfn(e)))) ||
-        page_kind(table->type) != PAGE_L1)
+    if ((e & (PTE_P | PTE_RW)) != PTE_P || !(table = frame_page(mfn(pte_mfn(e)))) || page_kind(table->type) != PAGE_L1)
         return false;
     u64 room = PAGE_SIZE - (r->rip & (PAGE_SIZE - 1));
     memset(code, 0, sizeof(code));

@@ -32,8 +32,8 @@ s64 pv_get_debugreg(const struct call_args *a);
 cpuset_t pv_mmuext_cpus(const struct domain *d, u64 vcpus);
 
 /* --- pv/vcpu.c --- */
-void pv_vcpu_init(void);      /* fill vcpu_ops, page_type_ops, trap_hooks; boot */
-void pv_vcpu_init_this(void); /* SYSCALL stubs of this CPU */
+void pv_vcpu_init(void);                     /* fill vcpu_ops, page_type_ops, trap_hooks; boot */
+void pv_vcpu_init_this(void);                /* SYSCALL stubs of this CPU */
 extern void (*pv_call_door)(struct regs *r); /* the hypercall dispatcher, set by boot */
 /* Initial state of a new vCPU from the ABI's context (VCPUOP_initialise, domctl). Takes references to its L4 and GDT
  * frames. 0, -EINVAL: something in it is not acceptable (logged), -ERESTART. */
@@ -46,7 +46,7 @@ void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4); /* .n == 0: none */
 
 /* --- pv/types.c: what L1..L4 are --- */
 void pv_types_drain(struct vcpu *v); /* dismantle what is retired; stops when work is pending */
-int pv_types_pin(struct domain *d, struct page *p, enum page_kind kind);   /* 0, -EINVAL, -ERESTART */
+int pv_types_pin(struct domain *d, struct page *p, enum page_kind kind); /* 0, -EINVAL, -ERESTART */
 int pv_types_unpin(struct domain *d, struct page *p);
 
 void pv_types_init(void);
@@ -54,7 +54,7 @@ void pv_types_init(void);
 /* --- pv/pte.c: one entry --- */
 void pv_pte_init(void);
 /* pv_pte_get, _put, _write for L1 entries are in line, in pv/pte.h */
-int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e);  /* for an L2..L4 table */
+int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e); /* for an L2..L4 table */
 void pv_pte_put_upper(pte_t e);
 int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t *slot, pte_t e, bool keeps_ad);
 /* The L1 slot that maps va in the current vCPU's kernel (or user) address space; NULL: not mapped down to L1.
@@ -81,7 +81,7 @@ bool pv_priv_forced(struct vcpu *v, struct regs *r);       /* #UD with the force
 struct cpuid pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub);
 bool pv_msr_read(struct vcpu *v, u32 msr, u64 *value);
 bool pv_msr_write(struct vcpu *v, u32 msr, u64 value);
-u64 *pv_priv_reg(struct regs *r, u32 number);              /* x86 register number 0..15 */
+u64 *pv_priv_reg(struct regs *r, u32 number); /* x86 register number 0..15 */
 
 void pv_msr_fill_hypercall_page(u8 *page);
 
@@ -92,9 +92,9 @@ void pv_audit_init(void); /* boot: console key '0' */
 u64 pv_audit_recount(u64 *checked);
 
 /* --- pv/desc.c --- */
-bool pv_desc_check(u64 *descriptor);                       /* adjusts; false: not for guests */
-int pv_desc_build(struct page *p);                         /* a PAGE_SEG frame */
-bool pv_desc_ldt_fault(struct vcpu *v, u64 address);       /* true: LDT page is there now */
+bool pv_desc_check(u64 *descriptor);                 /* adjusts; false: not for guests */
+int pv_desc_build(struct page *p);                   /* a PAGE_SEG frame */
+bool pv_desc_ldt_fault(struct vcpu *v, u64 address); /* true: LDT page is there now */
 void pv_desc_drop_ldt(struct vcpu *v);
 int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of PV guests. Some are work for Wirt (a store to a page table, a privileged instruction, an LDT page that is
- * not there yet); all others go to the guest kernel through a frame on its stack: lowest address first RCX R11 [error]
- * RIP CS RFLAGS RSP SS, CS with the saved upcall mask in bits 32-39 and RPL 0 for kernel mode. A kernel that has no
- * handler or no stack for its own exception is crashed.
+ * Exceptions of PV guests. Some are work for Wirt (a store to a page table, a privileged instruction, an LDT page that
+ * is not there yet); all others go to the guest kernel through a frame on its stack: lowest address first RCX R11
+ * [error] RIP CS RFLAGS RSP SS, CS with the saved upcall mask in bits 32-39 and RPL 0 for kernel mode. A kernel that
+ * has no handler or no stack for its own exception is crashed.
  */
 #include "hw/cpu.h"
 #include "lib/log.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the page kinds mean: building (checking a frame's 512 entries and taking their references), dismantling, pinning.
- * Building may stop half-way and go on later (progress lives in the type word). Dismantling never recurses: a table
- * whose last use goes is put on its vCPU's `retired` stack, linked by page.stamp; the way out to the guest works
+ * What the page kinds mean: building (checking a frame's 512 entries and taking their references), dismantling,
+ * pinning. Building may stop half-way and go on later (progress lives in the type word). Dismantling never recurses: a
+ * table whose last use goes is put on its vCPU's `retired` stack, linked by page.stamp; the way out to the guest works
  * that off piece by piece, and whoever needs such a frame meanwhile comes again. docs/PAGES.md has the proof.
  */
 #include "core/work.h"
@@ -119,8 +119,7 @@ static bool dismantle(struct page *p)
         left = to;
         if (left && work_is_pending()) {
             u64 refs = p->refs, type = p->type;
-            while (!page_cas(p, &refs, &type, refs,
-                             (type & ~PAGE_PROGRESS) | (u64)left << PAGE_PROGRESS_SHIFT))
+            while (!page_cas(p, &refs, &type, refs, (type & ~PAGE_PROGRESS) | (u64)left << PAGE_PROGRESS_SHIFT))
                 ;
             return false;
         }

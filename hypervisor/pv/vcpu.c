@@ -59,10 +59,10 @@ static u16 read_selector(u32 which)
     return (u16)s;
 }
 
-#define LOAD_SELECTOR(reg, value, ok)                                                      \
-    __asm__ volatile("1: mov %1, %%" #reg "\n"                                             \
-                     "2:\n.pushsection .text.hot.spec, \"ax\"\n"                           \
-                     "3: xorl %1, %1; movb $0, %0; jmp 1b\n.popsection\n" TRAP_FIX(1b, 3b) \
+#define LOAD_SELECTOR(reg, value, ok)                                                                                  \
+    __asm__ volatile("1: mov %1, %%" #reg "\n"                                                                         \
+                     "2:\n.pushsection .text.hot.spec, \"ax\"\n"                                                       \
+                     "3: xorl %1, %1; movb $0, %0; jmp 1b\n.popsection\n" TRAP_FIX(1b, 3b)                             \
                      : "+m"(ok), "+r"(value)::"memory")
 
 static void load_selectors(struct vcpu *v)
@@ -168,8 +168,8 @@ static bool context_ok(const struct vcpu_guest_context *c)
     return (!c->event_callback_eip || pv_trap_rip_ok(c->event_callback_eip)) &&
            (!c->failsafe_callback_eip || pv_trap_rip_ok(c->failsafe_callback_eip)) &&
            (!c->syscall_callback_eip || pv_trap_rip_ok(c->syscall_callback_eip)) &&
-           (!c->kernel_sp || guest_range_ok(c->kernel_sp - PAGE_SIZE, PAGE_SIZE)) && c->gdt_ents <= GDT_RESERVED_PAGE * 512 &&
-           c->user_regs.rip + 0x0000800000000000ull < 0x0001000000000000ull;
+           (!c->kernel_sp || guest_range_ok(c->kernel_sp - PAGE_SIZE, PAGE_SIZE)) &&
+           c->gdt_ents <= GDT_RESERVED_PAGE * 512 && c->user_regs.rip + 0x0000800000000000ull < 0x0001000000000000ull;
 }
 
 static int take_l4(struct vcpu *v, u64 cr3, mfn_t *out)
@@ -183,9 +183,23 @@ static int take_l4(struct vcpu *v, u64 cr3, mfn_t *out)
 static void copy_regs(struct vcpu *v, const struct cpu_user_regs *u)
 {
     struct regs *r = &v->regs;
-    *r = (struct regs){.r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp, .rbx = u->rbx,
-                       .r11 = u->r11, .r10 = u->r10, .r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx,
-                       .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi, .rip = u->rip, .rsp = u->rsp};
+    *r = (struct regs){.r15 = u->r15,
+                       .r14 = u->r14,
+                       .r13 = u->r13,
+                       .r12 = u->r12,
+                       .rbp = u->rbp,
+                       .rbx = u->rbx,
+                       .r11 = u->r11,
+                       .r10 = u->r10,
+                       .r9 = u->r9,
+                       .r8 = u->r8,
+                       .rax = u->rax,
+                       .rcx = u->rcx,
+                       .rdx = u->rdx,
+                       .rsi = u->rsi,
+                       .rdi = u->rdi,
+                       .rip = u->rip,
+                       .rsp = u->rsp};
     r->cs = u->cs | 3u;
     r->ss = u->ss | 3u;
     r->rflags = (u->rflags & 0x244dd5) | RFLAGS_IF | RFLAGS_MBS;

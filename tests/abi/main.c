@@ -33,8 +33,7 @@ static struct table libxen = {.who = "libxen-dev"};
 static void add(struct table *t, struct line l)
 {
     if (t->count == ROOM) {
-        fprintf(stderr, "abi: the table of %s is full at %s: raise ROOM in main.c\n", t->who,
-                l.name);
+        fprintf(stderr, "abi: the table of %s is full at %s: raise ROOM in main.c\n", t->who, l.name);
         exit(2);
     }
     t->lines[t->count++] = l;
@@ -54,8 +53,8 @@ void table_add_text(struct table *t, const char *name, const char *text)
 static int line_check(const struct line *a, const struct line *b)
 {
     if (strcmp(a->name, b->name) != 0 || strcmp(a->attribute, b->attribute) != 0) {
-        printf("FAIL the tables are out of step: %s (%s) against %s (%s)\n", a->name, a->attribute,
-               b->name, b->attribute);
+        printf("FAIL the tables are out of step: %s (%s) against %s (%s)\n", a->name, a->attribute, b->name,
+               b->attribute);
         return 0;
     }
     if (a->text != NULL && strcmp(a->text, b->text) != 0) {
@@ -63,9 +62,8 @@ static int line_check(const struct line *a, const struct line *b)
         return 0;
     }
     if (a->value != b->value) {
-        printf("FAIL %s: %s: %s %" PRId64 " (0x%" PRIx64 "), %s %" PRId64 " (0x%" PRIx64 ")\n",
-               a->name, a->attribute, wirt.who, (int64_t)a->value, a->value, libxen.who,
-               (int64_t)b->value, b->value);
+        printf("FAIL %s: %s: %s %" PRId64 " (0x%" PRIx64 "), %s %" PRId64 " (0x%" PRIx64 ")\n", a->name, a->attribute,
+               wirt.who, (int64_t)a->value, a->value, libxen.who, (int64_t)b->value, b->value);
         return 0;
     }
     return 1;
@@ -79,8 +77,7 @@ int main(void)
     table_wirt(&wirt);
     table_libxen(&libxen);
     if (wirt.count != libxen.count || wirt.count == 0) {
-        printf("FAIL %zu lines from %s, %zu from %s\n", wirt.count, wirt.who, libxen.count,
-               libxen.who);
+        printf("FAIL %zu lines from %s, %zu from %s\n", wirt.count, wirt.who, libxen.count, libxen.who);
         failed++;
     }
     for (size_t i = 0; i < wirt.count && i < libxen.count; i++) {

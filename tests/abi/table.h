@@ -12,8 +12,7 @@
 #include "abi.h"
 
 /* 1 for a signed integer of any width; 0 for everything else, pointers and structs too. */
-#define SIGNED(x)                                                                                  \
-    _Generic((x), signed char : 1, short : 1, int : 1, long : 1, long long : 1, default : 0)
+#define SIGNED(x)     _Generic((x), signed char : 1, short : 1, int : 1, long : 1, long long : 1, default : 0)
 #define AT(tag, path) (((struct tag *)0)->path)
 
 #define CONST(name)             table_add(t, #name, "value", (uint64_t)(name));
@@ -21,12 +20,12 @@
 #define TYPE(name)              table_add(t, #name, "size", sizeof(name));
 #define STRUCT(tag)             table_add(t, "struct " #tag, "size", sizeof(struct tag));
 #define MACRO(name, expression) table_add(t, #name "()", "value", (uint64_t)(expression));
-#define FIELD(tag, path)                                                                           \
-    table_add(t, #tag "." #path, "offset", offsetof(struct tag, path));                            \
-    table_add(t, #tag "." #path, "size", sizeof(AT(tag, path)));                                   \
+#define FIELD(tag, path)                                                                                               \
+    table_add(t, #tag "." #path, "offset", offsetof(struct tag, path));                                                \
+    table_add(t, #tag "." #path, "size", sizeof(AT(tag, path)));                                                       \
     table_add(t, #tag "." #path, "signed", SIGNED(AT(tag, path)));
-#define FLEX(tag, path)                                                                            \
-    table_add(t, #tag "." #path, "offset", offsetof(struct tag, path));                            \
+#define FLEX(tag, path)                                                                                                \
+    table_add(t, #tag "." #path, "offset", offsetof(struct tag, path));                                                \
     table_add(t, #tag "." #path, "element size", sizeof(AT(tag, path)[0]));
 
 void TABLE(struct table *t)

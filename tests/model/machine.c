@@ -12,9 +12,9 @@
 #include "core/work.h"
 #include "lib/log.h"
 
-#define TLB_SIZE   24u
-#define ARENA      0x1000u
-#define TABLES_2M  0x400u
+#define TLB_SIZE  24u
+#define ARENA     0x1000u
+#define TABLES_2M 0x400u
 
 _Thread_local u32 fake_cpu;
 _Thread_local bool fake_irq_is_off;
@@ -284,9 +284,9 @@ void desc_map_ldt(u32 page, mfn_t frame)
 
 struct translation {
     bool is_used, writable, global;
-    u8 level;  /* 0: of a page; k: the L(k+1) entry for va, pointing at a table of kind Lk */
+    u8 level; /* 0: of a page; k: the L(k+1) entry for va, pointing at a table of kind Lk */
     u32 m, life;
-    u64 va;    /* first byte that it covers */
+    u64 va; /* first byte that it covers */
 };
 static struct translation tlb[CPUS][TLB_SIZE];
 u32 tlb_clock = 1, tlb_flushed_at[CPU_MAX];
@@ -378,8 +378,13 @@ static struct translation *insert(u32 cpu, u64 va, u32 level, pte_t e, bool writ
     struct translation *t = lookup(cpu, va, level);
     if (!t)
         t = &tlb[cpu][rnd(TLB_SIZE)];
-    *t = (struct translation){true, writable, (e & PTE_G) != 0, (u8)level, (u32)m,
-                              machine_is_ram(m) ? life[m] : 0, va & ~0ull << (12 + 9 * level)};
+    *t = (struct translation){true,
+                              writable,
+                              (e & PTE_G) != 0,
+                              (u8)level,
+                              (u32)m,
+                              machine_is_ram(m) ? life[m] : 0,
+                              va & ~0ull << (12 + 9 * level)};
     return t;
 }
 
@@ -435,7 +440,8 @@ void machine_check_tlb(void)
             enum page_kind kind = page_kind(p->type);
             bool in_use = p->type & (PAGE_VALID | PAGE_BUSY | PAGE_PROGRESS);
             if (t->life != life[t->m])
-                fail("TLB: CPU %u still maps 0x%lx to frame 0x%x, which was freed and given out again", cpu, t->va, t->m);
+                fail("TLB: CPU %u still maps 0x%lx to frame 0x%x, which was freed and given out again", cpu, t->va,
+                     t->m);
             if (t->level ? in_use && kind != t->level : t->writable && in_use && kind != PAGE_WRITABLE)
                 fail("TLB: CPU %u still maps 0x%lx %s frame 0x%x, which is %s now", cpu, t->va,
                      t->level ? "through table" : "writable to", t->m, page_kind_name(kind));

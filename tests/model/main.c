@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include "ops.h"
 
-#define WORLD_OPS 10000u
-#define CHECK_EVERY 50u
+#define WORLD_OPS    10000u
+#define CHECK_EVERY  50u
 #define SEED_SECONDS 300u
 
 static void print_tally(void)
@@ -68,7 +68,8 @@ int main(int argc, char **argv)
 {
     const char *given = getenv("SEED");
     u64 base = given ? strtoull(given, NULL, 0) : (u64)time(NULL);
-    u64 seeds = given || argc < 2 ? 1 : strtoull(argv[1], NULL, 0), ops = argc < 3 ? 125000 : strtoull(argv[2], NULL, 0);
+    u64 seeds = given || argc < 2 ? 1 : strtoull(argv[1], NULL, 0),
+        ops = argc < 3 ? 125000 : strtoull(argv[2], NULL, 0);
     u64 passed = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("model: %lu seeds from %lu on, %lu operations each (SEED=n repeats one)\n", seeds, base, ops);

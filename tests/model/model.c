@@ -132,7 +132,8 @@ static bool would_enter(const struct domain *d, u32 owner, enum page_kind table,
         return false;
     if (table > PAGE_L1)
         return model_would_take(owner, m, table - 1);
-    return machine_is_ram(m) ? model_would_take(owner, m, e & PTE_RW ? PAGE_WRITABLE : PAGE_NONE) : in_set(&d->iomem, m);
+    return machine_is_ram(m) ? model_would_take(owner, m, e & PTE_RW ? PAGE_WRITABLE : PAGE_NONE)
+                             : in_set(&d->iomem, m);
 }
 
 bool model_would_take(u32 owner, u64 m, enum page_kind kind)
@@ -150,8 +151,7 @@ bool model_would_take(u32 owner, u64 m, enum page_kind kind)
         if (kind == PAGE_SEG) {
             if (!model_descriptor_ok(e))
                 return false;
-        } else if (e & PTE_P && !is_hv_slot(kind, i) &&
-                   !would_enter(dom[owner - PAGE_OWNER_DOMAIN], owner, kind, e)) {
+        } else if (e & PTE_P && !is_hv_slot(kind, i) && !would_enter(dom[owner - PAGE_OWNER_DOMAIN], owner, kind, e)) {
             return false;
         }
     }

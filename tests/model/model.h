@@ -12,26 +12,26 @@
 
 #define HOLDS 16u
 struct known {
-    u32 owner[FRAMES];        /* PAGE_OWNER_*; NONE: not given out */
-    bool allocated[FRAMES];   /* not given back yet */
-    u8 pin[FRAMES];           /* kind it is pinned as, or 0 */
+    u32 owner[FRAMES];      /* PAGE_OWNER_*; NONE: not given out */
+    bool allocated[FRAMES]; /* not given back yet */
+    u8 pin[FRAMES];         /* kind it is pinned as, or 0 */
     u64 m2p[FRAMES];
-    u32 l4[VCPUS][2];         /* kernel, user; 0 = none */
+    u32 l4[VCPUS][2]; /* kernel, user; 0 = none */
     u32 gdt[VCPUS][14], gdt_count[VCPUS];
-    u32 ldt[VCPUS][16];       /* 0 = not there */
-    struct {                  /* references that other parts of Wirt would hold */
+    u32 ldt[VCPUS][16]; /* 0 = not there */
+    struct {            /* references that other parts of Wirt would hold */
         u32 m;
-        enum page_kind kind;  /* PAGE_NONE: a plain reference */
+        enum page_kind kind; /* PAGE_NONE: a plain reference */
     } hold[HOLDS];
 };
 extern struct known known;
 
-void model_derive(void);             /* count again from scratch */
-bool model_is_idle(void);            /* after model_derive: no table is half built or retired */
-bool model_is_gone(u32 m);            /* after model_derive: its last reference went; then it is free */
+void model_derive(void);   /* count again from scratch */
+bool model_is_idle(void);  /* after model_derive: no table is half built or retired */
+bool model_is_gone(u32 m); /* after model_derive: its last reference went; then it is free */
 bool model_is_used(u32 m, enum page_kind kind);
-void model_check(void);              /* derive, and compare everything with the struct pages and memory */
-void model_check_words(void);        /* cheap: no type word that could not be */
+void model_check(void);       /* derive, and compare everything with the struct pages and memory */
+void model_check_words(void); /* cheap: no type word that could not be */
 
 /* After model_derive, in an idle machine: would this be accepted? Each changes the counts, so one question each. */
 bool model_would_take(u32 owner, u64 m, enum page_kind kind);

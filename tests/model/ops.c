@@ -4,10 +4,25 @@
 
 #include <string.h>
 
-const char *const op_name[OP_COUNT] = {"mmu_update", "update_va_mapping", "update_va_mapping_otherdomain", "pin", "unpin",
-                                       "new baseptr", "new user baseptr", "flush", "set_ldt", "set_gdt",
-                                       "update_descriptor", "LDT fault", "ptwr", "release", "allocate", "hold", "fill",
-                                       "access", "drain"};
+const char *const op_name[OP_COUNT] = {"mmu_update",
+                                       "update_va_mapping",
+                                       "update_va_mapping_otherdomain",
+                                       "pin",
+                                       "unpin",
+                                       "new baseptr",
+                                       "new user baseptr",
+                                       "flush",
+                                       "set_ldt",
+                                       "set_gdt",
+                                       "update_descriptor",
+                                       "LDT fault",
+                                       "ptwr",
+                                       "release",
+                                       "allocate",
+                                       "hold",
+                                       "fill",
+                                       "access",
+                                       "drain"};
 
 static u64 in_guest(u32 v, const void *data, size_t bytes, u32 at)
 {
@@ -89,7 +104,8 @@ static void op_mmu(u32 v)
         if (tables - 1 != d)
             j.owner = PAGE_OWNER_NONE;
     }
-    note("vCPU %u mmu_update of %u, domain 0x%lx: [0x%lx] = 0x%lx ...", v, count, j.args.a[3], j.req[0].ptr, j.req[0].val);
+    note("vCPU %u mmu_update of %u, domain 0x%lx: [0x%lx] = 0x%lx ...", v, count, j.args.a[3], j.req[0].ptr,
+         j.req[0].val);
     start(v, &j);
 }
 
@@ -136,8 +152,14 @@ static void make_ext(u32 v, struct mmuext_op *op)
         op->arg1.linear_addr = entries_va() & (one_in(10) ? ~0ull : PAGE_MASK);
         op->arg2.nr_ents = one_in(3) ? 0 : rnd(one_in(10) ? 10000 : 4096);
     } else {
-        static const u8 flush[] = {MMUEXT_TLB_FLUSH_LOCAL, MMUEXT_INVLPG_LOCAL, MMUEXT_TLB_FLUSH_MULTI, MMUEXT_INVLPG_MULTI,
-                                   MMUEXT_TLB_FLUSH_ALL,   MMUEXT_INVLPG_ALL,   14,                     99};
+        static const u8 flush[] = {MMUEXT_TLB_FLUSH_LOCAL,
+                                   MMUEXT_INVLPG_LOCAL,
+                                   MMUEXT_TLB_FLUSH_MULTI,
+                                   MMUEXT_INVLPG_MULTI,
+                                   MMUEXT_TLB_FLUSH_ALL,
+                                   MMUEXT_INVLPG_ALL,
+                                   14,
+                                   99};
         op->cmd = flush[rnd(8)];
         op->arg1.linear_addr = entries_va();
         op->arg2.vcpumask = one_in(8) ? 8 : in_guest(v, &mask, sizeof(mask), 2056);
@@ -189,8 +211,8 @@ static void op_gdt(u32 v)
 
 static void op_desc(u32 v)
 {
-    struct job j = {.fn = pv_update_descriptor, .op = OP_DESC, .count = 1, .index = entries_index(),
-                    .value = entries_descriptor()};
+    struct job j = {
+        .fn = pv_update_descriptor, .op = OP_DESC, .count = 1, .index = entries_index(), .value = entries_descriptor()};
     u64 m = one_in(40) ? rnd64() >> rnd(60) : any_frame(v / 2, one_in(6) ? 1 + rnd(PAGE_WRITABLE) : PAGE_SEG);
     j.table = machine_is_ram(m) ? (u32)m : 0;
     j.args = (struct call_args){{m << PAGE_SHIFT | j.index * 8, j.value}};

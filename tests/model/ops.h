@@ -15,8 +15,28 @@ void ops_world_destroy(void); /* and gives all of it back; checks that nothing i
 void ops_one(void);           /* one operation, or a piece of one */
 
 /* How often each kind of operation was accepted and refused: a test that tries nothing proves nothing. */
-enum op { OP_MMU, OP_VA, OP_VA_OTHER, OP_PIN, OP_UNPIN, OP_BASE, OP_USER_BASE, OP_FLUSH, OP_SET_LDT, OP_GDT, OP_DESC,
-          OP_LDT_FAULT, OP_PTWR, OP_RELEASE, OP_ALLOC, OP_HOLD, OP_FILL, OP_ACCESS, OP_DRAIN, OP_COUNT };
+enum op {
+    OP_MMU,
+    OP_VA,
+    OP_VA_OTHER,
+    OP_PIN,
+    OP_UNPIN,
+    OP_BASE,
+    OP_USER_BASE,
+    OP_FLUSH,
+    OP_SET_LDT,
+    OP_GDT,
+    OP_DESC,
+    OP_LDT_FAULT,
+    OP_PTWR,
+    OP_RELEASE,
+    OP_ALLOC,
+    OP_HOLD,
+    OP_FILL,
+    OP_ACCESS,
+    OP_DRAIN,
+    OP_COUNT
+};
 extern const char *const op_name[OP_COUNT];
 struct op_tally {
     u64 accepted[OP_COUNT], refused[OP_COUNT], restarted, foretold, half_built;
@@ -29,8 +49,8 @@ struct world {
     u32 size[DOMS];
 };
 extern struct world world;
-enum page_kind entries_role(u32 i);              /* what frame i of a domain is mostly used as */
-u32 entries_pick(u32 d, enum page_kind role);    /* a frame of that role; 0: not there */
+enum page_kind entries_role(u32 i);           /* what frame i of a domain is mostly used as */
+u32 entries_pick(u32 d, enum page_kind role); /* a frame of that role; 0: not there */
 u32 entries_pick_any(u32 d);
 u64 entries_make(u32 d, enum page_kind table, u32 mistakes); /* a wrong one once in `mistakes`; 0 = never */
 u64 entries_descriptor(void);
@@ -46,7 +66,7 @@ struct job {
     struct call_args args;
     enum op op;
     u32 count, applied, restarts, owner;
-    s8 foretold; /* accepted 1, refused 0, not known -1 */
+    s8 foretold;      /* accepted 1, refused 0, not known -1 */
     u32 table, index; /* uva: the slot */
     u64 value;
     struct mmu_update req[BATCH];
@@ -54,9 +74,9 @@ struct job {
     u32 frames[14], frame_count;
 };
 extern struct job jobs[VCPUS];
-void job_run(u32 v);       /* start it or go on with it */
-void job_foretell(u32 v);  /* fill in `foretold` if that can be known */
-bool jobs_are_done(void);  /* nobody is in the middle of something */
+void job_run(u32 v);      /* start it or go on with it */
+void job_foretell(u32 v); /* fill in `foretold` if that can be known */
+bool jobs_are_done(void); /* nobody is in the middle of something */
 
 /* In ops_ptwr.c: a store by one of the instructions that pv/ptwr.c knows, and some that it does not. */
 void ops_ptwr(u32 v);

@@ -9,10 +9,10 @@
 struct store {
     u8 code[24];
     u32 length, bytes;
-    u64 value;      /* of the operand afterwards */
-    u64 reg_after;  /* of rcx (the register operand) afterwards */
+    u64 value;     /* of the operand afterwards */
+    u64 reg_after; /* of rcx (the register operand) afterwards */
     u64 rax_after;
-    bool is_known;  /* pv/ptwr.c must do it */
+    bool is_known; /* pv/ptwr.c must do it */
 };
 
 static void put(struct store *s, const void *bytes, u32 n)
@@ -99,8 +99,11 @@ static void assemble(struct store *s, struct regs *r, u64 old)
     case 7: /* ADD OR AND SUB XOR reg */
         put1(s, which << 3 | wide);
         put_modrm(s, 1);
-        s->value = which == 0 ? a + operand : which == 1 ? a | operand : which == 4 ? a & operand
-                   : which == 5 ? a - operand : a ^ operand;
+        s->value = which == 0   ? a + operand
+                   : which == 1 ? a | operand
+                   : which == 4 ? a & operand
+                   : which == 5 ? a - operand
+                                : a ^ operand;
         break;
     case 8: { /* the same with imm8 or imm32 */
         bool is_short = one_in(2) || !wide;
@@ -108,8 +111,11 @@ static void assemble(struct store *s, struct regs *r, u64 old)
         put_modrm(s, which);
         put(s, &imm, is_short ? 1 : 4);
         operand = is_short ? (u64)(s64)(s8)imm : (u64)(s64)imm;
-        s->value = which == 0 ? a + operand : which == 1 ? a | operand : which == 4 ? a & operand
-                   : which == 5 ? a - operand : a ^ operand;
+        s->value = which == 0   ? a + operand
+                   : which == 1 ? a | operand
+                   : which == 4 ? a & operand
+                   : which == 5 ? a - operand
+                                : a ^ operand;
         s->is_known = s->is_known && (s->bytes != 2 || is_short);
         break;
     }
@@ -197,7 +203,8 @@ void ops_ptwr(u32 v)
     bool done = pv_ptwr(self, &after, (va & PAGE_MASK) + index * 8 + shift);
     bool has_stored = after.rip != r.rip;
     if (is_foretold && (done && has_stored) != would)
-        fail("ptwr: %s, but the model says that it %s", done ? "done" : "refused", would ? "is all right" : "must be refused");
+        fail("ptwr: %s, but the model says that it %s", done ? "done" : "refused",
+             would ? "is all right" : "must be refused");
     if (has_stored && s.is_known) {
         if (after.rip != r.rip + s.length || after.rcx != s.reg_after || after.rax != s.rax_after)
             fail("ptwr: registers are wrong: rip + %lu, must be %u; rcx 0x%lx, must be 0x%lx; rax 0x%lx, must be 0x%lx",

@@ -68,7 +68,7 @@ alone() {
     verdict=$(sh "$here/size.sh" --check "$hv") && verdict=ok
     printf 'size\tcore\t%s\n' "$verdict"
     for script in abi errors; do
-        verdict=$(HV=$hv DOCS=$docs sh "$docs/$script.sh" --check 2>&1) && verdict=ok
+        verdict=$(TREE=$hv DOCS=$docs sh "$docs/$script.sh" --check 2>&1) && verdict=ok
         printf 'docs\t%s\t%s\n' "$script" "$(printf %s "$verdict" | tr '\n\t' '  ' | cut -c 1-300)"
     done
 } >"$work/verdicts"

@@ -29,8 +29,7 @@ static void levels(void)
     CU_ASSERT_STRING_EQUAL(fake_wire[0], "(WIRT) shown 1\n");
     CU_ASSERT_STRING_EQUAL(fake_wire[2], "(WIRT) shown 1\n");
     console_ring_tail(out, 100);
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(out, "(WIRT) not shown\n(WIRT) shown 1\n")); /* kept nevertheless */
+    CU_ASSERT_PTR_NOT_NULL(strstr(out, "(WIRT) not shown\n(WIRT) shown 1\n")); /* kept nevertheless */
     console_set_level(LOG_DEBUG, LOG_INFO);
     log_debug("now shown");
     CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "now shown"));

@@ -39,8 +39,7 @@ static int check_block(u64 n, u32 order, u32 bits)
     bad += bits && (n + (1ull << order)) << PAGE_SHIFT > 1ull << bits;
     for (u64 i = n; i < n + (1ull << order); i++) {
         struct page *p = frame_page(mfn(i));
-        bad += !is_ram(i) || !p || map_test(taken, i) || p->owner != PAGE_OWNER_HV || p->refs ||
-               p->type;
+        bad += !is_ram(i) || !p || map_test(taken, i) || p->owner != PAGE_OWNER_HV || p->refs || p->type;
         bad += ((u64 *)frame_va(mfn(i)))[0] || ((u64 *)frame_va(mfn(i)))[511];
         map_set(taken, i);
         memset(frame_va(mfn(i)), 0xa5, 8);

@@ -51,8 +51,7 @@ static void fmt_strings(void)
 {
     char a[64];
 
-    CU_ASSERT_EQUAL(
-        fmt(a, sizeof(a), "%s|%5s|%-5s|%.2s|%*s|%c%%", "x", "ab", "cd", "xyz", 3, "q", 'Z'), 23);
+    CU_ASSERT_EQUAL(fmt(a, sizeof(a), "%s|%5s|%-5s|%.2s|%*s|%c%%", "x", "ab", "cd", "xyz", 3, "q", 'Z'), 23);
     CU_ASSERT_STRING_EQUAL(a, "x|   ab|cd   |xy|  q|Z%");
     fmt(a, sizeof(a), "%s %.*s", (char *)NULL, 3, "abcdef");
     CU_ASSERT_STRING_EQUAL(a, "(null) abc");
@@ -82,8 +81,7 @@ static void memory_agrees_with_libc(void)
     int bad = 0;
 
     for (int round = 0; round < 20000; round++) {
-        size_t n = fake_random(fake_random(2) ? 20 : 120), x = fake_random(100),
-               y = fake_random(100);
+        size_t n = fake_random(fake_random(2) ? 20 : 120), x = fake_random(100), y = fake_random(100);
         int c = (int)fake_random(256);
         for (size_t i = 0; i < sizeof(src); i++)
             src[i] = (u8)fake_random(4);
@@ -107,8 +105,7 @@ static void memory_agrees_with_libc(void)
 
 static void strings_agree_with_libc(void)
 {
-    static const char *const s[] = {"",  "a",   "ab",   "abc",   "abd",
-                                    "b", "aab", "\xff", "a\xff", "zaabab"};
+    static const char *const s[] = {"", "a", "ab", "abc", "abd", "b", "aab", "\xff", "a\xff", "zaabab"};
     int bad = 0;
 
     for (size_t i = 0; i < ARRAY_COUNT(s); i++)

@@ -49,8 +49,7 @@ static void handlers_nest_freely(void)
     volatile u64 flags = 0;
 
     CU_ASSERT_TRUE(cpu_irq_is_enabled());
-    lock_take(
-        &low); /* interrupts stay on: a handler may come now and take a _irq lock of higher rank */
+    lock_take(&low); /* interrupts stay on: a handler may come now and take a _irq lock of higher rank */
     fake_irq_is_off = true;
     CU_ASSERT_FALSE(FAKE_PANICS(flags = lock_take_irq(&pair[0])));
     CU_ASSERT_TRUE(FAKE_PANICS(lock_take(&high))); /* but not one above what it took itself */

@@ -88,8 +88,7 @@ static int die_in_child(bool does_reboot, bool is_trap)
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        struct regs r = {
-            .vector = TRAP_PF, .error = 2, .rip = IMAGE_START + 0x200110, .rax = 0xabcd1234};
+        struct regs r = {.vector = TRAP_PF, .error = 2, .rip = IMAGE_START + 0x200110, .rax = 0xabcd1234};
         static bool ok;
         panic_init(does_reboot);
         fake_cpu_set(1);
@@ -103,17 +102,14 @@ static int die_in_child(bool does_reboot, bool is_trap)
             else
                 panic("gave up at step %d", 7);
         }
-        ok = strstr(fake_wire[0], is_trap ? "Wirt panic on CPU 1: page fault in Wirt"
-                                          : "Wirt panic on CPU 1: gave up at step 7") &&
-             strstr(fake_wire[0], "the log's last lines") &&
-             strstr(fake_wire[0], "the last thing before") && strstr(fake_wire[0], "Backtrace:") &&
-             (fake_reboots == 2) == does_reboot;
+        ok = strstr(fake_wire[0],
+                    is_trap ? "Wirt panic on CPU 1: page fault in Wirt" : "Wirt panic on CPU 1: gave up at step 7") &&
+             strstr(fake_wire[0], "the log's last lines") && strstr(fake_wire[0], "the last thing before") &&
+             strstr(fake_wire[0], "Backtrace:") && (fake_reboots == 2) == does_reboot;
         if (is_trap)
-            ok = ok && strstr(fake_wire[0], "rax 00000000abcd1234") &&
-                 strstr(fake_wire[0], "second_fn+0x10");
+            ok = ok && strstr(fake_wire[0], "rax 00000000abcd1234") && strstr(fake_wire[0], "second_fn+0x10");
         if (!ok)
-            fprintf(stderr, "%s\nreboots %u, \"%s\"\n", fake_wire[0], fake_reboots,
-                    fake_panic_text);
+            fprintf(stderr, "%s\nreboots %u, \"%s\"\n", fake_wire[0], fake_reboots, fake_panic_text);
         _exit(ok ? 0 : 1);
     }
     waitpid(child, &status, 0);
@@ -133,8 +129,7 @@ static void record_survives(void)
     panic_report_previous();
     CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "The previous run of Wirt died"));
     CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "| (WIRT) the last thing before\n"));
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(fake_wire[0], "| (WIRT) Wirt panic on CPU 1: gave up at step 7\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "| (WIRT) Wirt panic on CPU 1: gave up at step 7\n"));
     fake_wire_clear();
     panic_report_previous();
     CU_ASSERT_EQUAL(fake_wire[0][0], 0); /* once only */

@@ -75,13 +75,8 @@ static struct load *load_add(u32 cpu, cpuset_t affinity, u32 weight, u64 burst, 
 {
     struct load *l = &load[load_count++];
 
-    *l = (struct load){
-        .burst = burst, .sleep = sleep, .acct_state = UNIT_OFFLINE, .since = fake_now};
-    l->u = (struct unit){.ops = &ops,
-                         .state = UNIT_OFFLINE,
-                         .affinity = affinity,
-                         .weight = weight,
-                         .name = l->name};
+    *l = (struct load){.burst = burst, .sleep = sleep, .acct_state = UNIT_OFFLINE, .since = fake_now};
+    l->u = (struct unit){.ops = &ops, .state = UNIT_OFFLINE, .affinity = affinity, .weight = weight, .name = l->name};
     snprintf(l->name, sizeof(l->name), "u%u", load_count);
     l->left = burst;
     sched_add(&l->u, cpu);
@@ -316,8 +311,7 @@ static void idle_cpus_steal(void)
 
 static void affinity_moves_units(void)
 {
-    struct load *l = load_add(1, BIT(1), 256, 0, 0), *s = load_add(1, BIT(1), 256, MS, 100 * MS),
-                *q;
+    struct load *l = load_add(1, BIT(1), 256, 0, 0), *s = load_add(1, BIT(1), 256, MS, 100 * MS), *q;
 
     simulate(5 * MS);
     CU_ASSERT_EQUAL(l->on, 2);
@@ -417,9 +411,7 @@ static void pause_stops_units(void)
     sched_unpause(&l->u);
     simulate(100 * MS);
     CU_ASSERT_TRUE(is_near(ms_of(l), before + 100, 1));
-    simulate(s->wake_at
-                 ? 0
-                 : s->left); /* a sleeper paused, woken, unpaused: runs; not woken: sleeps on */
+    simulate(s->wake_at ? 0 : s->left); /* a sleeper paused, woken, unpaused: runs; not woken: sleeps on */
     CU_ASSERT_EQUAL(s->u.state, UNIT_BLOCKED);
     s->wake_at = 0;
     sched_pause(&s->u);
@@ -480,8 +472,7 @@ static void yield_lets_others_go_first(void)
 
 static void runstates_add_up(void)
 {
-    struct load *hog = load_add(1, BIT(1), 256, 0, 0),
-                *io = load_add(1, BIT(1), 256, 2 * MS, 8 * MS);
+    struct load *hog = load_add(1, BIT(1), 256, 0, 0), *io = load_add(1, BIT(1), 256, 2 * MS, 8 * MS);
     u64 start = fake_now;
 
     simulate(1000 * MS);
@@ -495,8 +486,7 @@ static void runstates_add_up(void)
         for (int s = 0; s < 4; s++)
             sum += l->acct[s];
         CU_ASSERT_EQUAL(sum, fake_now - start);
-        CU_ASSERT_EQUAL(l->acct[UNIT_RUNNING] + (l->on ? fake_now - l->since : 0),
-                        sched_run_ns(&l->u));
+        CU_ASSERT_EQUAL(l->acct[UNIT_RUNNING] + (l->on ? fake_now - l->since : 0), sched_run_ns(&l->u));
     }
     CU_ASSERT_EQUAL(hog->acct[UNIT_OFFLINE], 500 * MS);
     CU_ASSERT_EQUAL(hog->acct[UNIT_BLOCKED], 0);
@@ -511,8 +501,7 @@ static u32 starving(void)
 
     for (u32 i = 0; i < load_count; i++)
         for (u32 c = 0; c < TEST_CPUS; c++)
-            n += load[i].u.state == UNIT_RUNNABLE && !load[i].u.cap &&
-                 (load[i].u.affinity & BIT(c)) && !running(c);
+            n += load[i].u.state == UNIT_RUNNABLE && !load[i].u.cap && (load[i].u.affinity & BIT(c)) && !running(c);
     return n;
 }
 
@@ -552,8 +541,8 @@ static void random_operations(void)
     u32 starved = 0;
 
     for (u32 i = 0; i < 12; i++)
-        load_add((u32)fake_random(TEST_CPUS), 1 + fake_random(15), 256,
-                 fake_random(3) ? MS + fake_random(20 * MS) : 0, MS / 10 + fake_random(20 * MS));
+        load_add((u32)fake_random(TEST_CPUS), 1 + fake_random(15), 256, fake_random(3) ? MS + fake_random(20 * MS) : 0,
+                 MS / 10 + fake_random(20 * MS));
     load[0].u.cap = 25;
     for (int round = 0; round < 20000; round++) {
         random_operation(&load[fake_random(load_count)]);

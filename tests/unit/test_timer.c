@@ -248,9 +248,8 @@ static void too_many_are_named(void)
     free(t);
 }
 
-CU_TestInfo test_work[] = {{"lowest bit first", lowest_bit_first},
-                           {"one kick is enough", one_kick_is_enough},
-                           CU_TEST_INFO_NULL};
+CU_TestInfo test_work[] = {
+    {"lowest bit first", lowest_bit_first}, {"one kick is enough", one_kick_is_enough}, CU_TEST_INFO_NULL};
 CU_TestInfo test_timer[] = {{"random against a model", random_against_model},
                             {"early interrupt", early_interrupt_is_not_lost},
                             {"lazy programming", apic_is_programmed_lazily},

@@ -19,8 +19,8 @@ static u32 crc32_step8(const struct crc32 *t, u32 crc, u64 v)
 {
     v ^= crc;
     return t->slice[7][v & 0xff] ^ t->slice[6][(v >> 8) & 0xff] ^ t->slice[5][(v >> 16) & 0xff] ^
-           t->slice[4][(v >> 24) & 0xff] ^ t->slice[3][(v >> 32) & 0xff] ^
-           t->slice[2][(v >> 40) & 0xff] ^ t->slice[1][(v >> 48) & 0xff] ^ t->slice[0][v >> 56];
+           t->slice[4][(v >> 24) & 0xff] ^ t->slice[3][(v >> 32) & 0xff] ^ t->slice[2][(v >> 40) & 0xff] ^
+           t->slice[1][(v >> 48) & 0xff] ^ t->slice[0][v >> 56];
 }
 
 void crc32_init(struct crc32 *t)
@@ -65,8 +65,8 @@ u32 crc32_of(const struct crc32 *t, const u8 *p, u64 n)
         u64 v = crc32_load(p);
 
         if (v == 0 && (u64)(end - p) >= CRC32_GAP && crc32_is_gap(p)) {
-            crc = t->gap[0][crc & 0xff] ^ t->gap[1][(crc >> 8) & 0xff] ^
-                  t->gap[2][(crc >> 16) & 0xff] ^ t->gap[3][crc >> 24];
+            crc = t->gap[0][crc & 0xff] ^ t->gap[1][(crc >> 8) & 0xff] ^ t->gap[2][(crc >> 16) & 0xff] ^
+                  t->gap[3][crc >> 24];
             p += CRC32_GAP;
             continue;
         }

@@ -92,8 +92,7 @@ static const char *lz4_frame_header(const struct decode *d, struct lz4_frame *f)
     return NULL;
 }
 
-static const char *lz4_frame_block(struct decode *d, const struct lz4_frame *f, const u8 **at,
-                                   const u8 *end)
+static const char *lz4_frame_block(struct decode *d, const struct lz4_frame *f, const u8 **at, const u8 *end)
 {
     u32 word = lz4_le32(*at);
     u64 n = word & ~LZ4_STORED;

@@ -21,8 +21,8 @@ struct length_coder {
 
 struct lzma {
     /* probabilities of a 0 bit in 1/2048; all start at one half */
-    u16 is_match[STATES][POS_MAX], is_rep[STATES], is_rep0[STATES], is_rep1[STATES],
-        is_rep2[STATES], is_rep0_long[STATES][POS_MAX];
+    u16 is_match[STATES][POS_MAX], is_rep[STATES], is_rep0[STATES], is_rep1[STATES], is_rep2[STATES],
+        is_rep0_long[STATES][POS_MAX];
     u16 slot[4][64], special[128], align[16];
     struct length_coder match, rep;
     u16 literal[0x300 << 4];
@@ -65,12 +65,12 @@ inline_ u32 rc_bit(struct range_coder *r, u16 *prob)
 }
 
 /* As rc_bit, one level down a tree: node -> child. */
-#define RC_NODE(r, tree, node)                                                                     \
-    do {                                                                                           \
-        if (rc_bit(r, (tree) + (node)))                                                            \
-            (node) = (node) + (node) + 1;                                                          \
-        else                                                                                       \
-            (node) = (node) + (node);                                                              \
+#define RC_NODE(r, tree, node)                                                                                         \
+    do {                                                                                                               \
+        if (rc_bit(r, (tree) + (node)))                                                                                \
+            (node) = (node) + (node) + 1;                                                                              \
+        else                                                                                                           \
+            (node) = (node) + (node);                                                                                  \
     } while (0)
 
 inline_ u32 rc_tree3(struct range_coder *r, u16 *tree)
@@ -362,8 +362,7 @@ static const char *lzma2_compressed(struct lzma *s, struct chunk *c, const u8 *e
     return lzma_chunk(s, c);
 }
 
-const char *lzma2_decode(const u8 *src, u64 src_size, u8 *dst, u64 dst_size, void *state, u64 *used,
-                         u64 *made)
+const char *lzma2_decode(const u8 *src, u64 src_size, u8 *dst, u64 dst_size, void *state, u64 *used, u64 *made)
 {
     struct lzma *s = state;
     struct chunk c = {.in = src, .out = dst};

@@ -122,8 +122,8 @@ static const char *xz_block(struct xz *x, struct decode *d)
     if ((u64)(x->end - x->at) < LZMA2_TAIL)
         return "the xz data is truncated: it ends within a block";
     start = x->at;
-    error = lzma2_decode(start, (u64)(x->end - start) - LZMA2_TAIL, dst, d->dst_size - d->out_size,
-                         x->lzma, &used, &made);
+    error =
+        lzma2_decode(start, (u64)(x->end - start) - LZMA2_TAIL, dst, d->dst_size - d->out_size, x->lzma, &used, &made);
     if (error)
         return error;
     x->at += used;
@@ -150,8 +150,8 @@ static const char *xz_finish(struct xz *x)
 
     if (footer < x->at + XZ_INDEX_MIN)
         return "the xz data is truncated: it ends within the index";
-    if (crc32_of(x->crc, footer + 4, 6) != xz_le32(footer) || footer[10] != 'Y' ||
-        footer[11] != 'Z' || footer[9] != x->check)
+    if (crc32_of(x->crc, footer + 4, 6) != xz_le32(footer) || footer[10] != 'Y' || footer[11] != 'Z' ||
+        footer[9] != x->check)
         return "the xz data is corrupt: bad stream footer";
     if (((u64)xz_le32(footer + 4) + 1) * 4 != index_size ||
         crc32_of(x->crc, x->at, index_size - 4) != xz_le32(footer - 4))

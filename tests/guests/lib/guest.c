@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime behind guest.h: text and verdicts, page tables of the first mapping, traps, user mode, events. One vCPU uses
- * it (the second of the SMP guest only makes hypercalls of its own). Nothing here hides a result: a step that must not
- * fail for the guest to make sense ends the run with a FAILED line of its own.
+ * The runtime behind guest.h: text and verdicts, page tables of the first mapping, traps, user mode, events. One vCPU
+ * uses it (the second of the SMP guest only makes hypercalls of its own). Nothing here hides a result: a step that must
+ * not fail for the guest to make sense ends the run with a FAILED line of its own.
  */
 #include "guest.h"
 #include "public/sysctl.h"
@@ -88,7 +88,8 @@ bool fact(bool holds, const char *what, u64 got, u64 wanted, u32 at)
     if (holds)
         return true;
     if (!has_failed)
-        print("WIRT-GUEST %s.%s FAILED: line %u: %s (0x%lx, expected 0x%lx)\n", guest_name, open_test, at, what, got, wanted);
+        print("WIRT-GUEST %s.%s FAILED: line %u: %s (0x%lx, expected 0x%lx)\n", guest_name, open_test, at, what, got,
+              wanted);
     else
         print("  and line %u: %s (0x%lx, expected 0x%lx)\n", at, what, got, wanted);
     has_failed = true;
@@ -289,8 +290,8 @@ void guest_trap(struct frame *f)
         trap_resume = 0;
         return;
     }
-    print("  unexpected vector %lu error 0x%lx rip 0x%lx cs 0x%lx rflags 0x%lx rsp 0x%lx cr2 0x%lx\n", f->vector, f->error,
-          f->rip, f->cs, f->rflags, f->rsp, last_cr2);
+    print("  unexpected vector %lu error 0x%lx rip 0x%lx cs 0x%lx rflags 0x%lx rsp 0x%lx cr2 0x%lx\n", f->vector,
+          f->error, f->rip, f->cs, f->rflags, f->rsp, last_cr2);
     fact(false, "unexpected exception", f->vector, 0, 0);
     finish();
 }
@@ -311,8 +312,8 @@ bool faulted(u32 vector, u64 error)
 {
     bool is_it = trap_count == 1 && last_trap.vector == vector && last_trap.error == error;
     if (!is_it)
-        print("  %lu exceptions, last: vector %lu error 0x%lx rip 0x%lx\n", trap_count, last_trap.vector, last_trap.error,
-              last_trap.rip);
+        print("  %lu exceptions, last: vector %lu error 0x%lx rip 0x%lx\n", trap_count, last_trap.vector,
+              last_trap.error, last_trap.rip);
     trap_count = 0;
     return is_it;
 }

@@ -24,7 +24,10 @@ static void wrmsr(u32 msr, u64 value)
 static s64 page_call(u64 nr, u64 a, u64 b)
 {
     s64 rc;
-    __asm__ volatile("call *%%rax" : "=a"(rc), "+D"(a), "+S"(b) : "0"(hypercall_page + nr * 32) : "rcx", "r11", "memory");
+    __asm__ volatile("call *%%rax"
+                     : "=a"(rc), "+D"(a), "+S"(b)
+                     : "0"(hypercall_page + nr * 32)
+                     : "rcx", "r11", "memory");
     return rc;
 }
 
@@ -57,8 +60,8 @@ int main(void)
             break;
     test("features");
     TRUE(one.c >> 31);
-    EQ(one.d & (1u << 3 | 1u << 12 | 1u << 13 | 1u << 17), 0); /* PSE MTRR PGE PSE36 */
-    TRUE(one.d >> 9 & 1);                                      /* APIC */
+    EQ(one.d & (1u << 3 | 1u << 12 | 1u << 13 | 1u << 17), 0);         /* PSE MTRR PGE PSE36 */
+    TRUE(one.d >> 9 & 1);                                              /* APIC */
     EQ(forced(7, 0).b & (1u << 0 | 1u << 7 | 1u << 10 | 1u << 20), 0); /* FSGSBASE SMEP INVPCID SMAP */
     TRUE(forced(0x80000001, 0).d >> 11 & 1);                           /* SYSCALL */
     TRUE(forced(0x80000001, 0).d >> 20 & 1);                           /* NX */

@@ -11,18 +11,19 @@ static u64 regs_before[16], regs_after[16];
 static s64 page_call(u64 nr, u64 a, u64 b, u64 c)
 {
     s64 rc;
-    __asm__ volatile("push %%rbp\n push %%rbx\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
-                     "mov $0x1111, %%ecx\n mov $0x2222, %%r11d\n mov $0x3333, %%ebx\n mov $0x4444, %%ebp\n"
-                     "mov $0x5555, %%r12d\n mov $0x6666, %%r13d\n mov $0x7777, %%r14d\n mov $0x8888, %%r15d\n"
-                     "mov $0x9999, %%r9d\n"
-                     "call *%%rax\n"
-                     "mov %%rcx, regs_after\n mov %%r11, regs_after+8\n mov %%rbx, regs_after+16\n mov %%rbp, regs_after+24\n"
-                     "mov %%r12, regs_after+32\n mov %%r13, regs_after+40\n mov %%r14, regs_after+48\n mov %%r15, regs_after+56\n"
-                     "mov %%r9, regs_after+64\n mov %%rdi, regs_after+72\n mov %%rsi, regs_after+80\n mov %%rdx, regs_after+88\n"
-                     "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbx\n pop %%rbp\n"
-                     : "=a"(rc), "+D"(a), "+S"(b), "+d"(c)
-                     : "0"(hypercall_page + nr * 32)
-                     : "rcx", "r8", "r9", "r10", "r11", "memory");
+    __asm__ volatile(
+        "push %%rbp\n push %%rbx\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
+        "mov $0x1111, %%ecx\n mov $0x2222, %%r11d\n mov $0x3333, %%ebx\n mov $0x4444, %%ebp\n"
+        "mov $0x5555, %%r12d\n mov $0x6666, %%r13d\n mov $0x7777, %%r14d\n mov $0x8888, %%r15d\n"
+        "mov $0x9999, %%r9d\n"
+        "call *%%rax\n"
+        "mov %%rcx, regs_after\n mov %%r11, regs_after+8\n mov %%rbx, regs_after+16\n mov %%rbp, regs_after+24\n"
+        "mov %%r12, regs_after+32\n mov %%r13, regs_after+40\n mov %%r14, regs_after+48\n mov %%r15, regs_after+56\n"
+        "mov %%r9, regs_after+64\n mov %%rdi, regs_after+72\n mov %%rsi, regs_after+80\n mov %%rdx, regs_after+88\n"
+        "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbx\n pop %%rbp\n"
+        : "=a"(rc), "+D"(a), "+S"(b), "+d"(c)
+        : "0"(hypercall_page + nr * 32)
+        : "rcx", "r8", "r9", "r10", "r11", "memory");
     return rc;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kernel of the oldest make: no notes but the string in section __xen_guest, physical addresses in the ELF file that are
- * virtual ones, a hypercall page given by its number, a module that it expects mapped, and the p2m list inside the first
- * mapping.
+ * A kernel of the oldest make: no notes but the string in section __xen_guest, physical addresses in the ELF file that
+ * are virtual ones, a hypercall page given by its number, a module that it expects mapped, and the p2m list inside the
+ * first mapping.
  */
 #include "guest.h"
 
@@ -11,7 +11,10 @@
 static s64 page_call(u64 nr, u64 a, u64 b)
 {
     s64 rc;
-    __asm__ volatile("call *%%rax" : "=a"(rc), "+D"(a), "+S"(b) : "0"(hypercall_page + nr * 32) : "rcx", "r11", "memory");
+    __asm__ volatile("call *%%rax"
+                     : "=a"(rc), "+D"(a), "+S"(b)
+                     : "0"(hypercall_page + nr * 32)
+                     : "rcx", "r11", "memory");
     return rc;
 }
 

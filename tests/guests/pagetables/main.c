@@ -127,11 +127,18 @@ static void refuse(u64 *table, u32 level, u32 index, u64 entry, u64 *fresh)
 static void illegal_l1(u64 *fresh)
 {
     const u64 l1_self = pte(l1, RW_PAGE), l4_rw = pte((void *)si->pt_base, RW_PAGE);
-    const u64 bad[] = {l1_self, l4_rw, pte(l2, RW_PAGE), *pte_of((u64)guest_base, 4) | PTE_RW,
-                       0x200000 | RW_PAGE, 0x200000 | RO_PAGE,           /* Wirt's image */
-                       0xfee00000 | RW_PAGE, 0xfec00000 | RO_PAGE,       /* APICs */
-                       1ul << 45 | RO_PAGE, 1ul << 51 | RW_PAGE,         /* reserved address bits */
-                       PTE_ADDR | RO_PAGE, PTE_ADDR | RW_PAGE,
+    const u64 bad[] = {l1_self,
+                       l4_rw,
+                       pte(l2, RW_PAGE),
+                       *pte_of((u64)guest_base, 4) | PTE_RW,
+                       0x200000 | RW_PAGE,
+                       0x200000 | RO_PAGE, /* Wirt's image */
+                       0xfee00000 | RW_PAGE,
+                       0xfec00000 | RO_PAGE, /* APICs */
+                       1ul << 45 | RO_PAGE,
+                       1ul << 51 | RW_PAGE, /* reserved address bits */
+                       PTE_ADDR | RO_PAGE,
+                       PTE_ADDR | RW_PAGE,
                        (((u64 *)HV_START)[0] == ~0ul ? 0x201000ul : 0x202000ul) | RW_PAGE};
     test("l1-refuses");
     for (u32 i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -146,17 +153,17 @@ static void illegal_upper(u64 *fresh)
 {
     u64 *kernel_l3 = va_of_mfn((*pte_of((u64)guest_base, 4) & PTE_ADDR) >> 12);
     test("l2-refuses");
-    refuse(l2, 2, 7, pte(l2, TABLE), fresh);          /* itself */
+    refuse(l2, 2, 7, pte(l2, TABLE), fresh); /* itself */
     refuse(l2, 2, 7, pte(l3, TABLE), fresh);
-    refuse(l2, 2, 7, pte(data, TABLE), fresh);        /* writable memory */
+    refuse(l2, 2, 7, pte(data, TABLE), fresh); /* writable memory */
     refuse(l2, 2, 7, pte(data, TABLE | PTE_PSE) & ~0x1ff000ul, fresh);
     refuse(l2, 2, 7, TABLE | PTE_PSE, fresh);
     refuse(l2, 2, 7, 0x200000 | TABLE | PTE_PSE, fresh);
     refuse(l2, 2, 7, pte(l1, TABLE | PTE_G), fresh);
-    refuse(l2, 2, 7, pte(l1, TABLE | 0x18), fresh);   /* PWT, PCD */
+    refuse(l2, 2, 7, pte(l1, TABLE | 0x18), fresh); /* PWT, PCD */
     refuse(l2, 2, 7, pte(l1, TABLE) | 1ul << 50, fresh);
     refuse(l2, 2, 7, 0x200000 | TABLE, fresh);
-    refuse(l2, 2, 7, 0xfd000000 | TABLE, fresh);      /* a device */
+    refuse(l2, 2, 7, 0xfd000000 | TABLE, fresh); /* a device */
     refuse(l2, 2, 7, PTE_ADDR | TABLE, fresh);
     test("l3-refuses");
     refuse(l3, 3, 9, pte(l3, TABLE), fresh);
@@ -205,7 +212,8 @@ static void illegal(void)
     FAILS(mmu1(maddr(l1) + 12, 0));
     EQ(l1[0], before);
     test("frame-numbers");
-    const u64 wild[] = {0, 1, 0x200, 0xa0, 0xfee00, 0x10000, 0x100000, 1ul << 28, 1ul << 40, 1ul << 51, 1ul << 52, 1ul << 63, ~0ul};
+    const u64 wild[] = {0,         1,         0x200,     0xa0,      0xfee00,   0x10000, 0x100000,
+                        1ul << 28, 1ul << 40, 1ul << 51, 1ul << 52, 1ul << 63, ~0ul};
     for (u32 i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
         for (u32 level = 1; level <= 4; level++)
             FAILS(ext(MMUEXT_PIN_L1_TABLE + level - 1, wild[i], 0));
@@ -250,7 +258,8 @@ static void machphys(void)
     test("m2p-read-only");
     __asm__ volatile(TRY("movq $1, (%0)") : : "r"(HV_START) : "memory");
     TRUE(faulted(V_PF, 3));
-    const u64 hidden[] = {0xffff808000000000, 0xffff810000000000, HV_IMAGE, HV_DIRECT, 0xffff87fffffff000, 0xffff803ffffff000};
+    const u64 hidden[] = {0xffff808000000000, 0xffff810000000000, HV_IMAGE,
+                          HV_DIRECT,          0xffff87fffffff000, 0xffff803ffffff000};
     test("wirt-is-hidden");
     for (u32 i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
         __asm__ volatile(TRY("mov (%0), %%rax") : : "r"(hidden[i]) : "rax", "memory");

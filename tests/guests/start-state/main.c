@@ -71,8 +71,8 @@ static void layout(void)
     for (; pte_of(end, 1) && *pte_of(end, 1) & PTE_P; end += PAGE) {
         u64 e = *pte_of(end, 1);
         bool is_table = end >= si->pt_base && end < si->pt_base + tables * PAGE;
-        if (!EQ(e & (PTE_RW | PTE_PSE | PTE_NX), is_table ? 0 : PTE_RW) || !EQ((e & PTE_ADDR) >> 12, mfn_of((void *)end)) ||
-            !EQ(*pte_of(end, 2) & (PTE_P | PTE_PSE), PTE_P))
+        if (!EQ(e & (PTE_RW | PTE_PSE | PTE_NX), is_table ? 0 : PTE_RW) ||
+            !EQ((e & PTE_ADDR) >> 12, mfn_of((void *)end)) || !EQ(*pte_of(end, 2) & (PTE_P | PTE_PSE), PTE_P))
             break;
     }
     EQ(end & 0x3fffff, 0);
@@ -165,7 +165,10 @@ int main(void)
     u64 rcx, r11, rax = __HYPERVISOR_xen_version;
     __asm__ volatile("syscall\n1: sub $1b, %%rcx" : "=c"(rcx), "+a"(rax) : "D"(0), "S"(0) : "r11", "memory");
     EQ(rcx, 0);
-    __asm__ volatile("mov $17, %%eax\n syscall\n mov %%r11, %0" : "=r"(r11) : "D"(0), "S"(0) : "rax", "rcx", "r11", "memory");
+    __asm__ volatile("mov $17, %%eax\n syscall\n mov %%r11, %0"
+                     : "=r"(r11)
+                     : "D"(0), "S"(0)
+                     : "rax", "rcx", "r11", "memory");
     EQ(r11 >> 22, 0);
     return 0;
 }

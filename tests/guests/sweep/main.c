@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every hypercall with nasty arguments: all numbers, sub-operations 0 to 40, pointers that are NULL, Wirt's, not canonical,
- * read-only, unmapped or at the end of a mapping, structures full of the same. Nothing may bring Wirt down, write to
- * a read-only page, or hand out an address of Wirt's; unknown numbers must say so. What would end the guest itself is left out
- * by harmful(); those calls have guests of their own.
+ * Every hypercall with nasty arguments: all numbers, sub-operations 0 to 40, pointers that are NULL, Wirt's, not
+ * canonical, read-only, unmapped or at the end of a mapping, structures full of the same. Nothing may bring Wirt down,
+ * write to a read-only page, or hand out an address of Wirt's; unknown numbers must say so. What would end the guest
+ * itself is left out by harmful(); those calls have guests of their own.
  */
 #include "guest.h"
 #include "public/domctl.h"
@@ -11,7 +11,7 @@
 #include "public/sysctl.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define WORDS 24
+#define WORDS    24
 
 static u64 *scratch, *read_only;
 static u64 bad[20];
@@ -30,7 +30,8 @@ static bool harmful(u64 nr, u64 a, u64 b, u64 c)
     case __HYPERVISOR_sched_op_compat:
         return a == SCHEDOP_block || a == SCHEDOP_shutdown;
     case __HYPERVISOR_sched_op:
-        return a == SCHEDOP_block || ((a == SCHEDOP_shutdown || a == SCHEDOP_poll) && (is_scratch(b) || b == (u64)read_only));
+        return a == SCHEDOP_block ||
+               ((a == SCHEDOP_shutdown || a == SCHEDOP_poll) && (is_scratch(b) || b == (u64)read_only));
     case __HYPERVISOR_update_va_mapping:
     case __HYPERVISOR_update_va_mapping_otherdomain:
         return is_scratch(a) || a == (u64)read_only;
@@ -64,7 +65,8 @@ static void one(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e)
         print("  call %lu (0x%lx, 0x%lx, 0x%lx) returns 0x%lx\n", nr, a, b, c, (u64)rc);
     bool is_aligned = a % 8 != 1 && b % 8 != 1 && c % 8 != 1;
     for (u32 i = 0; i < WORDS && is_aligned; i++)
-        if (scratch[i] >> 32 != before[i] >> 32 && is_wirts(scratch[i]) && leaks++ < 10) /* low halves: counts and states */
+        if (scratch[i] >> 32 != before[i] >> 32 && is_wirts(scratch[i]) &&
+            leaks++ < 10) /* low halves: counts and states */
             print("  call %lu (0x%lx, 0x%lx, 0x%lx) wrote 0x%lx to word %u\n", nr, a, b, c, scratch[i], i);
 }
 
@@ -102,7 +104,8 @@ static void all_calls(void)
             for (u32 j = 0; j < COUNT(bad); j++) {
                 refill();
                 for (u32 k = 0; k < 4; k++)
-                    one(nr, bad[i], bad[j], bad[k * 5 % COUNT(bad)], k == 0 ? DOMID_SELF : bad[(i + k) % COUNT(bad)], 0);
+                    one(nr, bad[i], bad[j], bad[k * 5 % COUNT(bad)], k == 0 ? DOMID_SELF : bad[(i + k) % COUNT(bad)],
+                        0);
             }
         repair();
         if (!EQ(call2(__HYPERVISOR_xen_version, 0, 0), 4 << 16 | 17))
@@ -110,7 +113,8 @@ static void all_calls(void)
     }
     TRUE(calls > 500000);
     test("wild-numbers");
-    const u64 wild[] = {64, 65, 127, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff, 1ul << 32, (1ul << 32) + 17, ~0ul, 1ul << 63};
+    const u64 wild[] = {64,   65,       127, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff, 1ul << 32, (1ul << 32) + 17,
+                        ~0ul, 1ul << 63};
     for (u32 i = 0; i < COUNT(wild); i++)
         EQ(call3(wild[i], 0, 0, 0), E_NOSYS);
     test("holes"); /* numbers that are nobody's */
@@ -168,24 +172,51 @@ static void pointers(void)
         u8 nr, where;
         u64 arg[4];
     } taker[] = {
-        {__HYPERVISOR_set_trap_table, 0, {0}}, {__HYPERVISOR_mmu_update, 0, {0, 1, 0, DOMID_SELF}},
-        {__HYPERVISOR_set_gdt, 0, {0, 512}}, {__HYPERVISOR_platform_op, 0, {0}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_populate_physmap}}, {__HYPERVISOR_memory_op, 1, {XENMEM_decrease_reservation}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_exchange}}, {__HYPERVISOR_memory_op, 1, {XENMEM_machine_memory_map}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_machphys_mapping}}, {__HYPERVISOR_memory_op, 1, {XENMEM_maximum_reservation}},
-        {__HYPERVISOR_multicall, 0, {0, 1}}, {__HYPERVISOR_xen_version, 1, {XENVER_extraversion}},
-        {__HYPERVISOR_xen_version, 1, {XENVER_get_features}}, {__HYPERVISOR_xen_version, 1, {XENVER_capabilities}},
-        {__HYPERVISOR_xen_version, 1, {XENVER_commandline}}, {__HYPERVISOR_console_io, 2, {CONSOLEIO_write, 8}},
-        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_get_runstate_info, 0}}, {__HYPERVISOR_vcpu_op, 2, {VCPUOP_set_singleshot_timer, 0}},
-        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_register_vcpu_info, 0}}, {__HYPERVISOR_mmuext_op, 0, {0, 1, 0, DOMID_SELF}},
-        {__HYPERVISOR_sched_op, 1, {SCHEDOP_poll}}, {__HYPERVISOR_sched_op, 1, {SCHEDOP_shutdown}},
-        {__HYPERVISOR_callback_op, 1, {CALLBACKOP_register}}, {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_send}},
-        {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_bind_ipi}}, {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_status}},
-        {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_set_iopl}}, {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_map_pirq}},
-        {__HYPERVISOR_sysctl, 0, {0}}, {__HYPERVISOR_domctl, 0, {0}},
+        {__HYPERVISOR_set_trap_table, 0, {0}},
+        {__HYPERVISOR_mmu_update, 0, {0, 1, 0, DOMID_SELF}},
+        {__HYPERVISOR_set_gdt, 0, {0, 512}},
+        {__HYPERVISOR_platform_op, 0, {0}},
+        {__HYPERVISOR_memory_op, 1, {XENMEM_populate_physmap}},
+        {__HYPERVISOR_memory_op, 1, {XENMEM_decrease_reservation}},
+        {__HYPERVISOR_memory_op, 1, {XENMEM_exchange}},
+        {__HYPERVISOR_memory_op, 1, {XENMEM_machine_memory_map}},
+        {__HYPERVISOR_memory_op, 1, {XENMEM_machphys_mapping}},
+        {__HYPERVISOR_memory_op, 1, {XENMEM_maximum_reservation}},
+        {__HYPERVISOR_multicall, 0, {0, 1}},
+        {__HYPERVISOR_xen_version, 1, {XENVER_extraversion}},
+        {__HYPERVISOR_xen_version, 1, {XENVER_get_features}},
+        {__HYPERVISOR_xen_version, 1, {XENVER_capabilities}},
+        {__HYPERVISOR_xen_version, 1, {XENVER_commandline}},
+        {__HYPERVISOR_console_io, 2, {CONSOLEIO_write, 8}},
+        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_get_runstate_info, 0}},
+        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_set_singleshot_timer, 0}},
+        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_register_vcpu_info, 0}},
+        {__HYPERVISOR_mmuext_op, 0, {0, 1, 0, DOMID_SELF}},
+        {__HYPERVISOR_sched_op, 1, {SCHEDOP_poll}},
+        {__HYPERVISOR_sched_op, 1, {SCHEDOP_shutdown}},
+        {__HYPERVISOR_callback_op, 1, {CALLBACKOP_register}},
+        {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_send}},
+        {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_bind_ipi}},
+        {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_status}},
+        {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_set_iopl}},
+        {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_map_pirq}},
+        {__HYPERVISOR_sysctl, 0, {0}},
+        {__HYPERVISOR_domctl, 0, {0}},
     };
-    const u64 where[] = {HV_START, HV_IMAGE, HV_DIRECT, 0xffff808000000000, 0xffff810000000000, 0xffff87ffffffffff, 0xffff7fffffffffff,
-                         NON_CANONICAL, 0x00007ffffffffffe, 0x1000, (u64)scratch + PAGE, ~0ul, ~7ul, 0xffff800000000000 - 4,
+    const u64 where[] = {HV_START,
+                         HV_IMAGE,
+                         HV_DIRECT,
+                         0xffff808000000000,
+                         0xffff810000000000,
+                         0xffff87ffffffffff,
+                         0xffff7fffffffffff,
+                         NON_CANONICAL,
+                         0x00007ffffffffffe,
+                         0x1000,
+                         (u64)scratch + PAGE,
+                         ~0ul,
+                         ~7ul,
+                         0xffff800000000000 - 4,
                          0xffff880000000000 - 4};
     test("pointers");
     for (u32 i = 0; i < COUNT(taker); i++)
@@ -214,9 +245,26 @@ int main(void)
     map(page_new(), 0);
     read_only = page_new();
     page_ro(read_only);
-    const u64 values[COUNT(bad)] = {0, 1, 2, 3, 7, 0x7ff0, 0x80000000, 0xffffffff, ~0ul, HV_START, HV_IMAGE, HV_DIRECT, NON_CANONICAL,
-                                    0xffff7fffffffffff, (u64)scratch, (u64)scratch + PAGE - 8, (u64)read_only, ~0xffful,
-                                    (u64)scratch + 1, 0x7ffffffff000};
+    const u64 values[COUNT(bad)] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    7,
+                                    0x7ff0,
+                                    0x80000000,
+                                    0xffffffff,
+                                    ~0ul,
+                                    HV_START,
+                                    HV_IMAGE,
+                                    HV_DIRECT,
+                                    NON_CANONICAL,
+                                    0xffff7fffffffffff,
+                                    (u64)scratch,
+                                    (u64)scratch + PAGE - 8,
+                                    (u64)read_only,
+                                    ~0xffful,
+                                    (u64)scratch + 1,
+                                    0x7ffffffff000};
     for (u32 i = 0; i < COUNT(bad); i++)
         bad[i] = values[i];
     pointers();

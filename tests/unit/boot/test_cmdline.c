@@ -22,8 +22,7 @@ static void test_values(void)
 {
     parse("");
     CU_ASSERT(o.has_smp && o.has_smep && !o.has_noreboot && o.mem == ~0ull && o.maxcpus == CPU_MAX);
-    CU_ASSERT(!o.console && !o.dom0_mem.is_given && o.dom0_vcpus_max == CPU_MAX &&
-              test_log[0] == 0);
+    CU_ASSERT(!o.console && !o.dom0_mem.is_given && o.dom0_vcpus_max == CPU_MAX && test_log[0] == 0);
     parse("  /boot/wirt.gz placeholder console=com1,vga com1=115200,8n1\tloglvl=all "
           "guest_loglvl=error/all "
           "dom0_mem=512M noreboot no-smep smap=off maxcpus=3 mem=2G sync_console "
@@ -36,8 +35,7 @@ static void test_values(void)
     CU_ASSERT_STRING_EQUAL(o.loglvl, "all");
     CU_ASSERT_STRING_EQUAL(o.guest_loglvl, "error/all");
     CU_ASSERT(o.dom0_mem.is_given && o.dom0_mem.bytes == 512 << 20);
-    CU_ASSERT(o.has_noreboot && !o.has_smep && !o.has_smap && o.is_sync_console &&
-              o.has_timestamps);
+    CU_ASSERT(o.has_noreboot && !o.has_smep && !o.has_smap && o.is_sync_console && o.has_timestamps);
     CU_ASSERT(o.maxcpus == 3 && o.mem == 2ull << 30 && o.conring_size == 65536);
     CU_ASSERT_STRING_EQUAL(o.spec_ctrl, "no");
     parse("nosmp smep=on no-xsave no-spec-ctrl -- root=/dev/xvda quiet");
@@ -150,8 +148,8 @@ static void test_damage(void)
         u64 n = test_random() % sizeof(line), b, m;
 
         for (u64 k = 0; k + 1 < n; k++)
-            line[k] = test_random() % 50 ? alphabet[test_random() % (sizeof(alphabet) - 1)]
-                                         : (char)(1 + test_random() % 255);
+            line[k] =
+                test_random() % 50 ? alphabet[test_random() % (sizeof(alphabet) - 1)] : (char)(1 + test_random() % 255);
         line[n ? n - 1 : 0] = 0;
         if (n > 20 && i & 1)
             memcpy(line, "dom0_mem=", 9);

@@ -148,8 +148,7 @@ static void test_linux(void)
     CU_ASSERT_EQUAL(elf_load_flat(&image, flat, 0x81fff), -ENOSPC);
     CU_ASSERT_EQUAL(elf_load_flat(&image, flat, 0x82000), 0);
     CU_ASSERT(flat[0] == 0xaa && flat[4095] == 0xaa && flat[4096] == 0x55);
-    CU_ASSERT(flat[0x80000] == 0xbb && flat[0x80063] == 0xbb && flat[0x80064] == 0 &&
-              flat[0x81fff] == 0);
+    CU_ASSERT(flat[0x80000] == 0xbb && flat[0x80063] == 0xbb && flat[0x80064] == 0 && flat[0x81fff] == 0);
     free(flat);
 }
 
@@ -195,11 +194,9 @@ static void test_guest_section(void)
 {
     struct file f;
 
-    file_guest(
-        &f,
-        "GUEST_OS=linux,GUEST_VER=2.6,XEN_VER=xen-3.0,VIRT_BASE=0xffffffff80000000,"
-        "ELF_PADDR_OFFSET=0x0,VIRT_ENTRY=0xffffffff80100000,HYPERCALL_PAGE=0x100,"
-        "FEATURES=writable_page_tables|auto_translated_physmap,PAE=yes,BSD_SYMTAB,LOADER=generic");
+    file_guest(&f, "GUEST_OS=linux,GUEST_VER=2.6,XEN_VER=xen-3.0,VIRT_BASE=0xffffffff80000000,"
+                   "ELF_PADDR_OFFSET=0x0,VIRT_ENTRY=0xffffffff80100000,HYPERCALL_PAGE=0x100,"
+                   "FEATURES=writable_page_tables|auto_translated_physmap,PAE=yes,BSD_SYMTAB,LOADER=generic");
     CU_ASSERT_PTR_NULL_FATAL(parse(&f));
     CU_ASSERT_PTR_NULL(elf_check_pv(&image));
     CU_ASSERT_EQUAL(image.source, ELF_XEN_SECTION);
@@ -242,11 +239,11 @@ static void test_section_notes(void)
     refused(&f, "neither Xen ELF notes nor");
 }
 
-#define MISTAKE(change, part)                                                                      \
-    do {                                                                                           \
-        file_linux(&f);                                                                            \
-        change;                                                                                    \
-        refused(&f, part);                                                                         \
+#define MISTAKE(change, part)                                                                                          \
+    do {                                                                                                               \
+        file_linux(&f);                                                                                                \
+        change;                                                                                                        \
+        refused(&f, part);                                                                                             \
     } while (0)
 
 static void test_mistakes(void)
@@ -276,8 +273,7 @@ static void test_mistakes(void)
     MISTAKE(file_number(&f, 3, 0x1000), "two notes VIRT_BASE contradict");
     MISTAKE(file_note(&f, 2, "abcdef", 6), "HYPERCALL_PAGE has 6 bytes");
     MISTAKE(f.ph[2].p_filesz = 0, "neither Xen ELF notes nor");
-    MISTAKE(f.ph[2].p_filesz = 0;
-            file_note(&f, 13, "123456789abcdefg1", 17), "L1_MFN_VALID has 17");
+    MISTAKE(f.ph[2].p_filesz = 0; file_note(&f, 13, "123456789abcdefg1", 17), "L1_MFN_VALID has 17");
     MISTAKE(f.ph[2].p_filesz = 0; file_note(&f, 8, "a rather long name", 19), "longer than 15");
     MISTAKE(f.ph[2].p_filesz = 0; file_note(&f, 8, "own", 4), "loader \"own\"");
     MISTAKE(f.ph[2].p_filesz = 0; file_note(&f, 8, "generic", 8), "Xen version \"\"");
@@ -306,8 +302,7 @@ static void test_damage(void)
         if (i & 1)
             file_linux(&f);
         else
-            file_guest(
-                &f, "GUEST_OS=linux,XEN_VER=xen-3.0,VIRT_BASE=0x80000000,LOADER=generic,A=,B,=C,,");
+            file_guest(&f, "GUEST_OS=linux,XEN_VER=xen-3.0,VIRT_BASE=0x80000000,LOADER=generic,A=,B,=C,,");
         while (hits--) {
             const u32 *w = place[test_random() % 5];
 

@@ -128,11 +128,9 @@ static void test_mb2(void)
     CU_ASSERT_STRING_EQUAL(info.module[1].cmdline, "");
     CU_ASSERT_EQUAL(info.module[1].end, 0x3800000);
     CU_ASSERT_EQUAL(info.map_count, 2);
-    CU_ASSERT(info.map[1].base == 0x100000 && info.map[1].length == 0x3ff00000 &&
-              info.map[1].type == 1);
+    CU_ASSERT(info.map[1].base == 0x100000 && info.map[1].length == 0x3ff00000 && info.map[1].type == 1);
     CU_ASSERT_EQUAL(info.video.kind, VGA_FRAMEBUFFER);
-    CU_ASSERT(info.video.base == 0x80000000 && info.video.width == 1024 &&
-              info.video.height == 768);
+    CU_ASSERT(info.video.base == 0x80000000 && info.video.width == 1024 && info.video.height == 768);
     CU_ASSERT(info.video.red_pos == 16 && info.video.blue_size == 8);
     CU_ASSERT_EQUAL(info.rsdp_size, 36);
     CU_ASSERT(info.rsdp > RAM_BASE && info.rsdp < RAM_BASE + at);
@@ -157,8 +155,7 @@ static void test_mb2_other_maps(void)
     }
     CU_ASSERT_PTR_NULL_FATAL(mb2_end());
     CU_ASSERT_STRING_EQUAL(info.map_source, "EFI memory map");
-    CU_ASSERT(info.map_count == 3 && info.map[0].type == 1 && info.map[1].type == 3 &&
-              info.map[2].type == 2);
+    CU_ASSERT(info.map_count == 3 && info.map[0].type == 1 && info.map[1].type == 3 && info.map[2].type == 2);
     CU_ASSERT(info.map[1].base == 0x100000 && info.map[1].length == 0x10000);
     CU_ASSERT(info.efi_map == RAM_BASE + b + 8 && info.efi_map_size == 144 && info.is_efi);
     at -= 8;
@@ -172,24 +169,23 @@ static void test_mb2_other_maps(void)
     put32(b, 639);
     put32(b + 4, 1023 * 1024);
     CU_ASSERT_PTR_NULL_FATAL(mb2_end());
-    CU_ASSERT(info.map_count == 2 && info.map[0].length == 639 * 1024 &&
-              info.map[1].base == 0x100000);
+    CU_ASSERT(info.map_count == 2 && info.map[0].length == 639 * 1024 && info.map[1].base == 0x100000);
     CU_ASSERT_EQUAL(info.map[1].length, 1023ull << 20);
     mb2_start();
     CU_ASSERT(strstr(mb2_end(), "gives no memory map") != NULL);
 }
 
-#define MISTAKE(change, part)                                                                      \
-    do {                                                                                           \
-        const char *error;                                                                         \
-        mb2_good();                                                                                \
-        mb2_end();                                                                                 \
-        change;                                                                                    \
-        error = mbi_parse(MBI_MAGIC2, RAM_BASE, &info);                                            \
-        CU_ASSERT_PTR_NOT_NULL_FATAL(error);                                                       \
-        if (!strstr(error, part))                                                                  \
-            printf("\n    \"%s\" lacks \"%s\"", error, part);                                      \
-        CU_ASSERT_PTR_NOT_NULL(strstr(error, part));                                               \
+#define MISTAKE(change, part)                                                                                          \
+    do {                                                                                                               \
+        const char *error;                                                                                             \
+        mb2_good();                                                                                                    \
+        mb2_end();                                                                                                     \
+        change;                                                                                                        \
+        error = mbi_parse(MBI_MAGIC2, RAM_BASE, &info);                                                                \
+        CU_ASSERT_PTR_NOT_NULL_FATAL(error);                                                                           \
+        if (!strstr(error, part))                                                                                      \
+            printf("\n    \"%s\" lacks \"%s\"", error, part);                                                          \
+        CU_ASSERT_PTR_NOT_NULL(strstr(error, part));                                                                   \
     } while (0)
 
 static void test_mb2_mistakes(void)

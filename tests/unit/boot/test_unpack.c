@@ -79,12 +79,10 @@ static struct bytes grow(const struct bytes *b, u64 more)
     return r;
 }
 
-static struct bytes pack_xz(const struct bytes *in, bool has_x86, lzma_check check, u32 lc, u32 lp,
-                            u32 pb)
+static struct bytes pack_xz(const struct bytes *in, bool has_x86, lzma_check check, u32 lc, u32 lp, u32 pb)
 {
     lzma_options_lzma o;
-    lzma_filter filters[3] = {
-        {LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &o}, {LZMA_VLI_UNKNOWN, NULL}};
+    lzma_filter filters[3] = {{LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &o}, {LZMA_VLI_UNKNOWN, NULL}};
     struct bytes out = {malloc(lzma_stream_buffer_bound(in->n)), lzma_stream_buffer_bound(in->n)};
     size_t at = 0;
 
@@ -92,9 +90,9 @@ static struct bytes pack_xz(const struct bytes *in, bool has_x86, lzma_check che
     o.lc = lc;
     o.lp = lp;
     o.pb = pb;
-    CU_ASSERT_EQUAL(lzma_stream_buffer_encode(has_x86 ? filters : filters + 1, check, NULL, in->p,
-                                              in->n, out.p, &at, out.n),
-                    LZMA_OK);
+    CU_ASSERT_EQUAL(
+        lzma_stream_buffer_encode(has_x86 ? filters : filters + 1, check, NULL, in->p, in->n, out.p, &at, out.n),
+        LZMA_OK);
     out.n = at;
     return out;
 }
@@ -122,8 +120,8 @@ static struct bytes pack_lz4_legacy(const struct bytes *in)
     memcpy(out.p, "\2\x21\x4c\x18", 4);
     for (u64 at = 0; at < in->n; at += 8 << 20) {
         u64 n = in->n - at < 8 << 20 ? in->n - at : 8 << 20;
-        int made = LZ4_compress_default((char *)in->p + at, (char *)out.p + out.n + 4, (int)n,
-                                        LZ4_compressBound((int)n));
+        int made =
+            LZ4_compress_default((char *)in->p + at, (char *)out.p + out.n + 4, (int)n, LZ4_compressBound((int)n));
 
         memcpy(out.p + out.n, &made, 4);
         out.n += 4 + (u64)made;
@@ -133,12 +131,11 @@ static struct bytes pack_lz4_legacy(const struct bytes *in)
 
 static struct bytes pack_lz4_frame(const struct bytes *in, bool is_linked, u32 checks)
 {
-    LZ4F_preferences_t p = {
-        .frameInfo = {.blockSizeID = LZ4F_max64KB,
-                      .blockMode = is_linked ? LZ4F_blockLinked : LZ4F_blockIndependent,
-                      .contentChecksumFlag = checks & 1,
-                      .blockChecksumFlag = checks >> 1 & 1,
-                      .contentSize = checks & 4 ? in->n : 0}};
+    LZ4F_preferences_t p = {.frameInfo = {.blockSizeID = LZ4F_max64KB,
+                                          .blockMode = is_linked ? LZ4F_blockLinked : LZ4F_blockIndependent,
+                                          .contentChecksumFlag = checks & 1,
+                                          .blockChecksumFlag = checks >> 1 & 1,
+                                          .contentSize = checks & 4 ? in->n : 0}};
     u64 bound = LZ4F_compressFrameBound(in->n, &p);
     struct bytes out = {malloc(bound), bound};
 
@@ -199,8 +196,7 @@ static const char *unpack(const struct bytes *module, const struct bytes *expect
 }
 
 /* Packed -> bzImage -> same bytes; frees packed. */
-static void round_trip(struct bytes packed, const struct bytes *image, bool has_size,
-                       const char *format)
+static void round_trip(struct bytes packed, const struct bytes *image, bool has_size, const char *format)
 {
     struct bytes b = bzimage(&packed, has_size ? image->n : 0);
     struct unpack_result r = {0};
@@ -250,11 +246,9 @@ static void test_xz_blocks(void)
 {
     struct bytes image = make_image(1 << 20), out = {malloc(4 << 20), 0};
     lzma_options_lzma o;
-    lzma_filter filters[] = {
-        {LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &o}, {LZMA_VLI_UNKNOWN, NULL}};
+    lzma_filter filters[] = {{LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &o}, {LZMA_VLI_UNKNOWN, NULL}};
     lzma_stream s = LZMA_STREAM_INIT;
-    lzma_mt mt = {
-        .threads = 1, .block_size = 100001, .filters = filters, .check = LZMA_CHECK_CRC32};
+    lzma_mt mt = {.threads = 1, .block_size = 100001, .filters = filters, .check = LZMA_CHECK_CRC32};
 
     for (u64 i = 200000; i < 400000; i++)
         image.p[i] = (u8)test_random();
@@ -296,9 +290,9 @@ static void test_stock_kernel(void)
     memcpy(&start, b.p + 0x248, 4);
     memcpy(&length, b.p + 0x24c, 4);
     start += (b.p[0x1f1] + 1u) * 512;
-    CU_ASSERT_EQUAL(lzma_stream_buffer_decode(&memory, 0, NULL, b.p + start, &in_at, length - 4,
-                                              expected.p, &out_at, size),
-                    LZMA_OK);
+    CU_ASSERT_EQUAL(
+        lzma_stream_buffer_decode(&memory, 0, NULL, b.p + start, &in_at, length - 4, expected.p, &out_at, size),
+        LZMA_OK);
     {
         u8 *dst = malloc(size);
 
@@ -327,21 +321,20 @@ static void refused(struct bytes *b, const char *part)
 }
 
 /* A bzImage around an xz payload, one change; `at` is the payload's first byte, n its length. */
-#define MISTAKE(change, part)                                                                      \
-    do {                                                                                           \
-        struct bytes module = bzimage(&xz, image.n);                                               \
-        u8 *at = module.p + 3 * 512 + 0x100;                                                       \
-        u64 n = xz.n;                                                                              \
-        (void)at;                                                                                  \
-        (void)n;                                                                                   \
-        change;                                                                                    \
-        refused(&module, part);                                                                    \
+#define MISTAKE(change, part)                                                                                          \
+    do {                                                                                                               \
+        struct bytes module = bzimage(&xz, image.n);                                                                   \
+        u8 *at = module.p + 3 * 512 + 0x100;                                                                           \
+        u64 n = xz.n;                                                                                                  \
+        (void)at;                                                                                                      \
+        (void)n;                                                                                                       \
+        change;                                                                                                        \
+        refused(&module, part);                                                                                        \
     } while (0)
 
 static void test_mistakes(void)
 {
-    struct bytes image = make_image(50000), xz = pack_xz(&image, true, LZMA_CHECK_CRC32, 3, 0, 2),
-                 b;
+    struct bytes image = make_image(50000), xz = pack_xz(&image, true, LZMA_CHECK_CRC32, 3, 0, 2), b;
 
     MISTAKE(module.n = 20, "only 20 bytes");
     MISTAKE(module.n = 0x24f, "no kernel: neither a bzImage nor an ELF");
@@ -475,8 +468,7 @@ static void test_crc32(void)
         struct bytes b = make_image(600 + test_random() % 5000);
         u64 from = test_random() % 64;
 
-        CU_ASSERT_EQUAL(crc32_of(t, b.p + from, b.n - from),
-                        (u32)crc32(0, b.p + from, (uInt)(b.n - from)));
+        CU_ASSERT_EQUAL(crc32_of(t, b.p + from, b.n - from), (u32)crc32(0, b.p + from, (uInt)(b.n - from)));
         free(b.p);
     }
     CU_ASSERT_EQUAL(crc32_of(t, (const u8 *)"123456789", 9), 0xcbf43926);

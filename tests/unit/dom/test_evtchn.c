@@ -22,8 +22,8 @@
 #include "public/event_channel.h"
 #include "public/physdev.h"
 
-#define DOMAINS 3u
-#define VCPUS   4u
+#define DOMAINS      3u
+#define VCPUS        4u
 #define RANDOM_PORTS 280u
 
 static struct domain dom[DOMAINS];
@@ -382,7 +382,7 @@ static void test_pirq(void)
     CU_ASSERT_EQUAL(pirq_map_gsi(&dom[1], 9, &pirq), -EPERM);
     CU_ASSERT_EQUAL(pirq_map_gsi(&dom[0], 24, &pirq), -EINVAL);
     CU_ASSERT_EQUAL(pirq_map_gsi(&dom[0], 9, &pirq), 0);
-    CU_ASSERT_EQUAL(pirq_map_gsi(&dom[0], 9, &pirq), 0); /* twice is fine */
+    CU_ASSERT_EQUAL(pirq_map_gsi(&dom[0], 9, &pirq), 0);        /* twice is fine */
     CU_ASSERT_EQUAL(pirq_map_gsi(&dom[0], 10, &pirq), -EINVAL); /* another line is not */
     CU_ASSERT_EQUAL(pirq_setup_gsi(&dom[0], 9, true, true), 0);
     rc = evtchn_bind_pirq(&dom[0], 9, true);

@@ -17,8 +17,7 @@
 
 /* The same entries in a section whose bounds the linker tells; and the ring-0 version of the file. */
 #undef TRAP_FIX
-#define TRAP_FIX(at, to)                                            \
-    ".pushsection trap_fix, \"a\"; .balign 4; .long " #at " - ., " #to " - .; .popsection\n"
+#define TRAP_FIX(at, to) ".pushsection trap_fix, \"a\"; .balign 4; .long " #at " - ., " #to " - .; .popsection\n"
 #undef WIRT_HOST
 #include "dom/guest.c"
 

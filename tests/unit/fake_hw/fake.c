@@ -34,8 +34,7 @@ u32 cpu_count;
 struct cpu_desc cpu_desc;
 struct trap_hooks trap_hooks;
 
-const struct frame_range fake_ram[FAKE_RAM_COUNT] = {
-    {0x1, 0x9f}, {0x100, 0x1ffff}, {0x100000, 0x10ffff}};
+const struct frame_range fake_ram[FAKE_RAM_COUNT] = {{0x1, 0x9f}, {0x100, 0x1ffff}, {0x100000, 0x10ffff}};
 u64 fake_free_at_start;
 static int arena;
 static u64 next_2m = 0x200; /* the frame tables' memory, from 2 MiB on */
@@ -235,8 +234,7 @@ void cpu_relax(void)
     if (fake_relax_hook)
         fake_relax_hook();
     else
-        syscall(
-            SYS_sched_yield); /* few host CPUs play many; libc's wrapper has the scheduler's name */
+        syscall(SYS_sched_yield); /* few host CPUs play many; libc's wrapper has the scheduler's name */
 }
 void cpu_sti_hlt(void)
 {

@@ -61,16 +61,16 @@ void fake_entered(void *unit) __noreturn;     /* a unit's enter() calls this */
 extern char fake_panic_text[320];
 extern _Thread_local jmp_buf fake_panic_back;
 extern _Thread_local bool fake_panic_is_caught;
-#define FAKE_PANICS(statement)                                                                     \
-    __extension__({                                                                                \
-        volatile bool did_ = true;                                                                 \
-        fake_panic_is_caught = true;                                                               \
-        if (setjmp(fake_panic_back) == 0) {                                                        \
-            statement;                                                                             \
-            did_ = false;                                                                          \
-        }                                                                                          \
-        fake_panic_is_caught = false;                                                              \
-        did_;                                                                                      \
+#define FAKE_PANICS(statement)                                                                                         \
+    __extension__({                                                                                                    \
+        volatile bool did_ = true;                                                                                     \
+        fake_panic_is_caught = true;                                                                                   \
+        if (setjmp(fake_panic_back) == 0) {                                                                            \
+            statement;                                                                                                 \
+            did_ = false;                                                                                              \
+        }                                                                                                              \
+        fake_panic_is_caught = false;                                                                                  \
+        did_;                                                                                                          \
     })
 
 /* Random numbers with a printed seed: FAKE_SEED=n repeats a run. */

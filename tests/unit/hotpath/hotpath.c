@@ -16,8 +16,7 @@
 #include "core/sched.h"
 #include "core/work.h"
 
-#define BUDGET                                                                                     \
-    960 /* of which a third are the debug build's lock checks; the fake machine takes some 80 */
+#define BUDGET 960 /* of which a third are the debug build's lock checks; the fake machine takes some 80 */
 
 static struct unit u;
 
@@ -101,8 +100,7 @@ int main(void)
         }
         ptrace(marks % 2 ? PTRACE_SINGLESTEP : PTRACE_CONT, pid, NULL, NULL);
     }
-    cost =
-        round[8] - round[6] - 2 * (round[7] - round[6]); /* the last round: all is bound and warm */
+    cost = round[8] - round[6] - 2 * (round[7] - round[6]); /* the last round: all is bound and warm */
     printf("block, idle, wake, enter: %ld instructions (budget %d)\n", cost, BUDGET);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && marks == 18 && cost > 50 && cost <= BUDGET)
         puts("1 passed, 0 failed");
