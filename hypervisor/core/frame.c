@@ -22,12 +22,12 @@
 #define FRAMES_OF_2M 512ul
 
 u64 frame_limit;
-u64 frame_chunk_map[CHUNK_MAX / 64];
 
 static struct lock frame_lock = LOCK_INIT(RANK_FRAME);
 static u32 head[ZONE_COUNT][ORDER_COUNT];
 static u32 orders[ZONE_COUNT];                                      /* bit = that list is not empty */
 static u32 m2p_page[(CHUNK_MAX << FRAME_CHUNK_SHIFT) >> M2P_SHIFT]; /* first frame of each, 0 = hole */
+static u64 chunk_map[CHUNK_MAX / 64];                               /* bit = a chunk with RAM */
 static struct frame_stats stats;
 
 static inline struct page *raw(u64 n)
@@ -181,12 +181,12 @@ static void __init chunk_create(u64 chunk, mfn_t (*take_2m)(void))
     u64 first = chunk << FRAME_CHUNK_SHIFT, at = first >> M2P_SHIFT;
     mfn_t table = take_2m();
 
+    map_set(chunk_map, chunk);
     if (!pgtab_map((u64)raw(first), table, FRAMES_OF_2M, HV_RW | PTE_PS))
         panic("frame: no memory to map the frame table for frame 0x%lx", first);
     stats.table_bytes += FRAMES_OF_2M * PAGE_SIZE;
     for (u64 i = 0; i < CHUNK_FRAMES; i++)
         *raw(first + i) = (struct page){.owner = PAGE_OWNER_IO};
-    map_set(frame_chunk_map, chunk);
     if (m2p_page[at])
         return;
     table = take_2m();
@@ -197,18 +197,43 @@ static void __init chunk_create(u64 chunk, mfn_t (*take_2m)(void))
     stats.m2p_bytes += FRAMES_OF_2M * PAGE_SIZE;
 }
 
+/* All chunks without RAM share one set of structs, which only reading is for: I/O frames are never referenced. */
+static void __init holes_create(mfn_t (*take_2m)(void))
+{
+    mfn_t shared = mfn(MFN_NONE);
+
+    for (u64 c = 0; c < frame_limit >> FRAME_CHUNK_SHIFT; c++) {
+        if (map_test(chunk_map, c))
+            continue;
+        if (shared.n == MFN_NONE) {
+            shared = take_2m();
+            for (u64 i = 0; i < CHUNK_FRAMES; i++)
+                ((struct page *)frame_va(shared))[i] = (struct page){.owner = PAGE_OWNER_IO};
+            stats.table_bytes += FRAMES_OF_2M * PAGE_SIZE;
+        }
+        if (!pgtab_map((u64)raw(c << FRAME_CHUNK_SHIFT), shared, FRAMES_OF_2M, HV_RO | PTE_PS))
+            panic("frame: no memory to map the frame table for frame 0x%lx", c << FRAME_CHUNK_SHIFT);
+    }
+}
+
 void __init frame_init(const struct frame_range *ram, u32 ram_count, mfn_t (*take_2m)(void))
 {
     for (u32 r = 0; r < ram_count; r++) {
         ASSERT(ram[r].last >> FRAME_CHUNK_SHIFT < CHUNK_MAX);
         for (u64 c = ram[r].first >> FRAME_CHUNK_SHIFT; c <= ram[r].last >> FRAME_CHUNK_SHIFT; c++)
-            if (!map_test(frame_chunk_map, c))
+            if (!map_test(chunk_map, c))
                 chunk_create(c, take_2m);
         frame_limit = max(frame_limit, ram[r].last + 1);
         for (u64 i = ram[r].first; i <= ram[r].last; i++)
             raw(i)->owner = PAGE_OWNER_HV;
         stats.total += ram[r].last - ram[r].first + 1;
     }
+    holes_create(take_2m);
+}
+
+bool frame_is_hole(mfn_t m)
+{
+    return m.n >= frame_limit || !map_test(chunk_map, m.n >> FRAME_CHUNK_SHIFT);
 }
 
 void frame_stats(struct frame_stats *out)

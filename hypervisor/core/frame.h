@@ -29,21 +29,19 @@ _Static_assert(sizeof(struct page) == 32, "frame table budget");
 #define PAGE_OWNER_IO     2u /* not RAM, or RAM that firmware keeps */
 #define PAGE_OWNER_DOMAIN 16u
 
-extern u64 frame_limit;       /* one past the highest frame that has a struct page */
-extern u64 frame_chunk_map[]; /* bit = 65,536 frames whose structs exist */
-#define FRAME_CHUNK_SHIFT 16
+extern u64 frame_limit;      /* one past the highest frame that has a struct page */
+#define FRAME_CHUNK_SHIFT 16 /* frames whose structs are made together: 2 MiB of them */
 
 static inline struct page *frame_page_raw(mfn_t m)
 {
     return (struct page *)FRAMES_START + m.n;
 }
-/* NULL: no RAM there (MMIO, hole, beyond the end). A struct may still say PAGE_OWNER_IO. */
+/* NULL: beyond the end of RAM. What is no RAM below it says PAGE_OWNER_IO, and has no references. */
 static inline struct page *frame_page(mfn_t m)
 {
-    if (unlikely(m.n >= frame_limit || !map_test(frame_chunk_map, m.n >> FRAME_CHUNK_SHIFT)))
-        return NULL;
-    return frame_page_raw(m);
+    return likely(m.n < frame_limit) ? frame_page_raw(m) : NULL;
 }
+bool frame_is_hole(mfn_t m); /* no RAM within 256 MiB around it: a device's, never firmware's tables */
 static inline mfn_t frame_mfn(const struct page *p)
 {
     return mfn((u64)(p - (struct page *)FRAMES_START));

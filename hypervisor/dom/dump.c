@@ -119,10 +119,8 @@ static void tally(u32 owner, struct frame_tally *t)
 {
     *t = (struct frame_tally){0};
     for (u64 n = 0; n < frame_limit; n++) {
-        const struct page *p = frame_page(mfn(n));
-        if (!p) {
-            n |= BIT(FRAME_CHUNK_SHIFT) - 1;
-        } else if (p->owner == owner) {
+        const struct page *p = frame_page_raw(mfn(n));
+        if (p->owner == owner) {
             u64 type = READ_ONCE(p->type);
             t->all++;
             t->allocated += (p->refs & PAGE_ALLOCATED) != 0;

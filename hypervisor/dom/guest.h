@@ -40,7 +40,7 @@ static inline bool guest_range_ok(u64 va, u64 n)
         return false;
     return end <= 0x0000800000000000ull || va >= HV_END;
 }
-/* Two words at once, for the hottest callers. */
+/* Two words at once, for the hottest callers, who have checked the range. */
 static inline __must_use bool guest_read_pair(guest_ptr src, u64 *a, u64 *b)
 {
 #ifdef WIRT_HOST
@@ -48,17 +48,21 @@ static inline __must_use bool guest_read_pair(guest_ptr src, u64 *a, u64 *b)
     *b = ((const u64 *)src.va)[1];
     return true;
 #else
-    if (unlikely(!guest_range_ok(src.va, 16)))
-        return false;
-    u32 ok = 0;
-    __asm__ volatile("1: mov (%3), %0\n"
-                     "2: mov 8(%3), %1\n"
-                     "incl %2\n"
-                     "3:\n" TRAP_FIX(1b, 3b) TRAP_FIX(2b, 3b)
-                     : "=&r"(*a), "=&r"(*b), "+&r"(ok)
-                     : "r"(src.va)
-                     : "memory", "cc");
-    return ok;
+    u64 first, second;
+    __asm__ goto("1: mov (%2), %0\n"
+                 "2: mov 8(%2), %1\n"
+                 ".pushsection .text.hot.spec, \"ax\"\n"
+                 "3: jmp %l[fault]\n"
+                 ".popsection\n" TRAP_FIX(1b, 3b) TRAP_FIX(2b, 3b)
+                 : "=&r"(first), "=&r"(second)
+                 : "r"(src.va)
+                 : "memory"
+                 : fault);
+    *a = first;
+    *b = second;
+    return true;
+fault:
+    return false;
 #endif
 }
 bool guest_read(void *dst, guest_ptr src, u64 n) __must_use;

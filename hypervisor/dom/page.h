@@ -57,15 +57,21 @@ struct page_type_ops {
 };
 extern struct page_type_ops page_type_ops;
 
-void page_put(struct page *p); /* the last one frees the frame */
+/* References alone change by operations on their own word; whatever looks at both words compares both. */
+void page_put_last(struct page *p);
+static inline void page_put(struct page *p) /* the last one frees the frame */
+{
+    if (unlikely((u32)atomic_sub(&p->refs, 1) + 1u <= 1u)) /* 0, or below: a defect that page_put_last reports */
+        page_put_last(p);
+}
 /* Plain reference: false if the frame is free or not owned by `owner` (PAGE_OWNER_*). */
 static inline __must_use bool page_get(struct page *p, u32 owner)
 {
-    u64 refs = p->refs, type = p->type;
+    u64 refs = READ_ONCE(p->refs);
     do {
-        if (unlikely((refs & PAGE_REFS) == 0 || (refs & PAGE_REFS) == PAGE_REFS))
+        if (unlikely((u32)refs - 1u >= PAGE_REFS - 1)) /* 0, or at the end of the count */
             return false;
-    } while (unlikely(!page_cas(p, &refs, &type, refs + 1, type)));
+    } while (unlikely(!atomic_update64(&p->refs, &refs, refs + 1)));
     if (likely(p->owner == owner))
         return true;
     page_put(p);
@@ -77,6 +83,19 @@ void page_ref_extra(struct page *p); /* one more, the caller holds one already *
  * contents are not acceptable; -ERESTART: somebody is at it, or our budget ran out: come again. */
 int page_type_get(struct page *p, enum page_kind kind) __must_use;
 void page_type_put(struct page *p);
+/* The same if it takes one step: the frame is in such use already. */
+static inline __must_use bool page_type_get_quick(struct page *p, enum page_kind kind)
+{
+    u64 type = READ_ONCE(p->type);
+    return likely((type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) == (PAGE_KIND_OF(kind) | PAGE_VALID) &&
+                  (u32)type < PAGE_COUNT - 1 && atomic_cas64(&p->type, type, type + 1));
+}
+static inline void page_type_put_quick(struct page *p)
+{
+    u64 type = READ_ONCE(p->type);
+    if (unlikely((u32)type <= 1 || !atomic_cas64(&p->type, type, type - 1)))
+        page_type_put(p);
+}
 
 void page_put_slow(struct page *p);
 static inline void page_put_as(struct page *p) /* undoes page_get_as */
@@ -91,7 +110,7 @@ static inline void page_put_as(struct page *p) /* undoes page_get_as */
 static inline __must_use bool page_get_quick(struct page *p, u32 owner, enum page_kind kind) /* false: taken */
 {
     u64 want = PAGE_KIND_OF(kind) | PAGE_VALID, refs = p->refs, type = p->type;
-    if (unlikely((type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) != want || (u32)type - 1u >= PAGE_COUNT - 2 ||
+    if (unlikely((type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) != want || (u32)type >= PAGE_COUNT - 1 ||
                  (u32)refs - 1u >= PAGE_REFS - 2 || !page_cas(p, &refs, &type, refs + 1, type + 1)))
         return true;
     if (likely(p->owner == owner))

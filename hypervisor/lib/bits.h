@@ -56,6 +56,11 @@ static inline bool atomic_test_clear(volatile u64 *map, u64 n)
 #define atomic_load(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define atomic_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
+/* Store `new` if *p is still *old, else reload *old; true on success. */
+static inline bool atomic_update64(volatile u64 *p, u64 *old, u64 new)
+{
+    return __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 /* Store `new` if *p is still `old`; true on success. */
 static inline bool atomic_cas64(volatile u64 *p, u64 old, u64 new)
 {

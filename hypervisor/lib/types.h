@@ -66,14 +66,15 @@ static inline paddr_t mfn_paddr(mfn_t m)
 #define min(a, b)             ((a) < (b) ? (a) : (b)) /* no side effects in arguments */
 #define max(a, b)             ((a) > (b) ? (a) : (b))
 
-#define likely(x)      __builtin_expect(!!(x), 1)
-#define unlikely(x)    __builtin_expect(!!(x), 0)
-#define __must_use     __attribute__((warn_unused_result))
-#define __noreturn     __attribute__((noreturn))
-#define __printf(f, a) __attribute__((format(printf, f, a)))
-#define __packed       __attribute__((packed))
-#define __aligned(n)   __attribute__((aligned(n)))
-#define __used         __attribute__((used))
+#define likely(x)       __builtin_expect(!!(x), 1)
+#define unlikely(x)     __builtin_expect(!!(x), 0)
+#define __must_use      __attribute__((warn_unused_result))
+#define __noreturn      __attribute__((noreturn))
+#define __printf(f, a)  __attribute__((format(printf, f, a)))
+#define __packed        __attribute__((packed))
+#define __aligned(n)    __attribute__((aligned(n)))
+#define __inline_always static inline __attribute__((always_inline))
+#define __used          __attribute__((used))
 
 /* Sections. On the host (unit tests) they are ordinary text and data. */
 #ifdef WIRT_HOST

@@ -111,10 +111,8 @@ static void compare(struct page *p)
 static void each_frame(void (*fn)(struct page *p))
 {
     for (u64 n = 0; n < frame_limit; n++) {
-        struct page *p = frame_page(mfn(n));
-        if (!p)
-            n |= BIT(FRAME_CHUNK_SHIFT) - 1;
-        else if (p->owner >= PAGE_OWNER_DOMAIN)
+        struct page *p = frame_page_raw(mfn(n));
+        if (p->owner >= PAGE_OWNER_DOMAIN)
             fn(p);
     }
 }

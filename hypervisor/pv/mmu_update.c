@@ -8,17 +8,10 @@
 #include "core/work.h"
 #include "pv/pte.h"
 
-static void raw_store(struct page *p, u64 offset, u64 value, bool keeps_ad)
-{
-    u64 *slot = (u64 *)((u8 *)frame_va(frame_mfn(p)) + offset);
-    if (keeps_ad)
-        value |= *slot & (PTE_A | PTE_D);
-    WRITE_ONCE(*slot, value);
-}
-
-/* A table that this call has a typed use of. */
+/* A table, or plain memory, that this call has a typed use of. */
 struct held {
     struct page *page;
+    u64 frame;
     enum page_kind kind;
 };
 
@@ -27,13 +20,12 @@ static void held_put(struct held *h)
     if (h->page)
         page_put_as(h->page);
     h->page = NULL;
+    h->frame = MFN_NONE;
 }
 
 static int held_get(struct domain *d, struct held *h, mfn_t m)
 {
     struct page *p = frame_page(m);
-    if (likely(p && p == h->page))
-        return 0;
     held_put(h);
     if (unlikely(!p || p->owner == PAGE_OWNER_IO))
         return -EINVAL;
@@ -45,28 +37,28 @@ static int held_get(struct domain *d, struct held *h, mfn_t m)
         kind = PAGE_WRITABLE;
     int rc = page_get_as(p, domain_owner(d), kind);
     if (rc == 0)
-        *h = (struct held){p, kind};
+        *h = (struct held){p, m.n, kind};
     return rc;
 }
 
-static int update_one(struct domain *d, u32 owner, struct held *h, u64 ptr, u64 value)
+static inline int update_one(struct domain *d, u32 owner, struct held *h, u64 ptr, u64 value)
 {
-    u32 cmd = ptr & 3;
-    u64 offset = ptr & (PAGE_SIZE - 1) & ~7ull;
-    bool keeps_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD;
-    int rc = held_get(d, h, mfn(ptr >> PAGE_SHIFT));
-    if (unlikely(rc))
-        return rc;
+    pte_t *slot = (pte_t *)(DIRECT_START + (ptr & ~7ull));
+    bool keeps_ad = (ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD;
+    if (unlikely(ptr >> PAGE_SHIFT != h->frame)) {
+        int rc = held_get(d, h, mfn(ptr >> PAGE_SHIFT));
+        if (unlikely(rc))
+            return rc;
+    }
     if (unlikely(ptr & 4))
         return -EINVAL;
-    if (unlikely(h->kind == PAGE_WRITABLE)) {
-        raw_store(h->page, offset, value, keeps_ad);
+    if (h->kind == PAGE_WRITABLE) {
+        WRITE_ONCE(*slot, unlikely(keeps_ad) ? value | (*slot & (PTE_A | PTE_D)) : value);
         return 0;
     }
-    pte_t *slot = (pte_t *)((u8 *)frame_va(mfn(ptr >> PAGE_SHIFT)) + offset);
     if (likely(h->kind == PAGE_L1))
-        return pv_pte_write(d, owner, slot, value, keeps_ad, NULL);
-    return pv_pte_write_upper(d, h->kind, (u32)(offset / 8), slot, value, keeps_ad);
+        return pv_pte_write(d, owner, slot, value, keeps_ad);
+    return pv_pte_write_upper(d, h->kind, (u32)(ptr >> 3 & 511), slot, value, keeps_ad);
 }
 
 static int machphys_update(struct domain *d, u64 ptr, u64 value)
@@ -101,14 +93,38 @@ static int mapped_owner(struct domain *d, u64 foreign, u32 *owner)
     return 0;
 }
 
+/* Requests from *at on, until all are done, one is refused, or other work is due (-ERESTART). */
+static int update_run(struct domain *d, u32 owner, u64 reqs, u64 count, u64 *at)
+{
+    struct held held = {.frame = MFN_NONE};
+    u64 i = *at, ptr, value;
+    int rc = 0;
+    while (i < count) {
+        if (unlikely(!guest_read_pair(guest_at(reqs + i * sizeof(struct mmu_update)), &ptr, &value)))
+            rc = -EFAULT;
+        else if (likely((ptr & 3) != MMU_MACHPHYS_UPDATE))
+            rc = update_one(d, owner, &held, ptr, value);
+        else
+            rc = machphys_update(d, ptr, value);
+        if (unlikely(rc))
+            break;
+        i++;
+        if (unlikely(work_is_pending()) && i < count) {
+            rc = -ERESTART;
+            break;
+        }
+    }
+    held_put(&held);
+    *at = i;
+    return rc;
+}
+
 s64 pv_mmu_update(const struct call_args *a)
 {
     struct vcpu *v = vcpu_current();
     struct domain *d = v->domain;
-    guest_ptr reqs = guest_at(a->a[0]);
-    u64 count = (u32)a->a[1], i = v->cont.cursor, first = i;
-    struct held held = {0};
-    u32 owner;
+    u64 count = (u32)a->a[1], i = v->cont.cursor;
+    u32 owner = domain_owner(d);
     int rc = 0;
     if (unlikely(a->a[3] != DOMID_SELF)) {
         if (a->a[3] >> 16 && (a->a[3] >> 16) - 1 != d->id)
@@ -116,25 +132,9 @@ s64 pv_mmu_update(const struct call_args *a)
         rc = mapped_owner(d, a->a[3] & 0xffff, &owner);
         if (rc)
             return rc;
-    } else {
-        owner = domain_owner(d);
     }
-    for (; i < count; i++) {
-        struct mmu_update u;
-        if (i != first && unlikely(work_is_pending())) {
-            rc = -ERESTART;
-            break;
-        }
-        if (unlikely(!guest_read_pair(guest_offset(reqs, i * sizeof(u)), &u.ptr, &u.val)))
-            rc = -EFAULT;
-        else if (likely((u.ptr & 3) != MMU_MACHPHYS_UPDATE))
-            rc = update_one(d, owner, &held, u.ptr, u.val);
-        else
-            rc = machphys_update(d, u.ptr, u.val);
-        if (unlikely(rc))
-            break;
-    }
-    held_put(&held);
+    rc =
+        guest_range_ok(a->a[0], count * sizeof(struct mmu_update)) ? update_run(d, owner, a->a[0], count, &i) : -EFAULT;
     if (rc == -ERESTART) {
         v->cont.cursor = i;
         return rc;
@@ -150,33 +150,32 @@ s64 pv_mmu_update(const struct call_args *a)
 }
 
 /* One request for an entry of an L1 table of the caller's own, with nothing unusual about it: what a page fault needs.
- * Called from entry.S with interrupts off and only some registers saved, so it must not be interrupted, fault, log or
- * retire a table. 0, or PV_MMU_UPDATE_LONG: nothing was done, take the long way. */
+ * Called from entry.S with interrupts off and only some registers saved, so it must not be interrupted, fault or log.
+ * 0, or PV_MMU_UPDATE_LONG: nothing was done, take the long way. */
 s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign)
 {
-    struct domain *d = vcpu_current()->domain;
+    u32 owner = domain_owner(vcpu_current()->domain);
     u64 ptr, value;
-    if (unlikely(count != 1 || done || foreign != DOMID_SELF || !guest_read_pair(guest_at(reqs), &ptr, &value) ||
-                 ptr & 7))
+    if (unlikely(count != 1 || done || foreign != DOMID_SELF || !guest_range_ok(reqs, sizeof(struct mmu_update)) ||
+                 !guest_read_pair(guest_at(reqs), &ptr, &value) || ptr & 7))
         return PV_MMU_UPDATE_LONG;
-    struct page *table = frame_page(mfn(ptr >> PAGE_SHIFT));
-    if (unlikely(!table || page_get_quick(table, domain_owner(d), PAGE_L1)))
+    struct page *table = frame_page(mfn(ptr >> PAGE_SHIFT)), *p = NULL;
+    if (unlikely(!table || page_get_quick(table, owner, PAGE_L1)))
         return PV_MMU_UPDATE_LONG;
-    pte_t *slot = (pte_t *)(DIRECT_START + ptr), old = READ_ONCE(*slot), new = value;
-    struct page *p = NULL;
-    bool done_here = !(old & PTE_P) && !(new &(pv_pte_forbidden | PV_PTE_CACHE));
-    if (likely(done_here && new &PTE_P)) {
-        p = pv_pte_page(new);
-        done_here = p && new &PTE_RW && !page_get_quick(p, domain_owner(d), PAGE_WRITABLE);
-        new = pv_pte_adjust(new);
+    pte_t *slot = (pte_t *)(DIRECT_START + ptr), old = READ_ONCE(*slot);
+    bool is_done = !((old & PTE_P) | (value & (pv_pte_forbidden | PV_PTE_CACHE)));
+    if (likely(value & PTE_P) && is_done) {
+        p = pv_pte_page(value);
+        is_done = p && value & PTE_RW && !page_get_quick(p, owner, PAGE_WRITABLE);
+        value = pv_pte_adjust(value);
     }
-    if (likely(done_here) && unlikely(!atomic_cas64(slot, old, new))) {
-        done_here = false;
+    if (likely(is_done) && unlikely(!atomic_cas64(slot, old, value))) {
+        is_done = false;
         if (p)
             page_put_as(p);
     }
     page_put_as(table);
-    return likely(done_here) ? 0 : PV_MMU_UPDATE_LONG;
+    return likely(is_done) ? 0 : PV_MMU_UPDATE_LONG;
 }
 
 static int flush_after(struct vcpu *v, u64 va, u64 flags)
@@ -210,7 +209,7 @@ static s64 update_va(const struct call_args *a, u32 owner)
     int rc = page_get_as(table, domain_owner(v->domain), PAGE_L1);
     if (unlikely(rc))
         return rc;
-    rc = pv_pte_write(v->domain, owner, slot, a->a[1], false, NULL);
+    rc = pv_pte_write(v->domain, owner, slot, a->a[1], false);
     page_put_as(table);
     if (rc == 0 && a->a[2])
         rc = flush_after(v, a->a[0], a->a[2]);

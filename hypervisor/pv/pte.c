@@ -25,7 +25,7 @@ static int get_io(struct domain *d, pte_t *e)
     u64 m = pte_mfn(*e);
     if (!range_has(&d->iomem, m, m))
         return -EPERM;
-    if (!frame_page(mfn(m)) && !(*e & PV_PTE_CACHE) && m >= 0x100)
+    if (frame_is_hole(mfn(m)) && !(*e & PV_PTE_CACHE))
         *e |= PTE_PCD | PTE_PWT;
     if (range_has(&d->iomem_ro, m, m))
         *e &= ~PTE_RW;
@@ -52,6 +52,33 @@ int pv_pte_get_rare(struct domain *d, u32 owner, pte_t *e)
     return rc;
 }
 
+int pv_pte_write_any(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad, const pte_t *expected)
+{
+    for (;;) {
+        pte_t old = expected ? *expected : READ_ONCE(*slot), next = e;
+        bool is_same = false;
+        if (next & PTE_P) {
+            if (keeps_ad && old & PTE_P)
+                next |= old & (PTE_A | PTE_D);
+            is_same = !((old ^ next) & PV_PTE_SAME) && !(next & pv_pte_forbidden);
+            int rc = is_same ? 0 : pv_pte_get(d, owner, &next);
+            if (rc)
+                return rc;
+            if (is_same)
+                next = pv_pte_adjust(next);
+        }
+        if (likely(atomic_cas64(slot, old, next))) {
+            if (!is_same)
+                pv_pte_put(old);
+            return 0;
+        }
+        if (!is_same)
+            pv_pte_put(next);
+        if (expected)
+            return -EAGAIN;
+    }
+}
+
 int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e)
 {
     if (*e & ~(UPPER_FREE | PTE_ADDR))
@@ -76,24 +103,24 @@ int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t 
     if (table == PAGE_L4 && index >= HV_SLOT && index < HV_SLOT + HV_SLOT_COUNT)
         return -EINVAL;
     for (;;) {
-        pte_t old = READ_ONCE(*slot), new = e;
+        pte_t old = READ_ONCE(*slot), next = e;
         bool is_same = false;
-        if (new &PTE_P) {
+        if (next & PTE_P) {
             if (keeps_ad && old & PTE_P)
-                new |= old &(PTE_A | PTE_D);
-            is_same = old & PTE_P && pte_mfn(old) == pte_mfn(new) && !(new & ~(UPPER_FREE | PTE_ADDR));
-            int rc = is_same ? 0 : pv_pte_get_upper(d, table, &new);
+                next |= old & (PTE_A | PTE_D);
+            is_same = old & PTE_P && pte_mfn(old) == pte_mfn(next) && !(next & ~(UPPER_FREE | PTE_ADDR));
+            int rc = is_same ? 0 : pv_pte_get_upper(d, table, &next);
             if (rc)
                 return rc;
-            new |= PTE_US;
+            next |= PTE_US;
         }
-        if (atomic_cas64(slot, old, new)) {
+        if (atomic_cas64(slot, old, next)) {
             if (!is_same)
                 pv_pte_put_upper(old);
             return 0;
         }
         if (!is_same)
-            pv_pte_put_upper(new);
+            pv_pte_put_upper(next);
     }
 }
 

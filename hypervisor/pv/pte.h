@@ -18,7 +18,7 @@ int pv_pte_get_rare(struct domain *d, u32 owner, pte_t *e);
 
 static inline pte_t pv_pte_adjust(pte_t e)
 {
-    if ((e & (PTE_US | PTE_KERNEL)) == PTE_US)
+    if (likely((e & (PTE_US | PTE_KERNEL)) == PTE_US))
         return e | PTE_G;
     return (e & ~PTE_G) | PTE_US | PTE_KERNEL;
 }
@@ -55,33 +55,32 @@ static inline void pv_pte_put(pte_t e)
 }
 
 /* Exchange an entry. expected != NULL: only if it still is *expected, else -EAGAIN. */
-static inline int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad, const pte_t *expected)
+int pv_pte_write_any(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad, const pte_t *expected);
+
+/* The usual cases in line: the frame stays, and at most a writable use of it comes or goes. */
+__inline_always int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad)
 {
-    for (;;) {
-        pte_t old = expected ? *expected : READ_ONCE(*slot), new = e;
-        bool is_same = false;
-        if (new &PTE_P) {
-            if (keeps_ad && old & PTE_P)
-                new |= old &(PTE_A | PTE_D);
-            is_same = !((old ^ new) & PV_PTE_SAME) && !(new &pv_pte_forbidden);
-            if (is_same) {
-                new = pv_pte_adjust(new);
-            } else {
-                int rc = pv_pte_get(d, owner, &new);
-                if (unlikely(rc))
-                    return rc;
+    pte_t old = READ_ONCE(*slot), next = keeps_ad ? e | (old & (PTE_A | PTE_D)) : e;
+    if (likely((e & (PTE_P | pv_pte_forbidden)) == PTE_P && !((old ^ e) & (PV_PTE_SAME & ~PTE_RW)))) {
+        struct page *p = pv_pte_page(e);
+        next = pv_pte_adjust(next);
+        if (!((old ^ next) & PTE_RW)) {
+            if (likely(atomic_cas64(slot, old, next)))
+                return 0;
+        } else if (unlikely(!p)) {
+            /* I/O memory: rights are looked up */
+        } else if (!(next & PTE_RW)) {
+            if (likely(atomic_cas64(slot, old, next))) {
+                page_type_put_quick(p);
+                return 0;
             }
+        } else if (likely(p->owner == owner && page_type_get_quick(p, PAGE_WRITABLE))) {
+            if (likely(atomic_cas64(slot, old, next)))
+                return 0;
+            page_type_put(p);
         }
-        if (likely(atomic_cas64(slot, old, new))) {
-            if (!is_same)
-                pv_pte_put(old);
-            return 0;
-        }
-        if (!is_same)
-            pv_pte_put(new);
-        if (expected)
-            return -EAGAIN;
     }
+    return pv_pte_write_any(d, owner, slot, e, keeps_ad, NULL);
 }
 
 #endif

@@ -166,24 +166,24 @@ static u64 alu(u32 op, u64 a, u64 b)
 }
 
 /* The new value of the operand; false: an operation that we leave to the guest. Also what becomes of registers. */
-static bool compute(const struct store *s, struct regs *r, u64 old, u64 *new, struct regs *after)
+static bool compute(const struct store *s, struct regs *r, u64 old, u64 *next, struct regs *after)
 {
     u64 operand = s->has_imm ? s->imm : *pv_priv_reg(r, s->reg);
     u64 mask = s->bytes == 8 ? ~0ull : (1ull << s->bytes * 8) - 1, top = 1ull << (s->bytes * 8 - 1);
     *after = *r;
     switch (s->kind) {
     case ST_MOV:
-        *new = operand;
+        *next = operand;
         return true;
     case ST_XCHG: {
         u64 *reg = pv_priv_reg(after, s->reg);
-        *new = operand;
+        *next = operand;
         *reg = s->bytes == 4 ? old : (*reg & ~mask) | old;
         return true;
     }
     case ST_CMPXCHG: {
         u64 want = r->rax & mask;
-        *new = old == want ? operand : old;
+        *next = old == want ? operand : old;
         set_flags(after, want - old, s->bytes, want < old, ((want ^ old) & (want ^ (want - old)) & top) != 0);
         if (old != want)
             after->rax = s->bytes == 4 ? old : (r->rax & ~mask) | old;
@@ -191,7 +191,7 @@ static bool compute(const struct store *s, struct regs *r, u64 old, u64 *new, st
     }
     case ST_BIT: {
         u64 bit = 1ull << (operand & (s->bytes * 8u - 1));
-        *new = s->op == 5 ? old | bit : s->op == 6 ? old & ~bit : old ^ bit;
+        *next = s->op == 5 ? old | bit : s->op == 6 ? old & ~bit : old ^ bit;
         after->rflags = (r->rflags & ~1ull) | (old & bit ? 1 : 0);
         return true;
     }
@@ -199,10 +199,10 @@ static bool compute(const struct store *s, struct regs *r, u64 old, u64 *new, st
         if (s->op == 2 || s->op == 3 || s->op == 7)
             return false; /* ADC, SBB; CMP does not store */
         operand &= mask;
-        *new = alu(s->op, old, operand) & mask;
-        set_flags(after, *new, s->bytes, s->op == 0 ? *new < old : s->op == 5 && old < operand,
-                  s->op == 0   ? (~(old ^ operand) & (old ^ *new) & top) != 0
-                  : s->op == 5 ? ((old ^ operand) & (old ^ *new) & top) != 0
+        *next = alu(s->op, old, operand) & mask;
+        set_flags(after, *next, s->bytes, s->op == 0 ? *next < old : s->op == 5 && old < operand,
+                  s->op == 0   ? (~(old ^ operand) & (old ^ *next) & top) != 0
+                  : s->op == 5 ? ((old ^ operand) & (old ^ *next) & top) != 0
                                : false);
         return true;
     }
@@ -217,12 +217,12 @@ static bool apply(struct vcpu *v, struct regs *r, const struct store *s, pte_t *
     u64 part;
     if (!compute(s, r, old >> offset * 8 & mask, &part, &after))
         return false;
-    pte_t new = (old & ~(mask << offset * 8)) | (part & mask) << offset * 8;
-    int rc = pv_pte_write(v->domain, domain_owner(v->domain), slot, new, false, &old);
+    pte_t next = (old & ~(mask << offset * 8)) | (part & mask) << offset * 8;
+    int rc = pv_pte_write_any(v->domain, domain_owner(v->domain), slot, next, false, &old);
     if (rc == -EAGAIN || rc == -ERESTART)
         return true; /* changed under us, or busy: the guest executes its instruction again */
     if (rc) {
-        domain_log(v->domain, "store to a page table: entry 0x%lx refused (%d) at rip 0x%lx", new, rc, r->rip);
+        domain_log(v->domain, "store to a page table: entry 0x%lx refused (%d) at rip 0x%lx", next, rc, r->rip);
         return false;
     }
     after.rip += s->length;

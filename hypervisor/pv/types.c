@@ -24,42 +24,39 @@ static struct domain *owner_of(const struct page *p)
 
 static void put_entries(struct page *p, enum page_kind kind, u32 from, u32 to)
 {
-    pte_t *t = frame_va(frame_mfn(p));
-    for (u32 i = to; i-- > from;) {
-        if (kind == PAGE_L1)
-            pv_pte_put(t[i]);
-        else if (kind != PAGE_L4 || i < HV_SLOT || i >= HV_SLOT + HV_SLOT_COUNT)
-            pv_pte_put_upper(t[i]);
+    const pte_t *t = frame_va(frame_mfn(p));
+    if (kind == PAGE_L1) {
+        while (to-- > from)
+            pv_pte_put(t[to]);
+        return;
     }
+    while (to-- > from)
+        if (kind != PAGE_L4 || to < HV_SLOT || to >= HV_SLOT + HV_SLOT_COUNT)
+            pv_pte_put_upper(t[to]);
 }
 
-/* First index >= i whose entry is not zero. */
-static u32 skip_zero(const pte_t *t, u32 i)
+/* Tables are mostly empty, or mostly full: eight entries at once, a line of the cache. */
+static inline bool is_zero_line(const pte_t *t)
 {
-    for (; i < 512 && i & 7; i++)
-        if (t[i])
-            return i;
-    for (; i < 512; i += 8)
-        if (t[i] | t[i + 1] | t[i + 2] | t[i + 3] | t[i + 4] | t[i + 5] | t[i + 6] | t[i + 7])
-            break;
-    for (; i < 512; i++)
-        if (t[i])
-            return i;
-    return 512;
+    return !(t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]);
 }
 
 static int build_l1(struct domain *d, pte_t *t, u32 *progress)
 {
-    for (u32 i = skip_zero(t, 0); i < 512; i = skip_zero(t, i + 1)) {
-        pte_t e = t[i];
-        if (!(e & PTE_P))
+    u32 owner = domain_owner(d);
+    for (u32 i = 0; i < 512; i++) {
+        pte_t e = t[i], was = e;
+        if (!(e & PTE_P)) {
+            if (!(i & 7) && is_zero_line(t + i))
+                i += 7;
             continue;
-        int rc = pv_pte_get(d, domain_owner(d), &e);
-        if (rc) {
+        }
+        int rc = pv_pte_get(d, owner, &e);
+        if (unlikely(rc)) {
             *progress = i;
             return rc;
         }
-        if (t[i] != e)
+        if (e != was)
             t[i] = e;
     }
     return 0;
@@ -68,11 +65,14 @@ static int build_l1(struct domain *d, pte_t *t, u32 *progress)
 static int build_upper(struct domain *d, pte_t *t, enum page_kind kind, u32 *progress)
 {
     u32 started = *progress;
-    for (u32 i = started; i < 512; i = skip_zero(t, i + 1)) {
-        if (kind == PAGE_L4 && i >= HV_SLOT && i < HV_SLOT + HV_SLOT_COUNT)
-            continue;
+    for (u32 i = started; i < 512; i++) {
         pte_t e = t[i];
-        if (!(e & PTE_P))
+        if (!(e & PTE_P)) {
+            if (!(i & 7) && is_zero_line(t + i))
+                i += 7;
+            continue;
+        }
+        if (kind == PAGE_L4 && i >= HV_SLOT && i < HV_SLOT + HV_SLOT_COUNT)
             continue;
         int rc = i != started && work_is_pending() ? -ERESTART : pv_pte_get_upper(d, kind, &e);
         if (rc) {

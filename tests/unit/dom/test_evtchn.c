@@ -42,7 +42,7 @@ static int next_msi = 300;
 _Thread_local u32 fake_cpu;
 _Thread_local bool fake_irq_is_off;
 u8 *percpu_stack[CPU_MAX];
-u64 frame_limit, frame_chunk_map[1];
+u64 frame_limit;
 static u64 slab_objects;
 void cpu_relax(void)
 {
