@@ -59,7 +59,7 @@ void bcj_x86_decode(u8 *p, u64 n)
 
     if (n < 5)
         return;
-    while (true) {
+    while (at < n - 4) {
         u64 skip = bcj_find(p + at, n - 4 - at);
         u32 operand;
         bool is_top;

@@ -265,6 +265,19 @@ static void test_xz_blocks(void)
     free(image.p);
 }
 
+/* The last operand that the x86 filter rewrites ends up to four bytes before the end: no search may start behind it. */
+static void test_xz_last_call(void)
+{
+    for (u32 tail = 0; tail <= 6; tail++) {
+        struct bytes image = make_image(4096);
+
+        memset(image.p + 4000, 0x90, 96);
+        memcpy(image.p + 4096 - tail - 5, "\xe8\x10\x20\x30\x00", 5);
+        round_trip(pack_xz(&image, true, LZMA_CHECK_CRC32, 3, 0, 2), &image, true, "xz");
+        free(image.p);
+    }
+}
+
 static void test_stock_kernel(void)
 {
     FILE *f = test_kernel ? fopen(test_kernel, "rb") : NULL;
@@ -496,6 +509,7 @@ void test_unpack_register(void)
     CU_add_test(s, "xz, gzip, lz4, zstd, ELF in a bzImage", test_formats);
     CU_add_test(s, "lz4 of many blocks", test_lz4_blocks);
     CU_add_test(s, "xz of many blocks", test_xz_blocks);
+    CU_add_test(s, "xz with a call at the end", test_xz_last_call);
     CU_add_test(s, "the stock kernel against liblzma", test_stock_kernel);
     CU_add_test(s, "outside of a bzImage", test_bare);
     CU_add_test(s, "mistakes are named", test_mistakes);
