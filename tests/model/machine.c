@@ -144,7 +144,7 @@ void machine_init(void)
     for (u32 i = 0; i < HV_SLOT_COUNT; i++)
         hv_slots[i] = pte_make(TABLES_2M - 0x40 + i, PTE_P | PTE_RW | PTE_A | PTE_D | (i ? 0 : PTE_US));
     frame_init(&ram, 1, take_2m);
-    frame_add_free(RAM_FIRST, RAM_LAST - 4); /* the last four are Wirt's own */
+    frame_add_free(RAM_FIRST, HV_FIRST - 1);
     pv_types_init();
 }
 
@@ -394,6 +394,8 @@ static struct translation *walk(u32 cpu, u64 va, bool writes)
     u32 level = 4;
     u64 m = cr3[cpu] >> PAGE_SHIFT;
     bool writable = true;
+    if (va >= HV_START && va < HV_END)
+        return NULL; /* Wirt's tables are not modelled */
     for (u32 k = 1; k < 4 && level == 4; k++) {
         struct translation *t = one_in(2) ? lookup(cpu, va, k) : NULL;
         if (t) {

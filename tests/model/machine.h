@@ -13,7 +13,8 @@
 #define RAM_FIRST  0x100u /* frames below: known, not RAM; frames above RAM_LAST: unknown */
 #define RAM_LAST   0x23fu
 #define FRAMES     (RAM_LAST + 1)
-#define MMIO_FIRST 0x8000u /* d0 may use [MMIO_FIRST, MMIO_FIRST + 16) and, read-only, the second half */
+#define HV_FIRST   (RAM_LAST - 3) /* from here on RAM is Wirt's own */
+#define MMIO_FIRST 0x8000u        /* d0 may use [MMIO_FIRST, MMIO_FIRST + 16) and, read-only, the second half */
 #define CPUS       3u
 #define DOMS       3u
 #define VCPUS      5u

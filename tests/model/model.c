@@ -131,7 +131,7 @@ static bool would_enter(const struct domain *d, u32 owner, enum page_kind table,
     if (!bits_ok(d, table, e))
         return false;
     if (table > PAGE_L1)
-        return model_would_take(owner, m, table - 1);
+        return model_would_take(domain_owner(d), m, table - 1); /* tables are never foreign */
     return machine_is_ram(m) ? model_would_take(owner, m, e & PTE_RW ? PAGE_WRITABLE : PAGE_NONE)
                              : in_set(&d->iomem, m);
 }

@@ -380,6 +380,8 @@ void ops_world_create(void)
 {
     static const u32 size[DOMS] = {112, 96, 64};
     memcpy(world.size, size, sizeof(size));
+    for (u32 m = HV_FIRST; m <= RAM_LAST; m++)
+        known.owner[m] = PAGE_OWNER_HV;
     machine_look_hook = NULL;
     for (u32 d = 0; d < DOMS; d++)
         for (u32 i = 0; i < size[d]; i++)
@@ -440,6 +442,7 @@ void ops_world_destroy(void)
         memset(known.l4[v], 0, sizeof(known.l4[v]));
         known.gdt_count[v] = 0;
     }
+    machine_look_hook = NULL; /* no address space is left to access memory through */
     for (u32 m = RAM_FIRST; m < FRAMES; m++)
         if (known.pin[m]) {
             if (pv_types_unpin(dom[known.owner[m] - PAGE_OWNER_DOMAIN], frame_page_raw(mfn(m))))
@@ -462,7 +465,7 @@ void ops_world_destroy(void)
     model_check();
     struct frame_stats s;
     frame_stats(&s);
-    if (s.free != RAM_LAST - 4 - RAM_FIRST + 1)
+    if (s.free != HV_FIRST - RAM_FIRST)
         fail("all domains have ended, but only %lu frames are free", s.free);
 }
 
