@@ -28,21 +28,14 @@ static bool is_table(enum page_kind k)
 
 void page_ref_extra(struct page *p)
 {
-    u64 refs = p->refs, type = p->type;
-    do {
-        ASSERT((refs & PAGE_REFS) != 0 && (refs & PAGE_REFS) < PAGE_REFS - 1);
-    } while (!page_cas(p, &refs, &type, refs + 1, type));
+    u64 refs = atomic_add(&p->refs, 1);
+    ASSERT((u32)refs > 1 && (u32)refs < PAGE_REFS);
 }
 
-void page_put(struct page *p)
+void page_put_last(struct page *p)
 {
-    u64 refs = p->refs, type = p->type;
-    do {
-        ASSERT((refs & PAGE_REFS) != 0);
-    } while (!page_cas(p, &refs, &type, refs - 1, type));
-    if ((refs & PAGE_REFS) > 1)
-        return;
-    ASSERT((type & (PAGE_COUNT | PAGE_BUSY | PAGE_PROGRESS)) == 0 && !(refs & PAGE_ALLOCATED));
+    ASSERT((p->refs & PAGE_REFS) == 0 && !(p->refs & PAGE_ALLOCATED));
+    ASSERT((p->type & (PAGE_COUNT | PAGE_BUSY | PAGE_PROGRESS)) == 0);
     p->type = 0;
     p->stamp = tlb_now(); /* read-only mappings leave no debt of their own: assume the worst */
     frame_free(frame_mfn(p), 0);
