@@ -5,12 +5,12 @@
  * this can fail is one line that names the module, what was found and what to do.
  */
 #include "boot/boot.h"
+#include "boot/elf.h"
 #include "boot/memory.h"
 #include "boot/unpack.h"
 #include "hw/acpi.h"
 #include "hw/lapic.h"
 #include "hw/uart.h"
-#include "lib/elf.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 

@@ -5,8 +5,8 @@
  * a guest's: there is no second way for a frame to become a page table.
  */
 #include "boot/boot.h"
+#include "boot/elf.h"
 #include "hw/vga.h"
-#include "lib/elf.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/elf.c and lib/elf_note.c: images made by hand, one mistake at a time, and random bytes. Files
+ * boot/elf.c and boot/elf_note.c: images made by hand, one mistake at a time, and random bytes. Files
  * lie in blocks of exactly their size, so that ASan sees a read behind the end. No state between
  * tests.
  */
 #include "test_boot.h"
-#include "lib/elf.h"
+#include "boot/elf.h"
 #include "lib/errno.h"
 #include <elf.h>
 #include <stdlib.h>

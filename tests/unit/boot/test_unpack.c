@@ -7,7 +7,7 @@
 #include "test_boot.h"
 #include "boot/decompress/decompress.h"
 #include "boot/unpack.h"
-#include "lib/elf.h"
+#include "boot/elf.h"
 #include <lz4.h>
 #include <lz4frame.h>
 #include <lz4hc.h>

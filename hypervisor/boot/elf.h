@@ -6,8 +6,8 @@
  * number is checked before use and nothing outside [file, file + size) is read.
  * Note types: public/elfnote.h; the string's keys: the same header ("LEGACY").
  */
-#ifndef WIRT_LIB_ELF_H
-#define WIRT_LIB_ELF_H
+#ifndef WIRT_BOOT_ELF_H
+#define WIRT_BOOT_ELF_H
 
 #include "lib/types.h"
 
@@ -65,11 +65,6 @@ const char *elf_parse(struct elf_image *image, const void *file, u64 size, u64 l
  * outside of it. */
 const char *elf_check_pv(struct elf_image *image) __must_use;
 
-/* The virtual address of guest-physical byte p: virt_base + p. */
-static inline u64 elf_va(const struct elf_image *image, u64 p)
-{
-    return image->virt_base + p;
-}
 /* Load: for each segment `copy` takes filesz bytes to guest-physical paddr, then `zero` the rest up
  * to memsz. Both return 0 or a negative errno, which ends the loading and is returned. */
 struct elf_sink {

@@ -3,10 +3,10 @@
  * Between elf.c and elf_note.c: the layout of an ELF file and how its tables are read. Not for
  * other rooms. Layout: System V ABI, chapters 4 and 5; AMD64 supplement.
  */
-#ifndef WIRT_LIB_ELF_NOTE_H
-#define WIRT_LIB_ELF_NOTE_H
+#ifndef WIRT_BOOT_ELF_NOTE_H
+#define WIRT_BOOT_ELF_NOTE_H
 
-#include "lib/elf.h"
+#include "boot/elf.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 

@@ -5,7 +5,7 @@
  * defaults, and whether a PV guest can be made of it. The numbers are hostile: only elf_check_pv
  * says what they may be. No state. Source: public/elfnote.h.
  */
-#include "lib/elf_note.h"
+#include "boot/elf_note.h"
 #include "lib/safe.h"
 
 /* Notes, types of public/elfnote.h */

@@ -4,8 +4,8 @@
  * elf_note.c. Each check ends in one sentence about the first thing that is wrong. No state;
  * nothing outside the file is read.
  */
-#include "lib/elf.h"
-#include "lib/elf_note.h"
+#include "boot/elf.h"
+#include "boot/elf_note.h"
 #include "lib/errno.h"
 #include "lib/safe.h"
 
