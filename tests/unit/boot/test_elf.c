@@ -142,7 +142,7 @@ static void test_linux(void)
     CU_ASSERT_EQUAL(image.l1_mfn_count, 1);
     CU_ASSERT_EQUAL(image.low, 0x100000);
     CU_ASSERT_EQUAL(image.high, 0x182000);
-    CU_ASSERT_EQUAL(elf_va(&image, image.low), 0xffffffff80100000);
+    CU_ASSERT_EQUAL(image.virt_base + image.low, 0xffffffff80100000);
     flat = malloc(0x82000);
     memset(flat, 0x55, 0x82000);
     CU_ASSERT_EQUAL(elf_load_flat(&image, flat, 0x81fff), -ENOSPC);
