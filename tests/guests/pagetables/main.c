@@ -189,6 +189,49 @@ static void illegal_upper(u64 *fresh)
     EQ(mmu1(maddr(&l4[255]), 0) | mmu1(maddr(&l4[272]), 0), 0);
 }
 
+/* Tables that name themselves, alone or in a ring: while one is built it is not there for another kind. */
+static void rings(u64 *a)
+{
+    u64 *b = page_new(), *c = page_new();
+    test("names-itself");
+    EQ(page_ro(a) | page_ro(b) | page_ro(c), 0);
+    for (u32 level = 1; level <= 4; level++)
+        for (u32 at = 0; at < 2; at++) { /* with and without something held before */
+            EQ(page_rw(a), 0);
+            fill(a, 0, PAGE);
+            a[0] = level == 1 ? pte(data, RO_PAGE) : 0;
+            a[at] = pte(a, level == 1 ? RW_PAGE : TABLE);
+            EQ(page_ro(a), 0);
+            EQ(pin(level, a), E_INVAL);
+        }
+    EQ(page_rw(a), 0);
+    a[1] = pte(a, RO_PAGE); /* to look at itself it may */
+    EQ(page_ro(a), 0);
+    EQ(pin(1, a) | unpin(a), 0);
+    test("ring");
+    EQ(page_rw(a) | page_rw(b) | page_rw(c), 0);
+    fill(a, 0, PAGE);
+    a[1] = pte(b, TABLE);
+    b[7] = pte(c, TABLE);
+    c[0] = pte(data, RO_PAGE);
+    c[9] = pte(a, RW_PAGE);
+    EQ(page_ro(a) | page_ro(b) | page_ro(c), 0);
+    EQ(pin(3, a), E_INVAL); /* c would write to a */
+    EQ(page_rw(c), 0);
+    c[9] = pte(b, TABLE);
+    EQ(page_ro(c), 0);
+    EQ(pin(4, a), E_INVAL); /* c is a table of b and above b */
+    EQ(pin(4, c), E_INVAL);
+    EQ(page_rw(b), 0);
+    b[7] = pte(a, TABLE);
+    EQ(page_ro(b), 0);
+    EQ(pin(4, a), E_INVAL);
+    EQ(pin(3, b), E_INVAL);
+    EQ(page_rw(a) | page_rw(b) | page_rw(c), 0);
+    fill(a, 0, PAGE);
+    TRUE(is_free_frame(data) && is_free_frame(a));
+}
+
 static void illegal(void)
 {
     u64 *fresh = page_new();
@@ -199,6 +242,7 @@ static void illegal(void)
     mmu1(maddr(&l1[5]), 0);
     illegal_l1(fresh);
     illegal_upper(fresh);
+    rings(fresh);
     test("pin-other-kind");
     for (u32 level = 1; level <= 4; level++) {
         if (level != 1)
@@ -317,10 +361,14 @@ static void batches(void)
     u64 *end = (u64 *)(u + 256) - 2; /* the last request of the page, nothing mapped behind it */
     EQ(map((u8 *)u + PAGE, 0), 0);
     done = 77;
-    EQ(call4(__HYPERVISOR_mmu_update, u, 0xffffffff, &done, DOMID_SELF), E_FAULT);
-    EQ(done, 256);
-    EQ(call4(__HYPERVISOR_mmu_update, end, 0x80000001, &done, DOMID_SELF), E_FAULT);
+    u64 first = l1[0];
+    EQ(call4(__HYPERVISOR_mmu_update, u, 0xffffffff, &done, DOMID_SELF), E_FAULT); /* beyond the end of memory */
+    EQ(done, 0);
+    EQ(l1[0], first);
+    EQ(call4(__HYPERVISOR_mmu_update, end, 0x01000001, &done, DOMID_SELF), E_FAULT); /* behind it nothing is mapped */
     EQ(done, 1);
+    EQ(call4(__HYPERVISOR_mmu_update, u, 0x01000000, &done, DOMID_SELF), E_FAULT);
+    EQ(done, 256);
     EQ(page_rw((u8 *)u + PAGE), 0);
     for (u32 i = 0; i < 170; i++)
         op[i] = (struct mmuext_op){.cmd = MMUEXT_TLB_FLUSH_LOCAL};
