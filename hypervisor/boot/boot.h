@@ -14,6 +14,7 @@ extern struct boot_options boot_options;
  * after ten seconds. */
 void boot_fail(const char *format, ...) __printf(1, 2) __noreturn;
 
+void efi_init(void); /* fills platform_efi; before ACPI is looked for */
 /* dom0.c: make domain 0 out of the modules; its vCPU 0 is ready to run when this returns. */
 void dom0_create(void);
 /* dom0_pv.c */
@@ -27,13 +28,14 @@ struct dom0_plan {   /* in pfns from 0 unless said; filled by dom0.c */
     u64 p2m_table_pfn, p2m_table_pages;
     u64 start_info_pfn, table_pfn, table_pages, stack_pfn;
     u64 mapped_pages; /* pfns [0, mapped_pages) are mapped at v_start */
+    u64 placed_pages; /* pfns [0, placed_pages) are all of the above */
     u64 total_pages;
     u64 *p2m; /* direct or temporary array of mfns, total_pages long */
     const char *cmdline;
 };
 u64 dom0_pv_table_pages(u64 v_start, u64 mapped_pages);
 void dom0_pv_load(const struct dom0_plan *plan,
-                  const struct elf_image *image); /* segments into pfns that have frames */
+                  const struct elf_image *image); /* segments and initrd into pfns that have frames */
 void dom0_pv_build(struct domain *d, struct dom0_plan *plan, const struct elf_image *image);
 
 #endif

@@ -50,6 +50,15 @@ static __init const void *module_at(u32 i, u64 *size)
     return pgtab_va(paddr(boot_info.module[i].start));
 }
 
+/* The frames of a module that nobody reads any more. */
+static __init void module_free(u32 i)
+{
+    struct boot_module *m = &boot_info.module[i];
+    if (m->end > m->start)
+        frame_add_free(m->start >> PAGE_SHIFT, (m->end - 1) >> PAGE_SHIFT);
+    m->end = m->start;
+}
+
 /* The kernel as a flat ELF; *owned: bytes to free afterwards, 0 = it lies in the module. */
 static __init const void *unpack_kernel(u64 *size, u64 *owned)
 {
@@ -131,20 +140,21 @@ static __init void make_plan(u64 total)
         }
     }
     at = p->mapped_pages;
-    if (initrd && !p->is_initrd_mapped) {
-        p->initrd_pfn = at;
-        at += initrd;
-    }
-    if (p->is_p2m_apart) {
+    if (p->is_p2m_apart) { /* right behind what is mapped: Linux takes its first pfn for the end of that */
         u64 l1 = (p->p2m_pages + 511) / 512, l2 = (l1 + 511) / 512, l3 = (l2 + 511) / 512;
         p->p2m_va = image.init_p2m;
         p->p2m_table_pages = l1 + l2 + l3;
-        p->p2m_table_pfn = total - p->p2m_table_pages;
-        p->p2m_pfn = p->p2m_table_pfn - p->p2m_pages;
+        p->p2m_pfn = at;
+        p->p2m_table_pfn = at + p->p2m_pages;
         at += p->p2m_pages + p->p2m_table_pages;
     } else {
         p->p2m_va = p->v_start + (p->p2m_pfn << PAGE_SHIFT);
     }
+    if (initrd && !p->is_initrd_mapped) {
+        p->initrd_pfn = at;
+        at += initrd;
+    }
+    p->placed_pages = at;
     if (at > total)
         boot_fail(
             "dom0: %lu MiB are too little for this kernel and its initrd, which need %lu MiB to start. Raise dom0_mem= "
@@ -158,7 +168,7 @@ static __init void give_memory(struct domain *d, u64 from, u64 to)
     for (u32 order = FRAME_ORDER_MAX; from < to;) {
         while (1ull << order > to - from)
             order--;
-        mfn_t m = frame_alloc(order, 0, 0);
+        mfn_t m = frame_alloc(order, FRAME_RAW, 0);
         if (m.n == MFN_NONE) {
             if (order-- == 0)
                 boot_fail("dom0: out of memory after %lu of %lu MiB", from >> 8, plan.total_pages >> 8);
@@ -237,7 +247,10 @@ __init void dom0_create(void)
 {
     u64 size, owned;
     const void *file = unpack_kernel(&size, &owned);
-    u64 total = decide_pages(owned);
+    u64 held = owned;
+    for (u32 i = 0; i < min(boot_info.module_count, 2u); i++)
+        held += boot_info.module[i].end - boot_info.module[i].start;
+    u64 total = decide_pages(held);
     const char *wrong = elf_parse(&image, file, size, total << PAGE_SHIFT);
     if (!wrong)
         wrong = elf_check_pv(&image);
@@ -253,11 +266,13 @@ __init void dom0_create(void)
     make_plan(total);
     plan.p2m = alloc_flat(total * 8, "the list of dom0's frames");
     d->page_max = total;
-    give_memory(d, 0, plan.mapped_pages);
+    give_memory(d, 0, plan.placed_pages);
     dom0_pv_load(&plan, &image);
     if (owned)
         free_flat(pgtab_va(pgtab_paddr(file)), owned);
-    give_memory(d, plan.mapped_pages, total);
+    for (u32 i = 0; i < min(boot_info.module_count, 2u); i++)
+        module_free(i);
+    give_memory(d, plan.placed_pages, total);
     give_rights(d);
     create_vcpus(d);
     dom0_pv_build(d, &plan, &image);

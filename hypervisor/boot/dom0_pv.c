@@ -66,10 +66,12 @@ __init void dom0_pv_load(const struct dom0_plan *plan, const struct elf_image *i
     static __initdata struct dom0_plan copy;
     copy = *plan;
     struct elf_sink sink = {sink_copy, sink_zero, &copy};
-    for (u64 i = 0; i < plan->mapped_pages; i++)
+    for (u64 i = 0; i < plan->placed_pages; i++)
         memset(page_va(plan, i), 0, PAGE_SIZE);
     if (elf_load(image, &sink))
         boot_fail("dom0: cannot load the kernel's segments");
+    if (plan->initrd_bytes)
+        put_bytes(plan, plan->initrd_pfn << PAGE_SHIFT, pgtab_va(paddr(boot_info.module[1].start)), plan->initrd_bytes);
     if (image->hypercall_page != ELF_UNSET)
         pv_msr_fill_hypercall_page(page_va(plan, (image->hypercall_page - plan->v_start) >> PAGE_SHIFT));
 }
@@ -102,7 +104,7 @@ static __init void build_tables(const struct dom0_plan *p)
     if (p->is_p2m_apart) {
         next = p->p2m_table_pfn;
         map(p, l4, p->p2m_va, p->p2m_pfn, p->p2m_pages, &next);
-        ASSERT(next == p->total_pages);
+        ASSERT(next == p->p2m_table_pfn + p->p2m_table_pages);
     }
 }
 
@@ -166,7 +168,6 @@ static __init void fill_start_info(const struct domain *d, const struct dom0_pla
         s->flags |= p->is_initrd_mapped ? 0 : SIF_MOD_START_PFN;
         s->mod_start = p->is_initrd_mapped ? p->v_start + (p->initrd_pfn << PAGE_SHIFT) : p->initrd_pfn;
         s->mod_len = p->initrd_bytes;
-        put_bytes(p, p->initrd_pfn << PAGE_SHIFT, pgtab_va(paddr(boot_info.module[1].start)), p->initrd_bytes);
     }
     if (str_copy((char *)s->cmd_line, p->cmdline ? p->cmdline : "", sizeof(s->cmd_line)) >= sizeof(s->cmd_line))
         log_warn("dom0: the kernel's command line is longer than %lu characters and was cut", sizeof(s->cmd_line) - 1);

@@ -126,6 +126,7 @@ static __init void start_memory(void)
 
 static __init void start_devices(void)
 {
+    efi_init();
     acpi_init(boot_info.rsdp);
     if (acpi_info.cpu_count > CPU_MAX)
         log_warn("ACPI lists %u CPUs, Wirt supports %u: the others stay unused", acpi_info.cpu_count, CPU_MAX);
@@ -220,7 +221,8 @@ __init void boot_main(u32 magic, u32 info)
     dom0_create();
     report();
     for (u32 i = 0; i < boot_info.module_count; i++)
-        note_free(boot_info.module[i].start, round_up(boot_info.module[i].end, PAGE_SIZE));
+        if (boot_info.module[i].end > boot_info.module[i].start)
+            note_free(boot_info.module[i].start, round_up(boot_info.module[i].end, PAGE_SIZE));
     note_free(pgtab_paddr(init_start).a, pgtab_paddr(init_end).a);
     log_info("Domain 0 starts. Three Ctrl-A switch the serial input to Wirt and back.");
     boot_finish();

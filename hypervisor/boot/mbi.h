@@ -21,7 +21,7 @@ struct boot_info {
     u32 version;         /* 1 or 2 */
     const char *loader;  /* "GRUB 2.06..."; "unknown" */
     const char *cmdline; /* Wirt's own, without the file name; "" */
-    struct {
+    struct boot_module {
         u64 start, end;      /* physical bytes, [start, end) */
         const char *cmdline; /* without the file name where the loader puts one (QEMU, GRUB legacy) */
     } module[MBI_MODULE_MAX];

@@ -54,6 +54,19 @@ expect_no_drift() {
                 else if (r > 1.5) printf "dom0 disagrees with itself: uptime %.2f s, wall clock %d s\n", dg, dw }')
 }
 
+# ACPI, and the interrupts that the row's devices must have used: init counts the lines of /proc/interrupts.
+expect_devices() {
+    expect_line 'ACPI: Interpreter enabled'
+    expect_no_line 'ACPI BIOS Error|ACPI: Interpreter disabled|request_irq failed|Flags mismatch irq'
+    [ "$firmware" = uefi ] && expect_line 'efi: EFI v[0-9]'
+    [ "$hv" = none ] && return
+    expect_line 'WIRT-IRQ .*ioapic=[1-9]'
+    case $disk,$nic in
+    *virtio*) expect_line 'WIRT-IRQ .*msi-x=[1-9]' ;;
+    ahci,*) expect_line 'WIRT-IRQ .*msi=[1-9]' ;;
+    esac
+}
+
 judge_machine() {
     local ended job
     why=
@@ -71,6 +84,7 @@ judge_machine() {
     done
     expect_line "WIRT-END $end"
     expect_cpus
+    expect_devices
     [ "$hv" = none ] || expect_memory
     expect_no_line 'WARNING:|BUG:|Call Trace|Oops|panic|WIRT-JOB [a-z]* FAILED'
     [ -n "$why" ] && [ "$ended" = poweroff ] && return
