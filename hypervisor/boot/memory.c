@@ -17,7 +17,9 @@
 #define RECORD_STEP (16u << 20)
 static __initdata struct frame_range ram[RANGES], taken[32];
 static __initdata u32 ram_count, taken_count;
-static __initdata u64 early_low, early_next, early_top; /* bytes: free [low, next), given out [next, top) */
+#define BLOCK 0x200000ull
+static __initdata u64 early_low, early_next, early_top; /* bytes: free [low, next), blocks given out [next, top) */
+static __initdata u64 pool_start, pool_next;            /* single pages to give out: [start, next) */
 
 static __init void insert_sorted(struct frame_range *list, u32 *count, u64 first, u64 last)
 {
@@ -92,32 +94,34 @@ static __init void consider(u64 first, u64 last)
     last = min(last, (1ull << (32 - PAGE_SHIFT)) - 1);
     if (first < last && (last - first + 1) << PAGE_SHIFT > early_next - early_low) {
         early_low = first << PAGE_SHIFT;
-        early_next = early_top = (last + 1) << PAGE_SHIFT;
+        early_top = pool_next = (last + 1) << PAGE_SHIFT;
+        early_next = pool_start = max(round_down(early_top, BLOCK), early_low);
     }
-}
-
-static __init mfn_t take(u64 bytes)
-{
-    u64 at = round_down(early_next - bytes, bytes);
-    if (early_next < early_low + bytes || at < early_low)
-        return mfn(MFN_NONE);
-    early_next = at;
-    memset(pgtab_va(paddr(at)), 0, bytes);
-    return paddr_mfn(paddr(at));
-}
-
-static __init mfn_t take_page(void)
-{
-    mfn_t m = take(PAGE_SIZE);
-    if (m.n == MFN_NONE)
-        panic("boot: out of memory for page tables (%lu MiB of RAM): Wirt and dom0 need 128 MiB at least",
-              memory_total() >> 20);
-    return m;
 }
 
 __init mfn_t memory_2m(void)
 {
-    return take(0x200000);
+    if (early_next < early_low + BLOCK)
+        return mfn(MFN_NONE);
+    early_next -= BLOCK;
+    memset(pgtab_va(paddr(early_next)), 0, BLOCK);
+    return paddr_mfn(paddr(early_next));
+}
+
+/* Single pages come from the odd end above the blocks, then from blocks; what is left of the last one becomes free. */
+static __init mfn_t take_page(void)
+{
+    if (pool_next == pool_start) {
+        mfn_t m = memory_2m();
+        if (m.n == MFN_NONE)
+            panic("boot: out of memory for page tables (%lu MiB of RAM): Wirt and dom0 need 128 MiB at least",
+                  memory_total() >> 20);
+        pool_start = m.n << PAGE_SHIFT;
+        pool_next = pool_start + BLOCK;
+    }
+    pool_next -= PAGE_SIZE;
+    memset(pgtab_va(paddr(pool_next)), 0, PAGE_SIZE);
+    return paddr_mfn(paddr(pool_next));
 }
 
 __init void memory_early(void)
@@ -198,7 +202,8 @@ static __init void hand_over(u64 first, u64 last)
 __init void memory_hand_over(void)
 {
     frame_init(ram, ram_count, memory_2m);
-    memory_reserve(early_next, early_top);
+    memory_reserve(early_next, pool_start);
+    memory_reserve(pool_next, early_top);
     each_free(hand_over);
     pgtab_alloc = late_page;
     pgtab_alloc_pages = late_pages;
