@@ -6,43 +6,10 @@
  * #DB, NMI, #DF and #MC have stacks of their own, as they can hit the three instructions after SYSCALL.
  */
 #include "hw/layout.h"
+#include "hw/regs_asm.h"
 
 #define CPU_INFO_SIZE 64
 
-.macro SAVE_REGS
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %rax
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-.endm
-.macro RESTORE_REGS
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rax
-    popq %rcx
-    popq %rdx
-    popq %rsi
-    popq %rdi
-.endm
 #define REGS_CS 136
 
     .section .text.hot.entry, "ax", @progbits
@@ -82,9 +49,7 @@ entry_trap:
     jmp *%rax
 entry_back:
     movq %rsp, %rdi
-    subq $8, %rsp
-    call trap_from_hv
-    addq $8, %rsp
+    CALL_C trap_from_hv
     RESTORE_REGS
     addq $8, %rsp
     iretq
@@ -101,9 +66,7 @@ entry_irq:
     SAVE_REGS
     cld
     movq %rsp, %rdi
-    subq $8, %rsp
-    call irq_handle
-    addq $8, %rsp
+    CALL_C irq_handle
     testb $3, REGS_CS(%rsp)
     jz 1f
     movq trap_hooks + 8(%rip), %rax /* guest_return */

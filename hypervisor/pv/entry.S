@@ -9,6 +9,7 @@
  * are off except inside C. The frame of the guest is always at the top of the CPU's stack.
  */
 #include "hw/layout.h"
+#include "hw/regs_asm.h"
 #include "offsets.h"
 
 #define REGS_SYSCALL_VECTOR 0x100
@@ -26,28 +27,16 @@
     jmp 7b
     .popsection
 .endm
-.macro FIX at, to
-    .pushsection .trap_fix, "a"
-    .balign 4
-    .long \at - ., \to - .
-    .popsection
+/* The frame at rsp goes to C, then out. */
+.macro HANDLE function
+    movq %rsp, %rdi
+    CALL_C \function
+    jmp pv_exit
 .endm
-.macro SAVE_REST /* from rdi on; rcx, r11 as they are */
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %rax
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+.macro FRAME_AT_TOP /* rsp: where the guest's frame lies, whatever was pushed below */
+    movq %rsp, %rax
+    orq $(STACK_SIZE - 1), %rax
+    leaq 1 - CI_SIZE - R_SIZE(%rax), %rsp
 .endm
 
     .section .text.hot.pv_entry, "ax", @progbits
@@ -81,22 +70,15 @@ pv_syscall_entry:
     movq %rax, %cr3
     movq V_SYSCALL_SP(%r11), %rcx
     movq (%rsp), %rax
-1:  movq %rax, (%rcx)
-2:  movq %rax, 16(%rcx)
+    TRY syscall_bad_stack, movq %rax, (%rcx)
+    TRY syscall_bad_stack, movq %rax, 16(%rcx)
     movq 16(%rsp), %rax
-3:  movq %rax, 8(%rcx)
-4:  movq %rax, 32(%rcx)
-5:  movq $SEL_USER_CS, 24(%rcx)
+    TRY syscall_bad_stack, movq %rax, 8(%rcx)
+    TRY syscall_bad_stack, movq %rax, 32(%rcx)
+    TRY syscall_bad_stack, movq $SEL_USER_CS, 24(%rcx)
     movq 24(%rsp), %rax
-6:  movq %rax, 40(%rcx)
-9:  movq $SEL_USER_DS, 48(%rcx)
-    FIX 1b, syscall_bad_stack
-    FIX 2b, syscall_bad_stack
-    FIX 3b, syscall_bad_stack
-    FIX 4b, syscall_bad_stack
-    FIX 5b, syscall_bad_stack
-    FIX 6b, syscall_bad_stack
-    FIX 9b, syscall_bad_stack
+    TRY syscall_bad_stack, movq %rax, 40(%rcx)
+    TRY syscall_bad_stack, movq $SEL_USER_DS, 48(%rcx)
     movq 40 + CI_SCRATCH(%rsp), %rax
     movq %rcx, %rsp
     movq V_SYSCALL_RIP(%r11), %rcx
@@ -112,22 +94,10 @@ from_kernel:
 
     /* One page-table entry, the hypercall behind each page fault: C keeps rbx, rbp, r12-r15; we keep what else the ABI
      * promises. Interrupts stay off, so what would be due on the way out comes as an interrupt right after. */
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %r10
-    pushq %r8
-    pushq %r9
-    subq $8, %rsp
+    PUSH_REGS rdi, rsi, rdx, r10, r8, r9
     movq %r10, %rcx
-    call pv_mmu_update_quick
-    addq $8, %rsp
-    popq %r9
-    popq %r8
-    popq %r10
-    popq %rdx
-    popq %rsi
-    popq %rdi
+    CALL_C pv_mmu_update_quick
+    POP_REGS r9, r8, r10, rdx, rsi, rdi
     testq %rax, %rax
     jnz 1f
     movq (%rsp), %rcx
@@ -143,14 +113,10 @@ from_kernel:
     movq (%rsp), %rcx
 hypercall:
     movq 16(%rsp), %r11 /* no pointer of ours in a guest's frame */
-    pushq $0
-    movl $REGS_SYSCALL_VECTOR, 4(%rsp)
-    SAVE_REST
+    SAVE_FRAME REGS_SYSCALL_VECTOR
     sti
     movq %rsp, %rdi
-    subq $8, %rsp
-    call *pv_call_door(%rip)
-    addq $8, %rsp
+    CALL_C *pv_call_door(%rip)
     /* fall through */
 
 /* The one way out to a guest: frame at rsp. */
@@ -166,21 +132,7 @@ pv_exit:
     cmpw $1, (%rax) /* pending = 1 and mask = 0, as one 16-bit word */
     je exit_upcall
 exit_now:
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rax
-    popq %rcx
-    popq %rdx
-    popq %rsi
-    popq %rdi
+    RESTORE_REGS
     cmpl $REGS_SYSCALL_VECTOR, 4(%rsp)
     jne exit_iret
     /* SYSRET is for frames whose rcx and r11 are free and whose rip is canonical (it faults in ring 0 otherwise). */
@@ -195,28 +147,17 @@ exit_now:
     sysretq
 exit_iret:
     addq $8, %rsp
-1:  iretq
-    FIX 1b, iret_fault
+    TRY iret_fault, iretq
 
 exit_work:
     sti
-    subq $8, %rsp
-    call work_run
-    addq $8, %rsp
+    CALL_C work_run
     jmp pv_exit
 exit_look:
     sti
-    movq %rsp, %rdi
-    subq $8, %rsp
-    call pv_exit_look
-    addq $8, %rsp
-    jmp pv_exit
+    HANDLE pv_exit_look
 exit_upcall:
-    movq %rsp, %rdi
-    subq $8, %rsp
-    call pv_exit_upcall
-    addq $8, %rsp
-    jmp pv_exit
+    HANDLE pv_exit_upcall
 
 /* Hypercall 23 from the guest kernel: rsp has 40 bytes of frame, r11 = vCPU, rcx and r11 are free. */
     .balign 16
@@ -225,11 +166,11 @@ fast_iret:
     movabsq $HV_END, %rax
     cmpq %rax, %rcx
     jb iret_slow /* a stack in the lower half is odd, one in Wirt's range hostile */
-1:  testb $3, 40(%rcx)
+    TRY iret_slow, testb $3, 40(%rcx)
     jz iret_slow /* to the kernel itself */
-2:  testb $1, 25(%rcx) /* VGCF_in_syscall */
+    TRY iret_slow, testb $1, 25(%rcx) /* VGCF_in_syscall */
     jnz iret_slow
-3:  movq 48(%rcx), %rax
+    TRY iret_slow, movq 48(%rcx), %rax
     testl $0x200, %eax
     jz iret_slow /* events stay masked: the long way */
     cmpq $0, V_USER_CR3(%r11)
@@ -237,19 +178,19 @@ fast_iret:
     andl $FLAGS_KEEP, %eax
     orl $0x202, %eax
     movq %rax, 16(%rsp)
-4:  movq 32(%rcx), %rax
+    TRY iret_spoilt, movq 32(%rcx), %rax
     movq %rax, (%rsp)
-5:  movzwl 40(%rcx), %eax
+    TRY iret_spoilt, movzwl 40(%rcx), %eax
     orl $3, %eax
     movq %rax, 8(%rsp)
-6:  movq 56(%rcx), %rax
+    TRY iret_spoilt, movq 56(%rcx), %rax
     movq %rax, 24(%rsp)
-7:  movzwl 64(%rcx), %eax
+    TRY iret_spoilt, movzwl 64(%rcx), %eax
     orl $3, %eax
     movq %rax, 32(%rsp)
-8:  pushq (%rcx)
-9:  pushq 8(%rcx)
-10: movq 16(%rcx), %rcx
+    TRY iret_spoilt, pushq (%rcx)
+    TRY iret_spoilt, pushq 8(%rcx)
+    TRY iret_spoilt, movq 16(%rcx), %rcx
     movq V_INFO(%r11), %rax
     movb $0, 1(%rax)
     cmpb $0, (%rax)
@@ -260,18 +201,7 @@ fast_iret:
     swapgs
     popq %r11
     popq %rax
-11: iretq
-    FIX 1b, iret_slow
-    FIX 2b, iret_slow
-    FIX 3b, iret_slow
-    FIX 4b, iret_spoilt
-    FIX 5b, iret_spoilt
-    FIX 6b, iret_spoilt
-    FIX 7b, iret_spoilt
-    FIX 8b, iret_spoilt
-    FIX 9b, iret_spoilt
-    FIX 10b, iret_spoilt
-    FIX 11b, iret_fault
+    TRY iret_fault, iretq
 
 /* An upcall waits: finish the frame as if the program had been interrupted at once. */
 iret_pending:
@@ -282,62 +212,40 @@ iret_pending:
     popq %r11
     popq %rax
     pushq $0
-    SAVE_REST
+    SAVE_REGS
     jmp pv_exit
 
 iret_slow: /* the frame on our stack is still the hypercall's, if none of it was replaced */
     movl $SYSCALL_IRET, %eax
     movq 16(%rsp), %r11
-    pushq $0
-    movl $REGS_SYSCALL_VECTOR, 4(%rsp)
-    SAVE_REST
-    movq %rsp, %rdi
-    subq $8, %rsp
-    call pv_iret
-    addq $8, %rsp
-    jmp pv_exit
+    SAVE_FRAME REGS_SYSCALL_VECTOR
+    HANDLE pv_iret
 
 iret_spoilt: /* the guest's stack went away half-way through the frame */
     movq %r11, %rdi
     leaq -R_SIZE - 8(%rsp), %rsp
     andq $-16, %rsp
     call pv_iret_spoilt /* crashes the domain; comes back only to be descheduled */
-    movq %rsp, %rax
-    orq $(STACK_SIZE - 1), %rax
-    leaq 1 - CI_SIZE - R_SIZE(%rax), %rsp
+    FRAME_AT_TOP
     jmp pv_exit
 
 /* IRET to the guest faulted (bad cs, ss or rip in its frame): rsp at the five words, guest registers live. Make
  * it the guest's own #GP, as if the first instruction there had faulted. */
 iret_fault:
-    pushq $0
-    movl $13, 4(%rsp)
-    SAVE_REST
+    SAVE_FRAME 13
     jmp pv_trap_entry
 
 syscall_bad_stack:
     movq 40 + CI_SCRATCH(%rsp), %rax
-    pushq $0
-    movl $REGS_SYSCALL_VECTOR, 4(%rsp)
-    SAVE_REST
-    movq %rsp, %rdi
-    subq $8, %rsp
-    call pv_bad_stack
-    addq $8, %rsp
-    jmp pv_exit
+    SAVE_FRAME REGS_SYSCALL_VECTOR
+    HANDLE pv_bad_stack
 
 syscall_slow:
     movq 40 + CI_SCRATCH(%rsp), %rax
     movq (%rsp), %rcx
     movq 16(%rsp), %r11
-    pushq $0
-    movl $REGS_SYSCALL_VECTOR, 4(%rsp)
-    SAVE_REST
-    movq %rsp, %rdi
-    subq $8, %rsp
-    call pv_syscall_slow
-    addq $8, %rsp
-    jmp pv_exit
+    SAVE_FRAME REGS_SYSCALL_VECTOR
+    HANDLE pv_syscall_slow
 
 /* SYSCALL in compatibility mode (AMD): not offered, so it is an invalid instruction. */
     .globl pv_syscall32_entry
@@ -349,19 +257,15 @@ pv_syscall32_entry:
     subq $2, %rcx
     pushq %rcx
     movq 40 + CI_SCRATCH(%rsp), %rax
-    pushq $0
-    movl $6, 4(%rsp)
-    SAVE_REST
-    /* fall through */
+    SAVE_FRAME 6
+    jmp pv_trap_entry
 
 /* trap_hooks.guest_page_fault: #PF from ring 3; rsp at error code and vector, below the processor's five words. One of a
  * program goes to the kernel's handler from here; the rest takes the long way. */
     .globl pv_page_fault_entry
     .balign 16
 pv_page_fault_entry:
-    pushq %rax
-    pushq %rcx
-    pushq %rdx
+    PUSH_REGS rax, rcx, rdx
     SPEC_ENTRY 72
     movq 72 + CI_UNIT(%rsp), %rcx
     movq V_INFO(%rcx), %rdx
@@ -385,28 +289,20 @@ pv_page_fault_entry:
     movq %rax, %cr3
     movq V_SYSCALL_SP(%rcx), %rax
     movq 8(%rsp), %rdx
-1:  movq %rdx, -8(%rax)
-2:  movq %r11, (%rax)
+    TRY page_fault_bad_stack, movq %rdx, -8(%rax)
+    TRY page_fault_bad_stack, movq %r11, (%rax)
     movl 24(%rsp), %edx
-3:  movq %rdx, 8(%rax)
+    TRY page_fault_bad_stack, movq %rdx, 8(%rax)
     movq 32(%rsp), %rdx
-4:  movq %rdx, 16(%rax)
+    TRY page_fault_bad_stack, movq %rdx, 16(%rax)
     movq 40(%rsp), %rdx
-5:  movq %rdx, 24(%rax)
+    TRY page_fault_bad_stack, movq %rdx, 24(%rax)
     movq 48(%rsp), %rdx
-6:  movq %rdx, 32(%rax)
+    TRY page_fault_bad_stack, movq %rdx, 32(%rax)
     movq 56(%rsp), %rdx
-9:  movq %rdx, 40(%rax)
+    TRY page_fault_bad_stack, movq %rdx, 40(%rax)
     movq 64(%rsp), %rdx
-10: movq %rdx, 48(%rax)
-    FIX 1b, page_fault_bad_stack
-    FIX 2b, page_fault_bad_stack
-    FIX 3b, page_fault_bad_stack
-    FIX 4b, page_fault_bad_stack
-    FIX 5b, page_fault_bad_stack
-    FIX 6b, page_fault_bad_stack
-    FIX 9b, page_fault_bad_stack
-    FIX 10b, page_fault_bad_stack
+    TRY page_fault_bad_stack, movq %rdx, 48(%rax)
     leaq -8(%rax), %r11
     movq V_PF_RIP(%rcx), %rcx
     popq %rdx
@@ -416,45 +312,26 @@ pv_page_fault_entry:
     movl $0x202, %r11d
     sysretq
 page_fault_long:
-    popq %rdx
-    popq %rcx
-    popq %rax
-    SAVE_REST
+    POP_REGS rdx, rcx, rax
+    SAVE_REGS
     cld
     jmp pv_trap_long
 page_fault_bad_stack:
-    popq %rdx
-    popq %rcx
-    popq %rax
-    SAVE_REST
-    movq %rsp, %rdi
-    subq $8, %rsp
-    call pv_bad_stack
-    addq $8, %rsp
-    jmp pv_exit
+    POP_REGS rdx, rcx, rax
+    SAVE_REGS
+    HANDLE pv_bad_stack
 
 /* trap_hooks.guest_entry: an exception, the full frame at rsp. */
     .globl pv_trap_entry
 pv_trap_entry:
     SPEC_ENTRY R_SIZE
 pv_trap_long:
-    movq %rsp, %rdi
-    subq $8, %rsp
-    call pv_trap
-    addq $8, %rsp
-    jmp pv_exit
-
-/* trap_hooks.guest_return: after an interrupt. */
-    .globl pv_irq_return
-pv_irq_return:
-    jmp pv_exit
+    HANDLE pv_trap
 
 /* noreturn, from pv/vcpu.c: the frame is in place at the top of this CPU's stack. */
     .globl pv_enter_guest
 pv_enter_guest:
-    movq %rsp, %rax
-    orq $(STACK_SIZE - 1), %rax
-    leaq 1 - CI_SIZE - R_SIZE(%rax), %rsp
+    FRAME_AT_TOP
     jmp pv_exit
 
 /* 32 calls whose return addresses all lead to a trap for speculation; rsp is put back. */

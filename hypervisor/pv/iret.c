@@ -57,7 +57,7 @@ void pv_syscall_slow(struct regs *r)
         pv_trap_inject(v, r, TRAP_UD, NULL);
         return;
     }
-    pv_bounce(v, r, v->pv.syscall_rip, v->pv.syscall_masks, NULL);
+    pv_trap_bounce(v, r, v->pv.syscall_rip, v->pv.syscall_masks, NULL);
 }
 
 void pv_exit_upcall(struct regs *r)
@@ -67,7 +67,7 @@ void pv_exit_upcall(struct regs *r)
         domain_crash(v->domain, "an event is due, but no event callback is registered");
         return;
     }
-    pv_bounce(v, r, v->pv.event_rip, true, NULL);
+    pv_trap_bounce(v, r, v->pv.event_rip, true, NULL);
 }
 
 /* must_look: a hypercall to go on with, tables to dismantle, an NMI to deliver. */
@@ -87,6 +87,6 @@ void pv_exit_look(struct regs *r)
     if (v->pv.nmi_pending && !v->pv.nmi_masked && v->pv.nmi_rip) {
         v->pv.nmi_pending = false;
         v->pv.nmi_masked = true;
-        pv_bounce(v, r, v->pv.nmi_rip, true, NULL);
+        pv_trap_bounce(v, r, v->pv.nmi_rip, true, NULL);
     }
 }

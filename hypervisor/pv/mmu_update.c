@@ -151,10 +151,11 @@ s64 pv_mmu_update(const struct call_args *a)
 
 /* One request for an entry of an L1 table of the caller's own, with nothing unusual about it: what a page fault needs.
  * Called from entry.S with interrupts off and only some registers saved, so it must not be interrupted, fault or log.
- * 0, or PV_MMU_UPDATE_LONG: nothing was done, take the long way. */
+ * 0, or PV_MMU_UPDATE_LONG: take the long way, which finds nothing done, or the entry as it shall be. */
 s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign)
 {
-    u32 owner = domain_owner(vcpu_current()->domain);
+    const struct vcpu *v = vcpu_current();
+    u32 owner = domain_owner(v->domain);
     u64 ptr, value;
     if (unlikely(count != 1 || done || foreign != DOMID_SELF || !guest_range_ok(reqs, sizeof(struct mmu_update)) ||
                  !guest_read_pair(guest_at(reqs), &ptr, &value) || ptr & 7))
@@ -175,7 +176,7 @@ s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign)
             page_put_as(p);
     }
     page_put_as(table);
-    return likely(is_done) ? 0 : PV_MMU_UPDATE_LONG;
+    return likely(is_done && !v->pv.must_look) ? 0 : PV_MMU_UPDATE_LONG;
 }
 
 static int flush_after(struct vcpu *v, u64 va, u64 flags)

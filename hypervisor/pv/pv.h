@@ -65,7 +65,7 @@ pte_t *pv_pte_find(struct vcpu *v, u64 va, struct page **table);
 /* --- pv/trap.c --- */
 void pv_trap(struct regs *r);
 /* Make the frame of an exception, callback or upcall on the guest kernel's stack and point r at `rip`. */
-void pv_bounce(struct vcpu *v, struct regs *r, u64 rip, bool masks, const u32 *error);
+void pv_trap_bounce(struct vcpu *v, struct regs *r, u64 rip, bool masks, const u32 *error);
 void pv_trap_inject(struct vcpu *v, struct regs *r, u32 vector, const u32 *error);
 static inline void pv_trap_gp(struct vcpu *v, struct regs *r, u32 error)
 {
@@ -107,7 +107,7 @@ s64 pv_misc_set_debug(struct vcpu *v, u64 n, u64 value); /* 0, -EPERM, -EINVAL *
 void pv_syscall_entry(void);
 void pv_syscall32_entry(void);
 void pv_trap_entry(void);
-void pv_irq_return(void);
+void pv_exit(void);
 void pv_enter_guest(void) __noreturn;
 /* called from entry.S */
 #define PV_MMU_UPDATE_LONG (-0x7fffffff)

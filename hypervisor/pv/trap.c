@@ -14,7 +14,7 @@ bool pv_trap_rip_ok(u64 rip)
     return guest_range_ok(rip, 16);
 }
 
-void pv_bounce(struct vcpu *v, struct regs *r, u64 rip, bool masks, const u32 *error)
+void pv_trap_bounce(struct vcpu *v, struct regs *r, u64 rip, bool masks, const u32 *error)
 {
     u64 frame[8], cs = r->cs & 0xfffc, sp = r->rsp;
     struct vcpu_info *info = v->info;
@@ -57,7 +57,7 @@ void pv_trap_inject(struct vcpu *v, struct regs *r, u32 vector, const u32 *error
                      r->rip, error ? *error : 0);
         return;
     }
-    pv_bounce(v, r, t->rip, t->flags & 4, error);
+    pv_trap_bounce(v, r, t->rip, t->flags & 4, error);
 }
 
 void pv_trap_failsafe(struct vcpu *v, struct regs *r)
@@ -68,7 +68,7 @@ void pv_trap_failsafe(struct vcpu *v, struct regs *r)
         return;
     }
     u64 rcx = r->rcx, r11 = r->r11;
-    pv_bounce(v, r, v->pv.failsafe_rip, v->pv.failsafe_masks, NULL);
+    pv_trap_bounce(v, r, v->pv.failsafe_rip, v->pv.failsafe_masks, NULL);
     u64 low[2] = {rcx, r11};
     r->rsp -= sizeof(head);
     if (!guest_write(guest_at(r->rsp), low, sizeof(low)) || !guest_write(guest_at(r->rsp + 16), head, sizeof(head)))

@@ -259,7 +259,7 @@ __init void pv_vcpu_init(void)
 {
     vcpu_ops = &ops;
     trap_hooks.guest_entry = pv_trap_entry;
-    trap_hooks.guest_return = pv_irq_return;
+    trap_hooks.guest_return = pv_exit;
     trap_hooks.guest_page_fault = pv_page_fault_entry;
     pv_types_init();
     pv_pte_init();
