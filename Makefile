@@ -68,6 +68,11 @@ install: all
 	    install -d "$$dir" && gzip -n -9 -c "$$page" >"$$dir/$$(basename "$$page").gz" || exit 1; \
 	    echo "man page $$dir/$$(basename "$$page").gz"; \
 	done
+	install -d $(DESTDIR)/usr/share/doc/wirt/docs/guide
+	install -m 644 README.md $(DESTDIR)/usr/share/doc/wirt/
+	install -m 644 LICENSE $(DESTDIR)/usr/share/doc/wirt/copyright
+	install -m 644 docs/*.md docs/*.svg docs/PERFORMANCE.dat $(DESTDIR)/usr/share/doc/wirt/docs/
+	install -m 644 docs/guide/* $(DESTDIR)/usr/share/doc/wirt/docs/guide/
 	@if [ -f dom0-tools/Makefile ]; then \
 	    $(MAKE) --no-print-directory -C dom0-tools O=$(O)/dom0-tools DESTDIR=$(abspath $(DESTDIR)) install; fi
 
@@ -77,7 +82,7 @@ clean:
 
 help:
 	@echo 'make all          build the hypervisor and the tools (no root, no network)'
-	@echo 'make deps         install the Debian packages that are missing, and say why'
+	@echo 'make deps         install the Debian packages that are missing, and say why (the one step that may need root)'
 	@echo 'make run          boot dom0 in QEMU and end at its shell, here'
 	@echo 'make test         all test rings; ends with "N passed, N failed"'
 	@echo 'make test-matrix  the whole matrix of machines; HV=xen runs it with Debian'"'"'s Xen'
