@@ -11,7 +11,7 @@ function group_of(text) {
         return "crash"
     if (text ~ /(mbi|elf|unpack|cmdline)_error\(/)
         return "cause"
-    if (FILENAME ~ /^boot\// && FILENAME !~ /cmdline/ && text ~ /return "[^"]* /)
+    if (FILENAME ~ /^boot\// && FILENAME !~ /cmdline|boot\/uart/ && text ~ /return "[^"]* /)
         return "cause"
     if (FILENAME ~ /boot\/cmdline\.c/ && text ~ /fmt\(message, /)
         return "cause"

@@ -4,12 +4,13 @@
  * lies (struct dom0_plan), give it frames and rights. The PV page tables and start_info are dom0_pv.c's. Every way that
  * this can fail is one line that names the module, what was found and what to do.
  */
+#include "boot/acpi.h"
 #include "boot/boot.h"
 #include "boot/elf.h"
 #include "boot/memory.h"
 #include "boot/unpack.h"
-#include "hw/acpi.h"
 #include "hw/lapic.h"
+#include "hw/time.h"
 #include "hw/uart.h"
 #include "lib/string.h"
 #include "pv/pv.h"
@@ -209,15 +210,11 @@ static __init void give_rights(struct domain *d)
     forbid_ports(d, 0x61, 0x61);
     forbid_ports(d, 0x70, 0x71);
     forbid_ports(d, 0xcf8, 0xcff);
-    for (u32 i = 0; i < 2; i++) {
-        u16 first, last;
-        if (uart_is_present(i)) {
-            uart_port_range(i, &first, &last);
-            forbid_ports(d, first, last);
-        }
-    }
-    if (acpi_info.pm_timer && time_source()[0] == 'p' && time_source()[1] == 'm')
-        forbid_ports(d, acpi_info.pm_timer, acpi_info.pm_timer + 3u);
+    for (u32 i = 0; i < ARRAY_COUNT(uart); i++)
+        if (uart[i].is_present)
+            forbid_ports(d, uart[i].port, uart[i].port + 7u);
+    if (time_counter.port)
+        forbid_ports(d, time_counter.port, time_counter.port + 3u);
     forbid_frame(d, lapic_base());
     forbid_frame(d, 0xfee00000);
     for (u32 i = 0; i < acpi_info.ioapic_count; i++)

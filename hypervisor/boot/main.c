@@ -4,7 +4,10 @@
  * fail silently; then memory, processor, devices, the other CPUs, dom0. All of it but boot_finish() is freed before
  * dom0 runs. Nothing calls this room.
  */
+#include "boot/acpi.h"
 #include "boot/boot.h"
+#include "boot/bringup.h"
+#include "boot/console.h"
 #include "boot/memory.h"
 #include "call/call.h"
 #include "call/platform_op.h"
@@ -12,15 +15,9 @@
 #include "core/slab.h"
 #include "core/work.h"
 #include "dom/dump.h"
-#include "hw/acpi.h"
-#include "hw/desc.h"
-#include "hw/fpu.h"
-#include "hw/irq.h"
-#include "hw/lapic.h"
 #include "hw/power.h"
-#include "hw/smp.h"
 #include "hw/spec.h"
-#include "hw/trap.h"
+#include "hw/tlb.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "pv/pv.h"
@@ -69,27 +66,6 @@ static __init void start_console(u32 magic, u32 info)
         boot_fail("boot information: %s. Boot Wirt by GRUB's multiboot2 or multiboot command.", wrong);
 }
 
-static __init void need(u32 feature, const char *name)
-{
-    if (!cpu_has(feature))
-        boot_fail("CPU \"%s\" has no %s, which Wirt needs. Choose another CPU model or enable it in firmware.",
-                  cpu_desc.brand[0] ? cpu_desc.brand : "?", name);
-}
-
-static __init void check_cpu(void)
-{
-    cpu_init();
-    need(CPU_F_LM, "long mode (64-bit)");
-    need(CPU_F_NX, "NX (no-execute pages)");
-    need(CPU_F_SYSCALL, "SYSCALL");
-    need(CPU_F_CX16, "CMPXCHG16B");
-    need(CPU_F_FXSR, "FXSR (SSE state)");
-    need(CPU_F_PGE, "PGE (global pages)");
-    need(CPU_F_APIC, "local APIC");
-    log_info("CPU: %s, family 0x%x model 0x%x, %u physical bits%s", cpu_desc.brand, cpu_desc.family, cpu_desc.model,
-             cpu_desc.phys_bits, cpu_desc.is_tcg ? ", emulated by QEMU TCG" : "");
-}
-
 static __init void start_memory(void)
 {
     const char *wrong = memory_init(&boot_info, boot_options.mem);
@@ -111,9 +87,9 @@ static __init void start_memory(void)
     memory_map_direct(&boot_info);
     pgtab_activate();
     cpu_init_this();
-    desc_init_this(percpu_stack[0]);
-    trap_init();
-    trap_init_this();
+    desc_init_this();
+    desc_init_idt();
+    desc_init_idt_this();
     tlb_init_this();
     vga_remap();
     memory_hand_over();
@@ -131,22 +107,11 @@ static __init void start_devices(void)
     if (acpi_info.cpu_count > CPU_MAX)
         log_warn("ACPI lists %u CPUs, Wirt supports %u: the others stay unused", acpi_info.cpu_count, CPU_MAX);
     lapic_init();
-    time_init();
+    clock_init();
     lapic_init_this();
-    lapic_timer_calibrate();
-    irq_init();
+    lapic_init_timer();
+    ioapic_init();
     memory_publish(&boot_info, boot_options.mem);
-}
-
-static __noreturn void ap_main(u32 cpu)
-{
-    tlb_init_this();
-    pv_vcpu_init_this();
-    spec_init_this();
-    timer_init_this();
-    sched_init_this();
-    smp_ap_ready();
-    sched_idle();
 }
 
 static __init void start_cpus(void)
@@ -155,8 +120,7 @@ static __init void start_cpus(void)
     mfn_t low = mfn(0x8);
     if (!memory_is_low_ram(0x8000, 0x9000))
         low = mfn(0x60);
-    if (limit > 1)
-        smp_start(min(limit, CPU_MAX), low, ap_main);
+    ap_init(min(limit, CPU_MAX), low);
     log_info("CPUs: %u of %u in use", cpu_count, max(acpi_info.cpu_count, 1u));
 }
 
@@ -197,10 +161,10 @@ static __noreturn __attribute__((noinline)) void boot_finish(void)
 
 __init void boot_main(u32 magic, u32 info)
 {
-    percpu_init_boot();
+    percpu_init();
     start_console(magic, info);
-    check_cpu();
-    fpu_init();
+    cpu_init();
+    cpu_init_fpu();
     pv_vcpu_init();
     call_init();
     panic_init(!boot_options.has_noreboot);
@@ -225,5 +189,6 @@ __init void boot_main(u32 magic, u32 info)
             note_free(boot_info.module[i].start, round_up(boot_info.module[i].end, PAGE_SIZE));
     note_free(pgtab_paddr(init_start).a, pgtab_paddr(init_end).a);
     log_info("Domain 0 starts. Three Ctrl-A switch the serial input to Wirt and back.");
+    console_screen_drop();
     boot_finish();
 }

@@ -5,10 +5,10 @@
  * frame.c gets everything that is left. Memory below 1 MiB is never Wirt's or a guest's RAM: dom0 may map it as
  * firmware's, and boot uses a page of it for the trampoline.
  */
+#include "boot/acpi.h"
 #include "boot/memory.h"
 
 #include "call/memory_op.h"
-#include "hw/acpi.h"
 #include "hw/lapic.h"
 #include "lib/log.h"
 #include "lib/string.h"

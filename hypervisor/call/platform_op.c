@@ -5,7 +5,6 @@
  */
 #include "call/platform_op.h"
 #include "call/call.h"
-#include "hw/acpi.h"
 #include "hw/lapic.h"
 #include "hw/power.h"
 #include "hw/smp.h"
@@ -105,11 +104,9 @@ static s64 cpu_info_of(struct xenpf_pcpuinfo *op)
     op->flags = XEN_PCPU_FLAGS_INVALID;
     if (cpu >= cpu_count)
         return 0;
-    op->apic_id = lapic_id_of(cpu);
+    op->apic_id = lapic_id_of[cpu];
+    op->acpi_id = lapic_acpi_id_of[cpu];
     op->flags = cpu_online & BIT(cpu) ? XEN_PCPU_FLAGS_ONLINE : 0;
-    for (u32 i = 0; i < min(acpi_info.cpu_count, CPU_MAX); i++)
-        if (acpi_info.cpu[i].apic_id == op->apic_id)
-            op->acpi_id = acpi_info.cpu[i].acpi_id;
     return 0;
 }
 

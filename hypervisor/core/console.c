@@ -11,7 +11,6 @@
 #include "core/work.h"
 #include "hw/time.h"
 #include "hw/uart.h"
-#include "hw/vga.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 
@@ -21,14 +20,12 @@
 #define GUEST_LINE  200u
 #define INPUT_SIZE  1024u
 #define SWITCH_KEY  0x01 /* Ctrl-A */
-#define WIRE_VGA    4u   /* wires: bit 0 com1, bit 1 com2, bit 2 screen */
 
 static struct lock console_lock = LOCK_INIT(RANK_CONSOLE);
 static char ring[CONSOLE_RING_SIZE];
 static u32 ring_end, ring_start; /* free-running; start moves by clearing only */
-static u32 wires;
-static bool has_timestamps, is_wire_midline;
-static int level_hv = LOG_INFO, level_guest = LOG_INFO; /* -1 = none */
+struct console_wires console_wires = {.level = LOG_INFO, .guest_level = LOG_INFO};
+static bool is_wire_midline;
 
 static struct guest_line {
     u32 domid, length;
@@ -48,10 +45,10 @@ static void wires_put(const char *s, size_t n)
     if (!n)
         return;
     for (u32 i = 0; i < 2; i++)
-        if (wires & (1u << i))
+        if (console_wires.has_com[i])
             uart_put(i, s, n);
-    if (wires & WIRE_VGA)
-        vga_put(s, n);
+    if (console_wires.screen)
+        console_wires.screen(s, n);
     is_wire_midline = s[n - 1] != '\n';
 }
 
@@ -79,10 +76,10 @@ static void line_put(const char *s, size_t n, bool is_shown)
 
 static size_t stamp_line(char *line, const char *who, const char *text)
 {
-    u64 us = has_timestamps ? time_now() / 1000 : 0;
+    u64 us = console_wires.has_timestamps ? time_now() / 1000 : 0;
     int n;
 
-    if (has_timestamps)
+    if (console_wires.has_timestamps)
         n = fmt(line, LINE_SIZE, "(%s) [%5lu.%06lu] %s\n", who, us / 1000000, us % 1000000, text);
     else
         n = fmt(line, LINE_SIZE, "(%s) %s\n", who, text);
@@ -98,7 +95,7 @@ static void console_sink(enum log_level level, const char *text)
     size_t n = stamp_line(line, "WIRT", text);
     u64 flags = lock_take_irq(&console_lock);
 
-    line_put(line, n, (int)level <= level_hv);
+    line_put(line, n, (int)level <= console_wires.level);
     lock_drop_irq(&console_lock, flags);
 }
 
@@ -108,72 +105,6 @@ void console_put_raw(const char *s, size_t n)
 
     wires_put(s, n);
     lock_drop_irq(&console_lock, flags);
-}
-
-/* The next word of a list; *s moves behind it. False at the end. */
-static bool __init word_next(const char **s, char *word, size_t size)
-{
-    size_t n = 0;
-
-    for (; **s && !strchr(",/", **s); ++*s)
-        if (n < size - 1)
-            word[n++] = **s;
-    word[n] = 0;
-    if (**s)
-        ++*s;
-    return n != 0;
-}
-
-/* "error", or as Xen has it "error/warning": shown always / shown at a limited rate. We show up to
- * the second. */
-static void __init level_parse(const char *option, const char *s, int *level)
-{
-    static const char *const name[] = {"none", "error", "warning", "info", "debug", "all"};
-    char word[16];
-
-    while (s && word_next(&s, word, sizeof(word))) {
-        u32 i = 0;
-        while (i < ARRAY_COUNT(name) && strcmp(word, name[i]))
-            i++;
-        if (i < ARRAY_COUNT(name))
-            *level = min((int)i - 1, (int)LOG_DEBUG);
-        else
-            log_warn("console: %s=%s is unknown; use none, error, warning, info, debug or all", option, word);
-    }
-}
-
-void __init console_init(const struct console_options *o)
-{
-    const char *spec[2] = {o->com1, o->com2}, *wrong[2] = {NULL, NULL};
-    const char *list = o->console ? o->console : "com1,vga";
-    char word[16], unknown[16] = "";
-
-    has_timestamps = o->has_timestamps;
-    while (word_next(&list, word, sizeof(word))) {
-        if (!strncmp(word, "com", 3) && (word[3] == '1' || word[3] == '2')) {
-            u32 i = (u32)(word[3] - '1');
-            wrong[i] = uart_init(i, spec[i] ? spec[i] : "");
-            wires |= wrong[i] ? 0 : 1u << i;
-        } else if (!strcmp(word, "vga")) {
-            wires |= WIRE_VGA;
-        } else if (strcmp(word, "none")) {
-            str_copy(unknown, word, sizeof(unknown));
-        }
-    }
-    log_sink_set(console_sink);
-    level_parse("loglvl", o->loglvl, &level_hv);
-    level_parse("guest_loglvl", o->guest_loglvl, &level_guest);
-    for (u32 i = 0; i < 2; i++)
-        if (wrong[i] && spec[i])
-            log_warn("console: com%u=%s: %s; going on without it", i + 1, spec[i], wrong[i]);
-    if (*unknown)
-        log_warn("console: console=%s is unknown; use com1, com2, vga or none", unknown);
-}
-
-void console_set_level(enum log_level hv, enum log_level guest_level)
-{
-    level_hv = (int)hv;
-    level_guest = (int)guest_level;
 }
 
 /* Tokens are thousandths of a line, so that a slow refill is not rounded away. */
@@ -222,10 +153,10 @@ static void guest_line_out(struct guest_line *g)
         fmt(note, sizeof(note), "[%u lines left out to limit their rate]", g->rate.dropped);
         g->rate.dropped = 0;
         n = stamp_line(line, who, note);
-        line_put(line, n, level_guest >= LOG_INFO);
+        line_put(line, n, console_wires.guest_level >= LOG_INFO);
     }
     n = stamp_line(line, who, g->text);
-    line_put(line, n, level_guest >= LOG_INFO);
+    line_put(line, n, console_wires.guest_level >= LOG_INFO);
 }
 
 static struct guest_line *guest_find(u32 domid, bool may_create)
@@ -359,24 +290,10 @@ static void console_work(void)
     int c;
 
     for (u32 i = 0; i < 2; i++)
-        while ((wires & (1u << i)) && (c = uart_get(i)) >= 0)
+        while (console_wires.has_com[i] && (c = uart_get(i)) >= 0)
             input_char((char)c);
     if (input_end != before && console_input_door)
         console_input_door();
-}
-
-static void console_ready(void) /* interrupt context */
-{
-    work_raise(WORK_CONSOLE);
-}
-
-void __init console_init_late(void)
-{
-    work_bind(WORK_CONSOLE, console_work);
-    console_key_init();
-    for (u32 i = 0; i < 2; i++)
-        if (wires & (1u << i))
-            uart_enable_irq(i, console_ready);
 }
 
 size_t console_input(char *dst, size_t size)
@@ -388,4 +305,23 @@ size_t console_input(char *dst, size_t size)
         dst[n++] = input[input_start++ % INPUT_SIZE];
     lock_drop_irq(&console_lock, flags);
     return n;
+}
+
+void console_ready(void)
+{
+    work_raise(WORK_CONSOLE);
+}
+
+void console_start(void)
+{
+    work_bind(WORK_CONSOLE, console_work);
+    log_sink_set(console_sink);
+}
+
+void console_screen_drop(void)
+{
+    u64 flags = lock_take_irq(&console_lock);
+
+    console_wires.screen = NULL;
+    lock_drop_irq(&console_lock, flags);
 }

@@ -10,16 +10,14 @@
 #include "lib/log.h"
 
 #define CONSOLE_RING_SIZE (128u * 1024u)
-/* Options in Xen's words: console= ("com1,vga,none"), com1=, com2=, loglvl= and guest_loglvl=
- * ("all", "error/warning"
- * ...), console_timestamps, sync_console. NULL values = default. Unknown words are named in the
- * log. */
-struct console_options {
-    const char *console, *com1, *com2, *loglvl, *guest_loglvl;
-    bool has_timestamps;
-};
-void console_init(const struct console_options *o); /* first thing: before memory, before interrupts */
-void console_init_late(void);                       /* receive interrupts, WORK_CONSOLE */
+extern struct console_wires {
+    bool has_com[2], has_timestamps;
+    void (*screen)(const char *s, size_t n); /* boot's, until dom0 owns the screen; NULL: none */
+    int level, guest_level;                  /* enum log_level that is still shown; -1 = none */
+} console_wires;                             /* boot fills it, then calls: */
+void console_start(void);                    /* before other CPUs run */
+void console_screen_drop(void);              /* dom0 owns the screen from here on */
+void console_ready(void);                    /* interrupt context: received bytes wait */
 /* A guest's text (dom0's go to the wires as they are; others line by line with "(dN) " in front,
  * rate-limited). */
 void console_guest_write(u32 domid, bool is_privileged, const char *s, size_t n);
@@ -31,7 +29,6 @@ extern void (*console_input_door)(void);       /* called (WORK_CONSOLE) when byt
  */
 size_t console_ring_read(char *dst, size_t size, u32 *index, bool clear, bool incremental);
 void console_ring_tail(char *dst, size_t size); /* the last lines, NUL-terminated, for panic */
-void console_set_level(enum log_level hv, enum log_level guest);
 /* Keys (console_key.c): one function a letter, with one line of help. '*' presses every lower-case
  * letter in turn, so what changes the machine gets an upper-case one. */
 void console_key_bind(char key, const char *help, void (*fn)(void));

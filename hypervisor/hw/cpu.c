@@ -1,96 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What this CPU can do, and the control registers that every CPU runs with. Read once on CPU 0, sealed after
- * boot. SMAP stays off: PV guests' pages are user pages that Wirt copies from by the exception table, and QEMU's
- * emulator faults a ring-3 IRET under SMAP. SMEP and NX are used where present.
+ * What every room asks about the processors: their description, which boot/cpu.c reads and seals, and which of them run.
+ * And the MSR read that may fail.
  */
 #include "hw/cpu.h"
 
-#include "hw/fpu.h"
 #include "hw/trap.h"
-#include "lib/log.h"
-#include "lib/string.h"
 
 __sealed struct cpu_desc cpu_desc;
 cpuset_t cpu_online = 1;
 u32 cpu_count = 1;
-static __sealed u64 cr4_guest;
-
-static void read_words(void)
-{
-    struct cpuid l1 = cpuid(1, 0), e1 = cpuid(0x80000001, 0);
-    cpu_desc.word[CPU_1D] = l1.edx;
-    cpu_desc.word[CPU_1C] = l1.ecx;
-    cpu_desc.word[CPU_E1D] = e1.edx;
-    cpu_desc.word[CPU_E1C] = e1.ecx;
-    if (cpu_desc.max_leaf >= 7) {
-        struct cpuid l7 = cpuid(7, 0);
-        cpu_desc.word[CPU_7B] = l7.ebx;
-        cpu_desc.word[CPU_7C] = l7.ecx;
-        cpu_desc.word[CPU_7D] = l7.edx;
-    }
-    if (cpu_desc.max_leaf >= 0xd)
-        cpu_desc.word[CPU_D1A] = cpuid(0xd, 1).eax;
-    if (cpu_desc.max_ext >= 0x80000007)
-        cpu_desc.word[CPU_E7D] = cpuid(0x80000007, 0).edx;
-    cpu_desc.phys_bits = 36;
-    if (cpu_desc.max_ext >= 0x80000008) {
-        struct cpuid l8 = cpuid(0x80000008, 0);
-        cpu_desc.word[CPU_E8B] = l8.ebx;
-        cpu_desc.phys_bits = l8.eax & 0xff;
-    }
-}
-
-static void read_names(const struct cpuid *l0, u32 signature)
-{
-    cpu_desc.family = bits_get(signature, 8, 4) & 0xf;
-    if (cpu_desc.family == 15)
-        cpu_desc.family += (u32)bits_get(signature, 20, 8);
-    cpu_desc.model = (u32)(bits_get(signature, 4, 4) | bits_get(signature, 16, 4) << 4);
-    cpu_desc.stepping = signature & 0xf;
-    cpu_desc.vendor = l0->ebx == 0x756e6547 ? CPU_INTEL : CPU_OTHER; /* "Genu" */
-    if (l0->ebx == 0x68747541 || l0->ebx == 0x6f677948)              /* "Auth", "Hygo" */
-        cpu_desc.vendor = CPU_AMD;
-    if (cpu_desc.max_ext >= 0x80000004)
-        for (u32 i = 0; i < 3; i++) {
-            struct cpuid b = cpuid(0x80000002 + i, 0);
-            memcpy(cpu_desc.brand + i * 16, &b, 16);
-        }
-}
-
-void cpu_init(void)
-{
-    struct cpuid l0 = cpuid(0, 0);
-    cpu_desc.max_leaf = l0.eax;
-    cpu_desc.max_ext = cpuid(0x80000000, 0).eax;
-    read_words();
-    read_names(&l0, cpuid(1, 0).eax);
-    if (cpu_has(CPU_F_HYPERVISOR)) {
-        struct cpuid h = cpuid(0x40000000, 0);
-        cpu_desc.is_tcg = h.ebx == 0x54474354 && h.ecx == 0x43544743; /* "TCGTCGTCGTCG" */
-    }
-    cr4_guest = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;
-    if (cpu_has(CPU_F_SMEP))
-        cr4_guest |= CR4_SMEP;
-    if (cpu_has(CPU_F_XSAVE))
-        cr4_guest |= CR4_OSXSAVE;
-}
-
-u64 cpu_cr4(void)
-{
-    return cr4_guest;
-}
-
-void cpu_init_this(void)
-{
-    cpu_write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
-    cpu_write_cr4(cr4_guest);
-    cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
-    cpu_wrmsr(MSR_PAT, PAT_VALUE);
-    __asm__ volatile("fninit");
-    if (fpu_xcr0_allowed())
-        fpu_set_xcr0(fpu_xcr0_allowed());
-}
 
 bool cpu_rdmsr_safe(u32 msr, u64 *v)
 {
@@ -101,17 +20,5 @@ bool cpu_rdmsr_safe(u32 msr, u64 *v)
                      : "=a"(lo), "=d"(hi), "=&r"(ok)
                      : "c"(msr));
     *v = ((u64)hi << 32) | lo;
-    return ok;
-}
-
-bool cpu_wrmsr_safe(u32 msr, u64 v)
-{
-    u32 ok;
-    __asm__ volatile("1: wrmsr; movl $1, %0; jmp 3f\n"
-                     "2: xorl %0, %0\n"
-                     "3:\n" TRAP_FIX(1b, 2b)
-                     : "=&r"(ok)
-                     : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32))
-                     : "memory");
     return ok;
 }

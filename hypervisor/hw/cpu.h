@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Instructions as functions, control-register and MSR numbers, and what this CPU
- * can do. Feature words are read once on CPU 0 (cpu_init) and compared on the
- * others; x_safe() variants survive a #GP through the exception table.
+ * can do. Feature words are read once, on CPU 0; cpu_rdmsr_safe() survives a #GP
+ * through the exception table.
  */
 #ifndef WIRT_HW_CPU_H
 #define WIRT_HW_CPU_H
@@ -107,9 +107,6 @@ static inline bool cpu_has(u32 feature)
 {
     return (cpu_desc.word[feature / 32] >> (feature % 32)) & 1;
 }
-void cpu_init(void);      /* CPU 0: read the description; a missing must-have ends in boot's named error */
-void cpu_init_this(void); /* every CPU: CR0, CR4, EFER, PAT, SYSCALL selectors, FPU control */
-u64 cpu_cr4(void);        /* the CR4 in force while in guests */
 
 static inline u64 cpu_rdmsr(u32 msr)
 {
@@ -122,7 +119,6 @@ static inline void cpu_wrmsr(u32 msr, u64 v)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
 bool cpu_rdmsr_safe(u32 msr, u64 *v) __must_use; /* false: the MSR does not exist */
-bool cpu_wrmsr_safe(u32 msr, u64 v) __must_use;
 
 #define CPU_REG_RW(r)                                                                                                  \
     static inline u64 cpu_read_##r(void)                                                                               \
@@ -151,6 +147,11 @@ static inline u64 cpu_tsc(void)
     u32 lo, hi;
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
     return ((u64)hi << 32) | lo;
+}
+static inline u64 cpu_tsc_ordered(void) /* not read before what precedes it */
+{
+    __asm__ volatile("lfence" ::: "memory");
+    return cpu_tsc();
 }
 static inline void cpu_relax(void)
 {
@@ -231,7 +232,7 @@ static inline __noreturn void cpu_halt_forever(void)
 
 /* Sets of CPUs. */
 typedef u64 cpuset_t;       /* bit = cpu index; CPU_MAX is 64 */
-extern cpuset_t cpu_online; /* changed by smp.c only, with LOCK */
+extern cpuset_t cpu_online; /* grows while boot brings CPUs up, with LOCK */
 extern u32 cpu_count;       /* online CPUs are 0..cpu_count-1 after boot */
 
 #endif

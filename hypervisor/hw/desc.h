@@ -8,10 +8,12 @@
 #ifndef WIRT_HW_DESC_H
 #define WIRT_HW_DESC_H
 
-#include "hw/layout.h"
+#include "hw/percpu.h"
+#include "hw/pgtab.h"
 #include "lib/types.h"
 
-void desc_init_this(void *stack_bottom); /* build page 14, TSS, IST; load GDTR, TR */
+PERCPU_DECLARE(pte_t *, desc_window); /* the page-table entries of this CPU's windows */
+u64 *desc_reserved(u32 cpu);          /* the descriptors of page 14 */
 static inline u64 desc_gdt_base(u32 cpu)
 {
     return GDT_WINDOW + cpu * GDT_WINDOW_STRIDE;
@@ -22,9 +24,6 @@ void desc_load_gdt(const mfn_t *frame, u32 count);
  * filled on demand by desc_map_ldt. */
 void desc_load_ldt(u32 entries);
 void desc_map_ldt(u32 page, mfn_t frame);
-/* The two descriptor slots as the CPU sees them now; for lookups of guest selectors. */
-bool desc_read(u16 selector, u64 *descriptor) __must_use;
-
 /* SYSCALL on this CPU goes to `entry` (64-bit code) or `entry32` (AMD, compatibility mode): assembly that finds the
  * guest rsp in rax, the guest rax in cpu_info.scratch and its own stack empty. */
 void desc_set_syscall(void (*entry)(void), void (*entry32)(void));

@@ -14,39 +14,16 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define XCR0_X87    1u
-#define XCR0_SSE    2u
-#define XCR0_AVX    4u
-#define XCR0_AVX512 0xe0u
-#define FCW_AT      0u
-#define MXCSR_AT    24u
-#define XHEADER_END 576u
+#define FCW_AT   0u
+#define MXCSR_AT 24u
 
 static __sealed u64 allowed;
 static __sealed u32 area_size;
-static PERCPU(u64, fpu_xcr0); /* in force here; 0 = not known */
-
-void fpu_init(void)
+static PERCPU(u64, fpu_xcr0);
+void fpu_start(u64 xcr0, u32 bytes)
 {
-    area_size = 512;
-    if (cpu_has(CPU_F_XSAVE)) {
-        struct cpuid r = cpuid(0xd, 0);
-        allowed = r.eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512);
-        if ((allowed & XCR0_AVX512) != XCR0_AVX512 || !(allowed & XCR0_AVX))
-            allowed &= ~(u64)XCR0_AVX512;
-        area_size = XHEADER_END;
-        for (u32 i = 2; i < 8; i++) {
-            struct cpuid part = cpuid(0xd, i);
-            if (allowed & BIT(i))
-                area_size = max(area_size, part.ebx + part.eax);
-        }
-        area_size = round_up(area_size, 64u);
-    }
-    log_info("FPU: %s, %u bytes a vCPU, XCR0 0x%llx",
-             !allowed                  ? "FXSAVE"
-             : cpu_has(CPU_F_XSAVEOPT) ? "XSAVEOPT"
-                                       : "XSAVE",
-             area_size, (unsigned long long)allowed);
+    allowed = xcr0;
+    area_size = bytes;
 }
 
 u64 fpu_xcr0_allowed(void)

@@ -7,7 +7,6 @@
  */
 #include "hw/irq.h"
 
-#include "hw/acpi.h"
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
 #include "hw/msi.h"
@@ -117,14 +116,21 @@ static void irq_line_fire(struct regs *r, void *arg)
 /* Write vector, target and mask state into the controller; irq_lock held. */
 static int line_route(struct line *l, u32 cpu, bool is_masked)
 {
-    u32 apic_id = lapic_id_of(cpu);
+    u32 apic_id = lapic_id_of[cpu];
     if (apic_id > 255) /* needs interrupt remapping, which Wirt has not */
-        apic_id = lapic_id_of(0);
+        apic_id = lapic_id_of[0];
     if (line_is_msi(l)) {
         msi_write(&l->msi, l->vector, apic_id);
         return 0;
     }
     return ioapic_route(line_number(l), l->vector, l->is_level, l->is_active_low, apic_id, is_masked);
+}
+
+void irq_gsi_add(u32 gsi, bool is_level, bool is_active_low)
+{
+    lines[gsi].exists = true;
+    lines[gsi].is_level = is_level;
+    lines[gsi].is_active_low = is_active_low;
 }
 
 int irq_gsi_setup(u32 gsi, bool is_level, bool is_active_low)
@@ -257,19 +263,6 @@ bool irq_line_info(u32 line, struct irq_line_info *out)
     return true;
 }
 
-u32 irq_gsi_of_isa(u8 isa_irq, bool *is_level, bool *is_active_low)
-{
-    struct acpi_override o = {.isa = isa_irq, .gsi = isa_irq};
-    for (u32 i = 0; i < acpi_info.override_count; i++)
-        if (acpi_info.override[i].isa == isa_irq)
-            o = acpi_info.override[i];
-    if (is_level)
-        *is_level = o.is_level;
-    if (is_active_low)
-        *is_active_low = o.is_active_low;
-    return o.gsi;
-}
-
 int irq_msi_create(u32 sbdf, u32 entry, u64 table_base)
 {
     struct msi m;
@@ -302,20 +295,4 @@ void irq_msi_destroy(u32 line)
     irq_line_unbind(line);
     line_release(l);
     l->exists = false;
-}
-
-__init void irq_init(void)
-{
-    ioapic_init();
-    for (u32 gsi = 0; gsi < IRQ_GSI_MAX; gsi++) {
-        lines[gsi].exists = ioapic_has(gsi);
-        lines[gsi].is_level = lines[gsi].is_active_low = gsi >= 16; /* PCI; ISA: rising edge */
-    }
-    for (u32 i = 0; i < acpi_info.override_count; i++) {
-        const struct acpi_override *o = &acpi_info.override[i];
-        if (o->gsi < IRQ_GSI_MAX) {
-            lines[o->gsi].is_level = o->is_level;
-            lines[o->gsi].is_active_low = o->is_active_low;
-        }
-    }
 }

@@ -40,7 +40,7 @@ struct irq_line_info {
     u32 cpu;
     u64 count;
 };
-void irq_init(void); /* after ACPI and IO-APICs */
+void irq_gsi_add(u32 gsi, bool is_level, bool is_active_low); /* boot: an IO-APIC has it; gsi < IRQ_GSI_MAX */
 /* GSI: trigger and polarity as ACPI or setup_gsi say. -ENOENT no IO-APIC has it, -EBUSY bound otherwise already. */
 int irq_gsi_setup(u32 gsi, bool is_level, bool is_active_low) __must_use;
 /* Route line to `fn` on CPU `cpu`, masked until irq_line_unmask. Level lines are masked at the IO-APIC when they fire
@@ -50,8 +50,7 @@ void irq_line_unbind(u32 line); /* masked first */
 void irq_line_mask(u32 line);
 void irq_line_unmask(u32 line);
 void irq_line_set_cpu(u32 line, u32 cpu);
-bool irq_line_info(u32 line, struct irq_line_info *out) __must_use;  /* false: no such line */
-u32 irq_gsi_of_isa(u8 isa_irq, bool *is_level, bool *is_active_low); /* with MADT overrides; pointers may be NULL */
+bool irq_line_info(u32 line, struct irq_line_info *out) __must_use; /* false: no such line */
 /* MSI: take a line number and vector and program device `sbdf` (seg<<16|bus<<8|devfn). entry/table_base as
  * physdev map_pirq gives them (table_base 0 = plain MSI). Returns the line or -errno. Masked state as the device has
  * it. */

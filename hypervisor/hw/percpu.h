@@ -47,12 +47,6 @@ extern u64 percpu_offset[CPU_MAX];
 #define this_cpu(name)   ((__typeof__(&percpu_##name))(void *)((u8 *)&percpu_##name + cpu_info()->percpu_off))
 #define cpu_var(name, c) ((__typeof__(&percpu_##name))(void *)((u8 *)&percpu_##name + percpu_offset[c]))
 
-/* Make the stack (with filled cpu_info) and the variable copies of a CPU; CPU 0 keeps its boot stack.
- * Returns the stack's top (where rsp starts), NULL without memory. */
-void *percpu_create(u32 cpu);
-void percpu_init_boot(void);      /* CPU 0, before anything that uses this_cpu() */
 extern u8 *percpu_stack[CPU_MAX]; /* lowest byte of each CPU's stack */
-
-u64 percpu_size(void); /* bytes of one copy; boot checks that it fits */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Wirt's page tables. Boot makes one L4 whose slots 256..271 are copied into every guest L4; all L3 tables
+ * Wirt's page tables. boot/pgtab.c makes one L4 whose slots 256..271 are copied into every guest L4; all L3 tables
  * are made then, so that those sixteen entries never change. Upper entries carry all rights (user only in the M2P's
  * slot): the leaf decides. No lock: boot is alone, later each window entry has one writer.
  */
@@ -10,14 +10,10 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define UPPER (PTE_P | PTE_RW | PTE_A | PTE_D)
-
-extern u8 image_start[], text_end[], rodata_end[], sealed_end[], init_start[], init_end[], image_end[];
-
 u64 pgtab_image_phys;
 mfn_t (*pgtab_alloc)(void);
 void *(*pgtab_alloc_pages)(u32 order);
-static __sealed pte_t *hv_l4;
+__sealed pte_t *pgtab_l4;
 static u64 ioremap_next = IOREMAP_START;
 
 paddr_t pgtab_paddr(const void *va)
@@ -26,11 +22,6 @@ paddr_t pgtab_paddr(const void *va)
     if (a >= DIRECT_START)
         return paddr(a - DIRECT_START);
     return paddr(a - IMAGE_START + pgtab_image_phys);
-}
-
-mfn_t pgtab_hv_l4(void)
-{
-    return paddr_mfn(pgtab_paddr(hv_l4));
 }
 
 static u32 index_at(u64 va, u32 level) /* 4 = L4 */
@@ -42,8 +33,8 @@ static u32 index_at(u64 va, u32 level) /* 4 = L4 */
  * split only by pgtab_map's caller never asking for it. */
 static pte_t *entry_at(u64 va, u32 level)
 {
-    pte_t *table = hv_l4;
-    u64 upper = UPPER | (index_at(va, 4) == HV_SLOT ? PTE_US : 0);
+    pte_t *table = pgtab_l4;
+    u64 upper = PTE_UPPER | (index_at(va, 4) == HV_SLOT ? PTE_US : 0);
     for (u32 l = 4; l > level; l--) {
         pte_t *e = &table[index_at(va, l)];
         if (!(*e & PTE_P)) {
@@ -83,7 +74,7 @@ bool pgtab_map(u64 va, mfn_t m, u64 pages, u64 flags)
 
 bool pgtab_walk(u64 va, pte_t *leaf, u32 *level)
 {
-    pte_t *table = hv_l4;
+    pte_t *table = pgtab_l4;
     if (va < HV_START || va >= HV_END)
         return false;
     for (u32 l = 4;; l--) {
@@ -96,19 +87,6 @@ bool pgtab_walk(u64 va, pte_t *leaf, u32 *level)
             return true;
         }
         table = frame_va(mfn(pte_mfn(e)));
-    }
-}
-
-void pgtab_unmap(u64 va, u64 pages)
-{
-    while (pages) {
-        pte_t leaf;
-        u32 level = 1;
-        if (pgtab_walk(va, &leaf, &level))
-            *entry_at(va, level) = 0;
-        u64 step = level == 2 ? 512 : 1;
-        va += step << PAGE_SHIFT;
-        pages -= min(step, pages);
     }
 }
 
@@ -127,50 +105,10 @@ void *pgtab_ioremap(paddr_t p, u64 size, u64 flags)
 
 void pgtab_init_l4(pte_t *l4)
 {
-    memcpy(&l4[HV_SLOT], &hv_l4[HV_SLOT], HV_SLOT_COUNT * sizeof(pte_t));
-}
-
-static void map_image(const u8 *from, const u8 *to, u64 flags)
-{
-    if (from < to && !pgtab_map((u64)from, paddr_mfn(pgtab_paddr(from)), (u64)(to - from) >> PAGE_SHIFT, flags))
-        panic("boot: no memory for the page tables of Wirt's image");
-}
-
-__init void pgtab_init(u64 direct_limit)
-{
-    hv_l4 = frame_va(pgtab_alloc());
-    u64 slots = (DIRECT_START - HV_START) >> 39;
-    slots += (direct_limit + (1ull << 39) - 1) >> 39;
-    for (u64 s = 0; s < slots; s++)
-        hv_l4[HV_SLOT + s] = pte_make(pgtab_alloc().n, UPPER | (s == 0 ? PTE_US : 0));
-    map_image(image_start, text_end, HV_RX);
-    map_image(text_end, rodata_end, HV_RO);
-    map_image(rodata_end, sealed_end, HV_RW); /* read-only after boot */
-    map_image(sealed_end, init_start, HV_RW);
-    map_image(init_start, init_end, HV_RW & ~PTE_NX); /* code and data; gone before dom0 runs */
-    map_image(init_end, image_end, HV_RW);
-}
-
-void pgtab_seal(void)
-{
-    map_image(rodata_end, sealed_end, HV_RO);
-    pgtab_unmap((u64)init_start, (u64)(init_end - init_start) >> PAGE_SHIFT);
+    memcpy(&l4[HV_SLOT], &pgtab_l4[HV_SLOT], HV_SLOT_COUNT * sizeof(pte_t));
 }
 
 void pgtab_activate(void)
 {
     cpu_write_cr3(pgtab_hv_l4().n << PAGE_SHIFT);
-}
-
-__init void pgtab_low_identity(bool on)
-{
-    static pte_t *l3;
-    if (!l3) {
-        l3 = frame_va(pgtab_alloc());
-        pte_t *l2 = frame_va(pgtab_alloc());
-        l3[0] = pte_make(paddr_mfn(pgtab_paddr(l2)).n, UPPER);
-        l2[0] = UPPER | PTE_PS;
-    }
-    hv_l4[0] = on ? pte_make(paddr_mfn(pgtab_paddr(l3)).n, UPPER) : 0;
-    pgtab_activate();
 }

@@ -26,6 +26,7 @@ typedef u64 pte_t;
 #define PTE_AVAIL_LOW 0xe00ull
 #define PTE_KERNEL    (1ull << 52) /* software: the guest gave this entry without US */
 #define PTE_ADDR      0x000ffffffffff000ull
+#define PTE_UPPER     (PTE_P | PTE_RW | PTE_A | PTE_D) /* of Wirt's own upper tables */
 #define HV_RO         (PTE_P | PTE_A | PTE_D | PTE_G | PTE_NX)
 #define HV_RW         (HV_RO | PTE_RW)
 #define HV_RX         (PTE_P | PTE_A | PTE_D | PTE_G)
@@ -57,19 +58,19 @@ extern mfn_t (*pgtab_alloc)(void);
 /* 2^order zeroed, naturally aligned frames as a direct-map address, from the same kind of source; NULL: none. */
 extern void *(*pgtab_alloc_pages)(u32 order);
 
-void pgtab_init(u64 direct_limit); /* new L4 with the image; direct-map slots up to that physical address */
-void pgtab_seal(void);             /* end of boot: .sealed read-only, .init unmapped; the caller flushes everywhere */
-void pgtab_activate(void);         /* load it on this CPU */
-void pgtab_low_identity(bool on);  /* first 2 MiB at virtual 0 in the hv L4, for AP start */
-pte_t *pgtab_leaf(u64 va);         /* the L1 entry itself (tables made if needed), NULL: out of frames */
+pte_t *pgtab_leaf(u64 va); /* the L1 entry itself (tables made if needed), NULL: out of frames */
 
 /* Map [va, va + pages*4K) to [m, ...) with flags; 2 MiB pages where aligned and allowed (flags has PTE_PS
  * as a permission to use them). Replaces what was there. false: out of page-table frames. */
 bool pgtab_map(u64 va, mfn_t m, u64 pages, u64 flags) __must_use;
-void pgtab_unmap(u64 va, u64 pages);                         /* 4 KiB or whole 2 MiB mappings; the caller flushes */
 bool pgtab_walk(u64 va, pte_t *leaf, u32 *level) __must_use; /* of our own tables, for diagnosis */
 void *pgtab_ioremap(paddr_t p, u64 size, u64 flags);         /* HV_UC or HV_WC; NULL: window full. Never unmapped. */
 void pgtab_init_l4(pte_t *l4);                               /* write the sixteen slots into a guest's L4 */
-mfn_t pgtab_hv_l4(void);                                     /* the L4 of idle CPUs */
+void pgtab_activate(void);                                   /* load it on this CPU */
+extern pte_t *pgtab_l4;                                      /* of idle CPUs; sealed */
+static inline mfn_t pgtab_hv_l4(void)
+{
+    return paddr_mfn(pgtab_paddr(pgtab_l4));
+}
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include "hw/power.h"
 
-#include "hw/acpi.h"
 #include "hw/cpu.h"
 #include "hw/pci.h"
 #include "hw/pgtab.h"
@@ -13,6 +12,8 @@
 #include "lib/log.h"
 
 #define SLP_EN 0x2000u
+
+__sealed struct power_ways power_ways;
 
 static void sleep_write(u16 port, u16 value)
 {
@@ -22,31 +23,31 @@ static void sleep_write(u16 port, u16 value)
 
 void power_sleep(u16 pm1a_value, u16 pm1b_value)
 {
-    if (!acpi_info.pm1a_cnt) {
+    if (!power_ways.pm1a_cnt) {
         log_warn("power: cannot sleep, the FADT names no PM1a control port");
         return;
     }
     cpu_irq_disable();
     __asm__ volatile("wbinvd" ::: "memory");
     /* The type first, then the same with the enable bit: some chips want it in two steps. */
-    sleep_write(acpi_info.pm1a_cnt, (u16)(pm1a_value & ~SLP_EN));
-    sleep_write(acpi_info.pm1b_cnt, (u16)(pm1b_value & ~SLP_EN));
-    sleep_write(acpi_info.pm1a_cnt, (u16)(pm1a_value | SLP_EN));
-    sleep_write(acpi_info.pm1b_cnt, (u16)(pm1b_value | SLP_EN));
+    sleep_write(power_ways.pm1a_cnt, (u16)(pm1a_value & ~SLP_EN));
+    sleep_write(power_ways.pm1b_cnt, (u16)(pm1b_value & ~SLP_EN));
+    sleep_write(power_ways.pm1a_cnt, (u16)(pm1a_value | SLP_EN));
+    sleep_write(power_ways.pm1b_cnt, (u16)(pm1b_value | SLP_EN));
     time_udelay(500000);
 }
 
 static void reset_acpi(void)
 {
-    u64 a = acpi_info.reset.address;
-    u8 v = acpi_info.reset.value;
-    if (!acpi_info.reset.is_valid)
+    u64 a = power_ways.reset_address;
+    u8 v = power_ways.reset_value;
+    if (!power_ways.has_reset)
         return;
-    if (acpi_info.reset.space == 1) {
+    if (power_ways.reset_space == 1) {
         cpu_out8((u16)a, v);
-    } else if (acpi_info.reset.space == 2) {
+    } else if (power_ways.reset_space == 2) {
         pci_write((u32)((a >> 32 & 31) << 3 | (a >> 16 & 7)), (u32)(a & 0xffff), 1, v);
-    } else if (acpi_info.reset.space == 0) {
+    } else if (power_ways.reset_space == 0) {
         volatile u8 *p = pgtab_ioremap(paddr(a & PAGE_MASK), PAGE_SIZE, HV_UC);
         if (p)
             p[a & ~PAGE_MASK] = v;

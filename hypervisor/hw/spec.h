@@ -11,12 +11,15 @@
 #define SPEC_VERW 2u /* VERW before going back to a guest */
 #define SPEC_IBRS 4u /* MSR_SPEC_CTRL.IBRS on at entry, off at exit */
 
-/* CPU 0, after cpu_init. option: spec-ctrl=, NULL = default; "no" nothing, "yes" even on an
- * emulator. Logs one line. */
-void spec_init(const char *option);
+struct spec_policy {
+    u32 exit_flags;
+    bool has_ibpb, is_ibrs_always;
+    bool has_l1tf; /* non-present entries with an address are dangerous on this CPU */
+};
+extern struct spec_policy spec_policy; /* sealed */
+
 void spec_init_this(void); /* every CPU: fills cpu_info.exit_flags */
 /* Before a vCPU of `owner` runs here: a barrier if another owner ran before. */
 void spec_switch_vcpu(const void *owner);
-bool spec_has_l1tf(void); /* non-present entries with an address are dangerous on this CPU */
 
 #endif

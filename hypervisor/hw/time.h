@@ -15,9 +15,26 @@ struct time_scale { /* ns = base_ns + (((tsc - base_tsc) << shift (or >> -shift)
     s8 shift;
     u32 generation; /* changes with each adjustment: vCPUs must republish pvclock then */
 };
-void time_init(void);      /* CPU 0: find the platform counter, calibrate */
-void time_init_this(void); /* APs: check TSC against CPU 0, which calls time_beacon() in a loop meanwhile */
-void time_beacon(void);
+struct time_sample {
+    u64 tsc, ns; /* ns of the platform's counter */
+};
+extern struct time_source {
+    const char *name;
+    volatile u32 *hpet;  /* its registers, or else: */
+    u16 port;            /* of ACPI's PM timer */
+    u32 mask, period_fs; /* fs may need more than 32 bits for no counter we know; 0: there is no counter */
+} time_counter;          /* sealed; boot chooses */
+#define HPET_COUNTER (0xf0 / 4)
+
+/* Boot, CPU 0: a reading of both clocks at once (false: torn apart by something), and the line through the first. */
+bool time_sample(struct time_sample *out);
+void time_start(const struct time_sample *first, u32 mul, s8 shift);
+static inline u64 time_ratio(u64 value, u64 divisor) /* value * 2^32 / divisor; the quotient must fit */
+{
+    u64 q, r;
+    __asm__("divq %4" : "=a"(q), "=d"(r) : "a"(value << 32), "d"(value >> 32), "r"(divisor) : "cc");
+    return q;
+}
 u64 time_now(void);                          /* ns */
 u64 time_to_tsc(u64 ns);                     /* TSC value at which time_now() reaches ns (for TSC deadline) */
 void time_scale_get(struct time_scale *out); /* consistent copy */

@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The IDT and what happens when Wirt itself faults: a listed instruction (exception table) goes on at its
- * repair address, a stray #DB is dropped, everything else is the end, told in full by core/panic.c.
+ * What happens when Wirt itself faults: a listed instruction (exception table) goes on at its repair address, a stray
+ * #DB is dropped, everything else is the end, told in full by core/panic.c.
  */
 #include "hw/trap.h"
 
 #include "hw/cpu.h"
-#include "hw/desc.h"
 #include "lib/log.h"
 
-struct gate {
-    u16 low;
-    u16 selector;
-    u16 type; /* IST in bits 0-2 */
-    u16 mid;
-    u32 high;
-    u32 zero;
-};
-static __sealed struct gate idt[256];
 __sealed struct trap_hooks trap_hooks;
-extern u8 entry_stubs[];
 extern struct trap_fix trap_fix_start[], trap_fix_end[];
-
-#define GATE_INTERRUPT 0x8e00u
-#define GATE_DPL3      0x6000u
 
 const char *trap_name(u32 vector)
 {
@@ -48,27 +34,6 @@ const char *trap_name(u32 vector)
                                        "machine check #MC",
                                        "SIMD #XM"};
     return vector < ARRAY_COUNT(name) ? name[vector] : vector == TRAP_CP ? "control protection #CP" : "interrupt";
-}
-
-void trap_init(void)
-{
-    static const u8 ist[32] = {[TRAP_NMI] = 1, [TRAP_MC] = 2, [TRAP_DF] = 3, [TRAP_DB] = 4};
-    for (u32 v = 0; v < 256; v++) {
-        u64 at = (u64)entry_stubs + v * 16;
-        u32 type = GATE_INTERRUPT | (v < 32 ? ist[v] : 0);
-        if (v == TRAP_BP || v == TRAP_OF || v == 0x80)
-            type |= GATE_DPL3;
-        idt[v] = (struct gate){(u16)at, SEL_HV_CS, (u16)type, (u16)(at >> 16), (u32)(at >> 32), 0};
-    }
-}
-
-void trap_init_this(void)
-{
-    struct {
-        u16 limit;
-        u64 base;
-    } __packed r = {sizeof(idt) - 1, (u64)idt};
-    __asm__ volatile("lidt %0" : : "m"(r));
 }
 
 static u64 fix_of(u64 rip)

@@ -46,8 +46,6 @@ struct trap_hooks {
 };
 extern struct trap_hooks trap_hooks;
 
-void trap_init(void);              /* fill the IDT (CPU 0) */
-void trap_init_this(void);         /* load it, per CPU */
 void trap_from_hv(struct regs *r); /* called by entry.S */
 const char *trap_name(u32 vector);
 

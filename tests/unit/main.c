@@ -7,7 +7,7 @@
 #include <string.h>
 #include <CUnit/TestDB.h>
 #include <CUnit/TestRun.h>
-#include "core/console.h"
+#include "boot/console.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/work.h"

@@ -8,6 +8,12 @@
 
 static char out[CONSOLE_RING_SIZE + 1];
 
+static void set_level(int hv, int guest)
+{
+    console_wires.level = hv;
+    console_wires.guest_level = guest;
+}
+
 static void early_lines_and_bad_options(void)
 {
     u32 index = 0;
@@ -23,17 +29,17 @@ static void early_lines_and_bad_options(void)
 static void levels(void)
 {
     fake_wire_clear();
-    console_set_level(LOG_WARNING, LOG_INFO);
+    set_level(LOG_WARNING, LOG_INFO);
     log_info("not shown");
     log_warn("shown %d", 1);
     CU_ASSERT_STRING_EQUAL(fake_wire[0], "(WIRT) shown 1\n");
     CU_ASSERT_STRING_EQUAL(fake_wire[2], "(WIRT) shown 1\n");
     console_ring_tail(out, 100);
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "(WIRT) not shown\n(WIRT) shown 1\n")); /* kept nevertheless */
-    console_set_level(LOG_DEBUG, LOG_INFO);
+    set_level(LOG_DEBUG, LOG_INFO);
     log_debug("now shown");
     CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "now shown"));
-    console_set_level(LOG_INFO, LOG_INFO);
+    set_level(LOG_INFO, LOG_INFO);
 }
 
 static void ring_clear(void)
@@ -76,10 +82,10 @@ static void ring_wraps(void)
     char *last;
 
     ring_clear();
-    console_set_level(LOG_ERROR, LOG_ERROR);
+    set_level(LOG_ERROR, LOG_ERROR);
     for (int i = 0; i < 20000; i++)
         log_info("line %05d", i);
-    console_set_level(LOG_INFO, LOG_INFO);
+    set_level(LOG_INFO, LOG_INFO);
     n = console_ring_read(out, sizeof(out), &index, false, false);
     out[n] = 0;
     CU_ASSERT_EQUAL(n, CONSOLE_RING_SIZE);
@@ -136,10 +142,10 @@ static void guests_write_lines(void)
     CU_ASSERT(strlen(fake_wire[0]) > 700);
     console_flush_guest(9);
     fake_wire_clear();
-    console_set_level(LOG_INFO, LOG_WARNING);
+    set_level(LOG_INFO, LOG_WARNING);
     console_guest_write(9, false, "quiet\n", 6);
     CU_ASSERT_EQUAL(fake_wire[0][0], 0);
-    console_set_level(LOG_INFO, LOG_INFO);
+    set_level(LOG_INFO, LOG_INFO);
     console_flush_guest(9);
 }
 

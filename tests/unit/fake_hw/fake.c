@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <sys/syscall.h>
+#include "boot/bringup.h"
+#include "boot/vga.h"
 #include "fake.h"
 #include "hw/irq.h"
 #include "hw/lapic.h"
@@ -20,7 +22,6 @@
 #include "hw/tlb.h"
 #include "hw/trap.h"
 #include "hw/uart.h"
-#include "hw/vga.h"
 #include "lib/log.h"
 
 #define ARENA_FRAMES 0x110000ul
@@ -274,11 +275,11 @@ void fake_wire_clear(void)
     for (u32 w = 0; w < 3; w++)
         fake_wire[w][wire_used[w] = 0] = 0;
 }
-void fake_type(u32 uart, const char *keys)
+void fake_type(u32 port, const char *keys)
 {
-    typed[uart] = keys;
-    if (uart_ready[uart])
-        uart_ready[uart]();
+    typed[port] = keys;
+    if (uart_ready[port])
+        uart_ready[port]();
 }
 const char *uart_init(u32 index, const char *spec)
 {
@@ -293,7 +294,7 @@ int uart_get(u32 index)
 {
     return typed[index] && *typed[index] ? *typed[index]++ : -1;
 }
-void uart_enable_irq(u32 index, void (*ready)(void))
+void uart_init_irq(u32 index, void (*ready)(void))
 {
     uart_ready[index] = ready;
 }

@@ -46,7 +46,7 @@ extern u32 fake_settle_count, fake_settle_stamp;
 #define FAKE_WIRE_SIZE 65536u
 extern char fake_wire[3][FAKE_WIRE_SIZE]; /* com1, com2, screen */
 void fake_wire_clear(void);
-void fake_type(u32 uart, const char *keys); /* and let the interrupt happen on CPU 0 */
+void fake_type(u32 port, const char *keys); /* and let the interrupt happen on CPU 0 */
 extern u32 fake_reboots;
 
 /* What a busy-waiting CPU does instead: a single-threaded test lets the awaited CPU go on. */

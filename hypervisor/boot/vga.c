@@ -3,12 +3,12 @@
  * The screen as a sheet of characters: VGA text memory, or a linear framebuffer onto
  * which font.c's glyphs are drawn. A shadow holds what each cell should show and what it
  * shows, so that scrolling never reads slow video memory and draws only cells that changed.
- * No lock: core/console.c serialises callers. Nothing is drawn after vga_release().
+ * No lock: core/console.c serialises callers. Ours until dom0 starts, which owns the screen from then on.
  */
-#include "hw/vga.h"
+#include "boot/vga.h"
 
+#include "boot/font.h"
 #include "hw/cpu.h"
-#include "hw/font.h"
 #include "hw/pgtab.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -20,13 +20,12 @@
 #define SCROLL_STEP 8u /* framebuffer: lines that a full screen moves up at once */
 #define ATTRIBUTE   0x07u
 
-static struct vga_mode mode;
-static u8 *video;
-static bool is_released;
-static u32 cols, rows, column, row;
-static char want[ROWS_MAX][COLS_MAX], shown[ROWS_MAX][COLS_MAX];
+static __initdata struct vga_mode mode;
+static __initdata u8 *video;
+static __initdata u32 cols, rows, column, row;
+static __initdata char want[ROWS_MAX][COLS_MAX], shown[ROWS_MAX][COLS_MAX];
 
-static u32 vga_ink(void) /* light grey */
+static __init u32 vga_ink(void) /* light grey */
 {
     u32 v = 0;
     v |= (0xc0c0u >> (16 - min(mode.red_size, 16))) << mode.red_pos;
@@ -35,7 +34,7 @@ static u32 vga_ink(void) /* light grey */
     return v;
 }
 
-static void vga_pixels(u8 *at, u8 bits, u32 ink, u32 bytes)
+static __init void vga_pixels(u8 *at, u8 bits, u32 ink, u32 bytes)
 {
     for (u32 x = 0; x < CELL_W; x++, at += bytes, bits = (u8)(bits << 1)) {
         u32 v = bits & 0x80u ? ink : 0;
@@ -51,7 +50,7 @@ static void vga_pixels(u8 *at, u8 bits, u32 ink, u32 bytes)
     }
 }
 
-static void vga_cell(u32 r, u32 c)
+static __init void vga_cell(u32 r, u32 c)
 {
     char ch = want[r][c];
     shown[r][c] = ch;
@@ -65,7 +64,7 @@ static void vga_cell(u32 r, u32 c)
         vga_pixels(at, font_row(ch, y), ink, bytes);
 }
 
-static void vga_show(void) /* every cell that is not as it should be */
+static __init void vga_show(void) /* every cell that is not as it should be */
 {
     for (u32 r = 0; r < rows; r++)
         for (u32 c = 0; c < cols; c++)
@@ -73,7 +72,7 @@ static void vga_show(void) /* every cell that is not as it should be */
                 vga_cell(r, c);
 }
 
-static void vga_cursor(void)
+static __init void vga_cursor(void)
 {
     if (mode.kind != VGA_TEXT)
         return;
@@ -82,7 +81,7 @@ static void vga_cursor(void)
     cpu_out16(0x3d4, (u16)(0x0f | (at << 8)));
 }
 
-static void vga_newline(void)
+static __init void vga_newline(void)
 {
     column = 0;
     if (++row < rows)
@@ -94,7 +93,7 @@ static void vga_newline(void)
     vga_show();
 }
 
-void vga_init_early(const struct vga_mode *m, void *va)
+__init void vga_init_early(const struct vga_mode *m, void *va)
 {
     mode = *m;
     video = va;
@@ -120,7 +119,7 @@ void vga_init_early(const struct vga_mode *m, void *va)
     vga_cursor();
 }
 
-void vga_remap(void)
+__init void vga_remap(void)
 {
     if (mode.kind == VGA_NONE)
         return;
@@ -133,9 +132,9 @@ void vga_remap(void)
     }
 }
 
-void vga_put(const char *s, size_t n)
+__init void vga_put(const char *s, size_t n)
 {
-    if (mode.kind == VGA_NONE || is_released)
+    if (mode.kind == VGA_NONE)
         return;
     for (; n; n--, s++) {
         if (*s == '\n') {
@@ -154,11 +153,6 @@ void vga_put(const char *s, size_t n)
         }
     }
     vga_cursor();
-}
-
-void vga_release(void)
-{
-    is_released = true;
 }
 
 const struct vga_mode *vga_mode(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The screen: VGA text at 0xb8000 or a linear framebuffer (EFI) with an own font. Output only. */
-#ifndef WIRT_HW_VGA_H
-#define WIRT_HW_VGA_H
+/* The screen until dom0 owns it: VGA text at 0xb8000 or a linear framebuffer (EFI) with an own font. Output only. */
+#ifndef WIRT_BOOT_VGA_H
+#define WIRT_BOOT_VGA_H
 
 #include "lib/types.h"
 
@@ -14,7 +14,6 @@ struct vga_mode {
 void vga_init_early(const struct vga_mode *mode, void *va); /* va: where base is mapped right now */
 void vga_remap(void); /* move to the ioremap window (write-combining) once page tables are ours */
 void vga_put(const char *s, size_t n);
-void vga_release(void); /* dom0 owns the screen from here on */
 const struct vga_mode *vga_mode(void);
 
 #endif

@@ -4,35 +4,36 @@
  * memory, a window. Nothing is believed before length and checksum are right; a
  * broken table is named, counted and left out. Offsets: ACPI specification 6.4, chapter 5.
  */
-#include "hw/acpi.h"
+#include "boot/acpi.h"
 
 #include "hw/cpu.h"
 #include "hw/pgtab.h"
+#include "hw/power.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
 #define HEADER_SIZE 36u
 #define TABLE_MAX   0x100000u
 
-__sealed struct acpi_info acpi_info;
+__initdata struct acpi_info acpi_info;
 
-static u8 get8(const u8 *t, u32 at)
+static __init u8 get8(const u8 *t, u32 at)
 {
     return t[at];
 }
-static u16 get16(const u8 *t, u32 at)
+static __init u16 get16(const u8 *t, u32 at)
 {
     u16 v;
     memcpy(&v, t + at, sizeof(v));
     return v;
 }
-static u32 get32(const u8 *t, u32 at)
+static __init u32 get32(const u8 *t, u32 at)
 {
     u32 v;
     memcpy(&v, t + at, sizeof(v));
     return v;
 }
-static u64 get64(const u8 *t, u32 at)
+static __init u64 get64(const u8 *t, u32 at)
 {
     u64 v;
     memcpy(&v, t + at, sizeof(v));
@@ -134,8 +135,7 @@ static __init void madt_ioapic(const u8 *e)
 
 static __init void madt_decode(const u8 *t, u32 size, u64 at)
 {
-    static const u8 least[10] = {[0] = 8, [1] = 12, [2] = 10, [5] = 12, [9] = 16};
-    acpi_info.lapic_base = get32(t, 36);
+    static const u8 least[10] = {[0] = 8, [1] = 12, [2] = 10, [9] = 16};
     for (u32 i = 44; i + 2 <= size;) {
         const u8 *e = t + i;
         u8 type = get8(e, 0), length = get8(e, 1);
@@ -149,8 +149,6 @@ static __init void madt_decode(const u8 *t, u32 size, u64 at)
             madt_ioapic(e);
         else if (type == 2)
             madt_override(e);
-        else if (type == 5)
-            acpi_info.lapic_base = get64(e, 4);
         else if (type == 9)
             madt_cpu(get32(e, 4), get32(e, 12), get32(e, 8));
         i += length;
@@ -168,28 +166,15 @@ static __init u16 fadt_port(const u8 *t, u32 size, u32 old_at, u32 new_at)
 static __init void fadt_decode(const u8 *t, u32 size)
 {
     u32 fixed = get32(t, 112);
-    acpi_info.smi_cmd = (u16)get32(t, 48);
-    acpi_info.acpi_enable = get8(t, 52);
-    acpi_info.pm1a_cnt = fadt_port(t, size, 64, 172);
-    acpi_info.pm1b_cnt = fadt_port(t, size, 68, 184);
+    power_ways.pm1a_cnt = fadt_port(t, size, 64, 172);
+    power_ways.pm1b_cnt = fadt_port(t, size, 68, 184);
     acpi_info.pm_timer = fadt_port(t, size, 76, 208);
     acpi_info.is_pm_timer_32 = fixed & 1u << 8;
     if (size >= 129 && (fixed & 1u << 10)) {
-        acpi_info.reset.space = get8(t, 116);
-        acpi_info.reset.address = get64(t, 120);
-        acpi_info.reset.value = get8(t, 128);
-        acpi_info.reset.is_valid = true;
-    }
-}
-
-static __init void mcfg_decode(const u8 *t, u32 size)
-{
-    for (u32 i = 44; i + 16 <= size && acpi_info.mcfg_count < ARRAY_COUNT(acpi_info.mcfg); i += 16) {
-        u32 n = acpi_info.mcfg_count++;
-        acpi_info.mcfg[n].base = get64(t, i);
-        acpi_info.mcfg[n].segment = get16(t, i + 8);
-        acpi_info.mcfg[n].bus_first = get8(t, i + 10);
-        acpi_info.mcfg[n].bus_last = get8(t, i + 11);
+        power_ways.has_reset = true;
+        power_ways.reset_space = get8(t, 116);
+        power_ways.reset_address = get64(t, 120);
+        power_ways.reset_value = get8(t, 128);
     }
 }
 
@@ -205,8 +190,6 @@ static __init void acpi_take(u64 at)
         fadt_decode(t, size);
     else if (t && !memcmp(t, "HPET", 4) && (t = acpi_table(at, 56, &size)))
         acpi_info.hpet_base = get8(t, 40) == 0 ? get64(t, 44) : 0;
-    else if (t && !memcmp(t, "MCFG", 4) && (t = acpi_table(at, 44, &size)))
-        mcfg_decode(t, size);
 }
 
 static __init bool rsdp_is_valid(u64 at)
@@ -254,4 +237,12 @@ __init void acpi_init(u64 rsdp)
     log_info("ACPI: %u CPUs, %u IO-APICs, HPET %s, PM timer %s, %u broken tables", acpi_info.cpu_count,
              acpi_info.ioapic_count, acpi_info.hpet_base ? "yes" : "no", acpi_info.pm_timer ? "yes" : "no",
              acpi_info.error_count);
+}
+
+__init u32 acpi_gsi_of_isa(u8 isa_irq)
+{
+    for (u32 i = 0; i < acpi_info.override_count; i++)
+        if (acpi_info.override[i].isa == isa_irq)
+            return acpi_info.override[i].gsi;
+    return isa_irq;
 }
