@@ -83,20 +83,6 @@ void page_ref_extra(struct page *p); /* one more, the caller holds one already *
  * contents are not acceptable; -ERESTART: somebody is at it, or our budget ran out: come again. */
 int page_type_get(struct page *p, enum page_kind kind) __must_use;
 void page_type_put(struct page *p);
-/* The same if it takes one step: the frame is in such use already. */
-static inline __must_use bool page_type_get_quick(struct page *p, enum page_kind kind)
-{
-    u64 type = READ_ONCE(p->type);
-    return likely((type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) == (PAGE_KIND_OF(kind) | PAGE_VALID) &&
-                  (u32)type < PAGE_COUNT - 1 && atomic_cas64(&p->type, type, type + 1));
-}
-static inline void page_type_put_quick(struct page *p)
-{
-    u64 type = READ_ONCE(p->type);
-    if (unlikely((u32)type <= 1 || !atomic_cas64(&p->type, type, type - 1)))
-        page_type_put(p);
-}
-
 void page_put_slow(struct page *p);
 static inline void page_put_as(struct page *p) /* undoes page_get_as */
 {

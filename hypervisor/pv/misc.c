@@ -148,38 +148,15 @@ s64 pv_fpu_taskswitch(const struct call_args *a)
     return 0;
 }
 
-static void write_dr(u32 n, u64 value)
-{
-    switch (n) {
-    case 0:
-        cpu_write_dr0(value);
-        break;
-    case 1:
-        cpu_write_dr1(value);
-        break;
-    case 2:
-        cpu_write_dr2(value);
-        break;
-    case 3:
-        cpu_write_dr3(value);
-        break;
-    case 6:
-        cpu_write_dr6(value);
-        break;
-    case 7:
-        cpu_write_dr7(value);
-        break;
-    default:
-        break;
-    }
-}
-
 void pv_misc_load_debug(struct vcpu *v)
 {
-    if (v->pv.debugreg[7] & 0xff)
-        for (u32 n = 0; n < 4; n++)
-            write_dr(n, v->pv.debugreg[n]);
-    write_dr(7, v->pv.debugreg[7]);
+    if (v->pv.debugreg[7] & 0xff) {
+        cpu_write_dr0(v->pv.debugreg[0]);
+        cpu_write_dr1(v->pv.debugreg[1]);
+        cpu_write_dr2(v->pv.debugreg[2]);
+        cpu_write_dr3(v->pv.debugreg[3]);
+    }
+    cpu_write_dr7(v->pv.debugreg[7]);
 }
 
 s64 pv_misc_set_debug(struct vcpu *v, u64 n, u64 value)
@@ -207,12 +184,10 @@ s64 pv_misc_set_debug(struct vcpu *v, u64 n, u64 value)
         return -EINVAL;
     }
     v->pv.debugreg[n] = value;
-    if (v == vcpu_current()) {
-        if (n == 7)
-            pv_misc_load_debug(v);
-        else if (v->pv.debugreg[7] & 0xff || n == 6)
-            write_dr((u32)n, value);
-    }
+    if (n == 6)
+        cpu_write_dr6(value);
+    else
+        pv_misc_load_debug(v);
     return 0;
 }
 

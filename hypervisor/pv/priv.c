@@ -9,24 +9,8 @@
 #include "hw/fpu.h"
 #include "hw/pci.h"
 #include "lib/string.h"
+#include "pv/insn.h"
 #include "pv/pv.h"
-
-struct insn {
-    u8 bytes[16];
-    u8 length; /* consumed so far */
-    u8 rex, opcode;
-    bool has_16, has_rep;
-};
-
-u64 *pv_priv_reg(struct regs *r, u32 number)
-{
-    static const u8 offset[16] = {
-        offsetof(struct regs, rax), offsetof(struct regs, rcx), offsetof(struct regs, rdx), offsetof(struct regs, rbx),
-        offsetof(struct regs, rsp), offsetof(struct regs, rbp), offsetof(struct regs, rsi), offsetof(struct regs, rdi),
-        offsetof(struct regs, r8),  offsetof(struct regs, r9),  offsetof(struct regs, r10), offsetof(struct regs, r11),
-        offsetof(struct regs, r12), offsetof(struct regs, r13), offsetof(struct regs, r14), offsetof(struct regs, r15)};
-    return (u64 *)(void *)((u8 *)r + offset[number & 15]);
-}
 
 static void put_low(u64 *reg, u64 value, u32 bytes)
 {
@@ -191,7 +175,7 @@ static bool move_special(struct vcpu *v, struct regs *r, struct insn *n)
 {
     u8 modrm = n->bytes[n->length++];
     u32 special = (modrm >> 3 & 7) | (n->rex & 4u) << 1;
-    u64 *reg = pv_priv_reg(r, (modrm & 7) | (n->rex & 1u) << 3);
+    u64 *reg = pv_insn_reg(r, (modrm & 7) | (n->rex & 1u) << 3);
     if (modrm < 0xc0)
         return false;
     switch (n->opcode) {
@@ -265,38 +249,15 @@ static bool two_byte(struct vcpu *v, struct regs *r, struct insn *n)
     }
 }
 
-static bool fetch(struct regs *r, struct insn *n)
-{
-    u64 room = PAGE_SIZE - (r->rip & (PAGE_SIZE - 1));
-    memset(n, 0, sizeof(*n));
-    if (!guest_read(n->bytes, guest_at(r->rip), min(room, 15)))
-        return false;
-    if (room < 15 && !guest_read(n->bytes + room, guest_at(r->rip + room), 15 - room) && room < 2)
-        return false;
-    for (;; n->length++) {
-        u8 b = n->bytes[n->length];
-        n->has_16 |= b == 0x66;
-        n->has_rep |= b == 0xf3 || b == 0xf2;
-        if (b != 0x66 && b != 0xf3 && b != 0xf2 && b != 0x2e && b != 0x3e && b != 0x26 && b != 0x36)
-            break;
-        if (n->length == 8)
-            return false;
-    }
-    if ((n->bytes[n->length] & 0xf0) == 0x40)
-        n->rex = n->bytes[n->length++];
-    n->opcode = n->bytes[n->length++];
-    return true;
-}
-
 bool pv_priv(struct vcpu *v, struct regs *r)
 {
     struct insn n;
     bool done = false, is_unfinished = false;
-    if (!fetch(r, &n))
+    if (!pv_insn_fetch(r, &n))
         return false;
     switch (n.opcode) {
     case 0x6c ... 0x6f:
-        done = io_string(v, r, &n, &is_unfinished);
+        done = !n.has_base && io_string(v, r, &n, &is_unfinished);
         break;
     case 0xe4 ... 0xe7:
     case 0xec ... 0xef:

@@ -60,7 +60,7 @@ int pv_pte_write_any(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool kee
         if (next & PTE_P) {
             if (keeps_ad && old & PTE_P)
                 next |= old & (PTE_A | PTE_D);
-            is_same = !((old ^ next) & PV_PTE_SAME) && !(next & pv_pte_forbidden);
+            is_same = !((old ^ next) & PV_PTE_SAME);
             int rc = is_same ? 0 : pv_pte_get(d, owner, &next);
             if (rc)
                 return rc;

@@ -57,29 +57,41 @@ static inline void pv_pte_put(pte_t e)
 /* Exchange an entry. expected != NULL: only if it still is *expected, else -EAGAIN. */
 int pv_pte_write_any(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad, const pte_t *expected);
 
-/* The usual cases in line: the frame stays, and at most a writable use of it comes or goes. */
+/* The usual cases in line: the frame stays, and at most its rights change. The entry's own reference may go as soon as
+ * another CPU changes the entry, so whatever is done to the frame is done under one of ours. */
 __inline_always int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool keeps_ad)
 {
-    pte_t old = READ_ONCE(*slot), next = keeps_ad ? e | (old & (PTE_A | PTE_D)) : e;
-    if (likely((e & (PTE_P | pv_pte_forbidden)) == PTE_P && !((old ^ e) & (PV_PTE_SAME & ~PTE_RW)))) {
-        struct page *p = pv_pte_page(e);
-        next = pv_pte_adjust(next);
-        if (!((old ^ next) & PTE_RW)) {
-            if (likely(atomic_cas64(slot, old, next)))
-                return 0;
-        } else if (unlikely(!p)) {
-            /* I/O memory: rights are looked up */
-        } else if (!(next & PTE_RW)) {
-            if (likely(atomic_cas64(slot, old, next))) {
-                page_type_put_quick(p);
-                return 0;
-            }
-        } else if (likely(p->owner == owner && page_type_get_quick(p, PAGE_WRITABLE))) {
-            if (likely(atomic_cas64(slot, old, next)))
-                return 0;
-            page_type_put(p);
-        }
+    pte_t old = READ_ONCE(*slot), next = pv_pte_adjust(keeps_ad ? e | (old & (PTE_A | PTE_D)) : e);
+    u64 change = old ^ e;
+    struct page *p;
+    if (unlikely(!(e & PTE_P) || change & (PV_PTE_SAME & ~PTE_RW)))
+        goto any; /* otherwise the address is one that was checked */
+    if (!(change & PTE_RW)) {
+        if (likely(atomic_cas64(slot, old, next)))
+            return 0;
+        goto any;
     }
+    p = pv_pte_page(e);
+    if (unlikely(!p))
+        goto any;
+    if (e & PTE_RW) {
+        if (unlikely(page_get_quick(p, owner, PAGE_WRITABLE)))
+            goto any;
+        if (likely(atomic_cas64(slot, old, next))) {
+            page_put(p);
+            return 0;
+        }
+        page_put_as(p);
+    } else {
+        if (unlikely(!page_get(p, owner)))
+            goto any;
+        if (likely(atomic_cas64(slot, old, next))) {
+            page_put_as(p);
+            return 0;
+        }
+        page_put(p);
+    }
+any:
     return pv_pte_write_any(d, owner, slot, e, keeps_ad, NULL);
 }
 

@@ -6,6 +6,7 @@
  * only be measured. Anything else, or any other read-only page, is the guest's own page fault.
  */
 #include "lib/string.h"
+#include "pv/insn.h"
 #include "pv/pte.h"
 
 struct store {
@@ -18,123 +19,64 @@ struct store {
     u64 imm;
 };
 
-struct decoder {
-    const u8 *at;
-    u8 rex;
-    bool has_16;
-};
-
-/* Step over ModRM with SIB and displacement; the register form is no store. */
-static bool skip_modrm(struct decoder *c, u8 *reg)
+static bool decode_0f(struct insn *n, struct store *s)
 {
-    u8 modrm = *c->at++, mod = modrm >> 6, rm = modrm & 7;
-    *reg = (u8)((modrm >> 3 & 7) | (c->rex & 4) << 1);
-    if (mod == 3)
-        return false;
-    if (rm == 4) {
-        u8 sib = *c->at++;
-        if (mod == 0 && (sib & 7) == 5)
-            c->at += 4;
-    }
-    if (mod == 0 && rm == 5)
-        c->at += 4;
-    c->at += mod == 1 ? 1 : mod == 2 ? 4 : 0;
-    return true;
-}
-
-static u64 imm_signed(struct decoder *c, u32 bytes)
-{
-    s32 v32;
-    if (bytes == 1)
-        return (u64)(s64)(s8)*c->at++;
-    memcpy(&v32, c->at, 4);
-    c->at += 4;
-    return (u64)(s64)v32;
-}
-
-static bool decode_0f(struct decoder *c, struct store *s)
-{
-    u8 code = *c->at++;
+    u8 code = n->bytes[n->length++];
     switch (code) {
     case 0xb0:
         s->bytes = 1;
         /* fall through */
     case 0xb1:
         s->kind = ST_CMPXCHG;
-        return skip_modrm(c, &s->reg);
+        return pv_insn_memory(n, &s->reg);
     case 0xab:
     case 0xb3:
     case 0xbb:
         s->kind = ST_BIT;
         s->op = code >> 3 & 7;
-        return skip_modrm(c, &s->reg);
+        return pv_insn_memory(n, &s->reg);
     case 0xba:
         s->kind = ST_BIT;
         s->has_imm = true;
-        if (!skip_modrm(c, &s->reg))
+        if (!pv_insn_memory(n, &s->reg))
             return false;
         s->op = s->reg & 7;
-        s->imm = imm_signed(c, 1);
+        s->imm = pv_insn_signed(n, 1);
         return s->op >= 5;
     default:
         return false;
     }
 }
 
-static bool decode_one(struct decoder *c, struct store *s)
+static bool decode(struct insn *n, struct store *s)
 {
-    u8 code = *c->at++;
-    s->bytes = c->rex & 8 ? 8 : c->has_16 ? 2 : 4;
+    u8 code = n->opcode;
+    memset(s, 0, sizeof(*s));
+    s->bytes = n->rex & 8 ? 8 : n->has_16 ? 2 : 4;
     if (code == 0x0f)
-        return decode_0f(c, s);
-    if (code < 0x38 && (code & 7) <= 1) { /* op r/m, reg */
-        s->kind = ST_ALU;
-        s->op = code >> 3;
-    } else if (code == 0x80 || code == 0x81 || code == 0x83) {
-        s->kind = ST_ALU;
-        s->has_imm = true;
-    } else if (code == 0x86 || code == 0x87) {
-        s->kind = ST_XCHG;
-    } else if (code == 0x88 || code == 0x89) {
-        s->kind = ST_MOV;
-    } else if (code == 0xc6 || code == 0xc7) {
-        s->kind = ST_MOV;
-        s->has_imm = true;
-    } else {
-        return false;
-    }
+        return decode_0f(n, s);
     if (!(code & 1))
         s->bytes = 1;
-    if (!skip_modrm(c, &s->reg))
+    s->has_imm = code >= 0x80 && code <= 0x83;
+    s->kind = ST_ALU;
+    s->op = code >> 3;
+    if (code == 0x86 || code == 0x87)
+        s->kind = ST_XCHG;
+    else if (code == 0x88 || code == 0x89 || code == 0xc6 || code == 0xc7)
+        s->kind = ST_MOV;
+    else if (code == 0x82 || !(s->has_imm || (code < 0x38 && (code & 7) <= 1)))
+        return false; /* the last: op r/m, reg */
+    s->has_imm |= code >= 0xc6;
+    if (!pv_insn_memory(n, &s->reg))
         return false;
     if (s->has_imm) {
         if (s->kind == ST_ALU)
             s->op = s->reg & 7;
         if (s->bytes == 2 && code != 0x83)
             return false; /* 16-bit immediates are nobody's way to write an entry */
-        s->imm = imm_signed(c, code == 0x81 || code == 0xc7 ? 4 : 1);
+        s->imm = pv_insn_signed(n, code == 0x81 || code == 0xc7 ? 4 : 1);
     }
-    return true;
-}
-
-static bool decode(const u8 *code, struct store *s)
-{
-    struct decoder c = {code, 0, false};
-    memset(s, 0, sizeof(*s));
-    for (;; c.at++) {
-        if (*c.at == 0x66)
-            c.has_16 = true;
-        else if (*c.at != 0xf0 && *c.at != 0x3e && *c.at != 0x2e && *c.at != 0x65)
-            break; /* lock, segment hints; segment overrides do not move the fault's address */
-        if (c.at - code > 4)
-            return false;
-    }
-    if ((*c.at & 0xf0) == 0x40)
-        c.rex = *c.at++;
-    if (!decode_one(&c, s))
-        return false;
-    s->length = (u8)(c.at - code);
-    return s->length <= 15 && (s->bytes != 1 || s->has_imm || c.rex || s->reg < 4);
+    return s->bytes != 1 || s->has_imm || n->rex || s->reg < 4;
 }
 
 static void set_flags(struct regs *r, u64 result, u32 bytes, bool carry, bool overflow)
@@ -168,7 +110,7 @@ static u64 alu(u32 op, u64 a, u64 b)
 /* The new value of the operand; false: an operation that we leave to the guest. Also what becomes of registers. */
 static bool compute(const struct store *s, struct regs *r, u64 old, u64 *next, struct regs *after)
 {
-    u64 operand = s->has_imm ? s->imm : *pv_priv_reg(r, s->reg);
+    u64 operand = s->has_imm ? s->imm : *pv_insn_reg(r, s->reg);
     u64 mask = s->bytes == 8 ? ~0ull : (1ull << s->bytes * 8) - 1, top = 1ull << (s->bytes * 8 - 1);
     *after = *r;
     switch (s->kind) {
@@ -176,7 +118,7 @@ static bool compute(const struct store *s, struct regs *r, u64 old, u64 *next, s
         *next = operand;
         return true;
     case ST_XCHG: {
-        u64 *reg = pv_priv_reg(after, s->reg);
+        u64 *reg = pv_insn_reg(after, s->reg);
         *next = operand;
         *reg = s->bytes == 4 ? old : (*reg & ~mask) | old;
         return true;
@@ -233,21 +175,17 @@ static bool apply(struct vcpu *v, struct regs *r, const struct store *s, pte_t *
 bool pv_ptwr(struct vcpu *v, struct regs *r, u64 address)
 {
     struct page *mapping, *table;
-    u8 code[16];
     struct store s;
+    struct insn n;
     pte_t *entry = pv_pte_find(v, address, &mapping);
     if (!entry)
         return false;
     pte_t e = READ_ONCE(*entry);
     if ((e & (PTE_P | PTE_RW)) != PTE_P || !(table = frame_page(mfn(pte_mfn(e)))) || page_kind(table->type) != PAGE_L1)
         return false;
-    u64 room = PAGE_SIZE - (r->rip & (PAGE_SIZE - 1));
-    memset(code, 0, sizeof(code));
-    if (!guest_read(code, guest_at(r->rip), min(room, 16)) ||
-        (room < 16 && !guest_read(code + room, guest_at(r->rip + room), 16 - room) && room < 8))
+    if (!pv_insn_fetch(r, &n) || !decode(&n, &s) || !pv_insn_is_whole(&n) || (address & 7) + s.bytes > 8)
         return false;
-    if (!decode(code, &s) || (address & 7) + s.bytes > 8)
-        return false;
+    s.length = n.length;
     int rc = page_get_as(table, domain_owner(v->domain), PAGE_L1);
     if (rc)
         return rc == -ERESTART;

@@ -81,7 +81,6 @@ bool pv_priv_forced(struct vcpu *v, struct regs *r);       /* #UD with the force
 struct cpuid pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub);
 bool pv_msr_read(struct vcpu *v, u32 msr, u64 *value);
 bool pv_msr_write(struct vcpu *v, u32 msr, u64 value);
-u64 *pv_priv_reg(struct regs *r, u32 number); /* x86 register number 0..15 */
 
 void pv_msr_fill_hypercall_page(u8 *page);
 

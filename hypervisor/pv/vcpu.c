@@ -45,20 +45,6 @@ void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4)
         page_put_as(frame_page_raw(old));
 }
 
-static u16 read_selector(u32 which)
-{
-    u32 s;
-    if (which == 0)
-        __asm__ volatile("mov %%ds, %0" : "=r"(s));
-    else if (which == 1)
-        __asm__ volatile("mov %%es, %0" : "=r"(s));
-    else if (which == 2)
-        __asm__ volatile("mov %%fs, %0" : "=r"(s));
-    else
-        __asm__ volatile("mov %%gs, %0" : "=r"(s));
-    return (u16)s;
-}
-
 #define LOAD_SELECTOR(reg, value, ok)                                                                                  \
     __asm__ volatile("1: mov %1, %%" #reg "\n"                                                                         \
                      "2:\n.pushsection .text.hot.spec, \"ax\"\n"                                                       \
@@ -97,10 +83,8 @@ static void load(struct vcpu *v)
 static void unload(struct vcpu *v)
 {
     u64 active = cpu_rdmsr(MSR_GS_BASE), other = cpu_rdmsr(MSR_KERNEL_GS_BASE);
-    v->pv.ds = read_selector(0);
-    v->pv.es = read_selector(1);
-    v->pv.fs = read_selector(2);
-    v->pv.gs = read_selector(3);
+    __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                     : "=m"(v->pv.ds), "=m"(v->pv.es), "=m"(v->pv.fs), "=m"(v->pv.gs));
     v->pv.fs_base = cpu_rdmsr(MSR_FS_BASE);
     v->pv.gs_base_kernel = v->pv.in_kernel ? active : other;
     v->pv.gs_base_user = v->pv.in_kernel ? other : active;

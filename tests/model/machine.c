@@ -261,12 +261,6 @@ void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4)
     if (old.n)
         page_put_as(frame_page_raw(old));
 }
-u64 *pv_priv_reg(struct regs *r, u32 number)
-{
-    u64 *const reg[] = {&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
-                        &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15};
-    return reg[number & 15];
-}
 void desc_load_gdt(const mfn_t *frame, u32 count)
 {
     (void)frame, (void)count;
@@ -394,8 +388,8 @@ static struct translation *walk(u32 cpu, u64 va, bool writes)
     u32 level = 4;
     u64 m = cr3[cpu] >> PAGE_SHIFT;
     bool writable = true;
-    if (va >= HV_START && va < HV_END)
-        return NULL; /* Wirt's tables are not modelled */
+    if (va + BIT(47) >= BIT(48) || (va >= HV_START && va < HV_END))
+        return NULL; /* not canonical; or Wirt's tables, which are not modelled */
     for (u32 k = 1; k < 4 && level == 4; k++) {
         struct translation *t = one_in(2) ? lookup(cpu, va, k) : NULL;
         if (t) {
