@@ -45,6 +45,32 @@ u64 entries_va(void)
     return va & BIT(47) && !one_in(30) ? va | 0xffffull << 48 : va;
 }
 
+/* Down the vCPU's tables along random present entries; the last of up to 16 tries need not be liked. */
+u64 entries_va_mapped(u32 v, bool (*likes)(u32 v, pte_t e))
+{
+    u64 found = entries_va();
+    for (u32 n = 0; n < 16 && !one_in(8); n++) {
+        u64 va = 0;
+        u32 m = known.l4[v][0], level = 4;
+        for (; level && m; level--) {
+            const pte_t *t = frame_va(mfn(m));
+            u32 i = entries_index();
+            for (u32 k = 0; k < 24 && !(t[i] & PTE_P); k++)
+                i = k < 12 ? entries_index() : rnd(512);
+            va |= (u64)i << (12 + 9 * (level - 1));
+            if (level == 1 && (!likes || likes(v, t[i])))
+                return (va & BIT(47) ? va | 0xffffull << 48 : va) | rnd(4096);
+            if (!(t[i] & PTE_P) || !machine_is_ram(pte_mfn(t[i])) ||
+                (level == 4 && i >= HV_SLOT && i < HV_SLOT + HV_SLOT_COUNT))
+                break;
+            m = (u32)pte_mfn(t[i]);
+        }
+        if (level <= 1)
+            found = (va & BIT(47) ? va | 0xffffull << 48 : va) | rnd(4096);
+    }
+    return found;
+}
+
 /* A frame that has no business there. */
 static u64 wrong_frame(u32 d)
 {

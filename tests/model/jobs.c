@@ -177,6 +177,7 @@ static void job_end(u32 v, s64 rc)
     }
     for (; j->applied < done; j->applied++)
         effect(v, j, j->applied);
+    race_settle();
     if (j->foretold >= 0 && (rc == 0) != j->foretold)
         fail("%s by vCPU %u: answer %ld, but the model says that it %s", op_name[j->op], v, rc,
              j->foretold ? "is all right" : "must be refused");
@@ -192,15 +193,20 @@ static s64 piece(u32 v)
 {
     struct job *j = &jobs[v];
     struct vcpu *self = vcpus[v];
+    self->pv.must_look = 0; /* as the way out to the guest does */
     if (self->pv.retired.n)
         pv_types_drain(self);
     if (j->op == OP_VA || j->op == OP_VA_OTHER) /* others may have changed the tables above meanwhile */
         if (!model_find(known.l4[v][0], j->args.a[0], &j->table, &j->index))
             j->table = 0;
+    if (j->foretold < 0)
+        race_start(v);
     s64 rc = j->fn(&j->args);
+    race_stop();
     if (rc != -ERESTART)
         return rc;
     self->cont.is_active = true;
+    race_settle();
     tally.restarted++;
     if (j->op == OP_MMU || j->fn == pv_mmuext_op)
         for (; j->applied < self->cont.cursor; j->applied++)

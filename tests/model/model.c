@@ -262,6 +262,7 @@ static void check_type(u32 m)
 static void check_memory(u32 m)
 {
     u64 *want = shadow[m], *is = memory(m);
+    bool is_l4 = page_kind(frame_page_raw(mfn(m))->type) == PAGE_L4;
     if (memcmp(want, is, PAGE_SIZE) == 0)
         return;
     for (u32 i = 0; i < 512; i++) {
@@ -270,7 +271,7 @@ static void check_memory(u32 m)
             may |= 3ull << 45 | 1ull << 40; /* a descriptor */
         if (want[i] & PTE_P && !machine_is_ram(pte_mfn(want[i])))
             may |= PTE_PCD | PTE_PWT | (want[i] & PTE_RW);
-        bool is_slot = is_hv_slot(PAGE_L4, i) && (is[i] == 0 || is[i] == hv_slots[i - HV_SLOT]);
+        bool is_slot = is_hv_slot(PAGE_L4, i) && (is[i] == 0 || (is_l4 && is[i] == hv_slots[i - HV_SLOT]));
         if ((want[i] ^ is[i]) & ~may && !is_slot)
             fail("frame 0x%x, word %u: 0x%lx, must be 0x%lx", m, i, is[i], want[i]);
         want[i] = is[i];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 const char *const op_name[OP_COUNT] = {"mmu_update",
+                                       "quick mmu_update",
                                        "update_va_mapping",
                                        "update_va_mapping_otherdomain",
                                        "pin",
@@ -22,110 +23,15 @@ const char *const op_name[OP_COUNT] = {"mmu_update",
                                        "hold",
                                        "fill",
                                        "access",
-                                       "drain"};
+                                       "drain",
+                                       "stale translation"};
 
-static u64 in_guest(u32 v, const void *data, size_t bytes, u32 at)
+static bool maps_descriptors(u32 v, pte_t e)
 {
-    memcpy(guest_mem[v] + at, data, bytes);
-    return (u64)guest_mem[v] + at;
-}
-
-static u32 any_frame(u32 d, enum page_kind role)
-{
-    u32 m = one_in(16) ? entries_pick_any(rnd(DOMS)) : one_in(12) ? entries_pick_any(d) : entries_pick(d, role);
-    return m ? m : entries_pick_any(d);
-}
-
-/* The owner that a domain number stands for; PAGE_OWNER_NONE: refused. */
-static u32 owner_named(const struct domain *d, u64 id)
-{
-    if (id == DOMID_SELF || id == d->id)
-        return domain_owner(d);
-    if (!d->is_privileged || (id >= DOMS && id != DOMID_IO))
-        return PAGE_OWNER_NONE;
-    return id == DOMID_IO ? PAGE_OWNER_IO : (u32)id + PAGE_OWNER_DOMAIN;
-}
-
-static u64 foreign_id(u32 d)
-{
-    return !one_in(d ? 40 : 6) ? DOMID_SELF : one_in(4) ? DOMID_IO : rnd(DOMS + 1);
-}
-
-/* An entry that maps a page of that owner, for d. */
-static u64 foreign_entry(u32 d, u64 id, u64 own)
-{
-    if (id == DOMID_SELF || id >= DOMS || one_in(8))
-        return own;
-    u32 m = entries_pick_any((u32)id);
-    (void)d;
-    return (u64)m << PAGE_SHIFT | PTE_P | (one_in(2) ? PTE_RW : 0) | (one_in(2) ? PTE_US : 0);
-}
-
-/* --- hypercalls --- */
-
-static void start(u32 v, struct job *j)
-{
-    j->foretold = -1;
-    jobs[v] = *j;
-    if (one_in(12))
-        job_foretell(v);
-    job_run(v);
-}
-
-static void op_mmu(u32 v)
-{
-    u32 d = v / 2, count = one_in(2) ? 1 : 1 + rnd(BATCH);
-    struct job j = {.fn = pv_mmu_update, .op = OP_MMU, .count = count};
-    u64 id = foreign_id(d);
-    for (u32 i = 0; i < count; i++) {
-        enum page_kind role = one_in(5) ? 1 + rnd(PAGE_WRITABLE) : one_in(3) ? PAGE_L2 + rnd(3) : PAGE_L1;
-        u64 m = any_frame(d, role), cmd = one_in(12) ? MMU_MACHPHYS_UPDATE : one_in(4) ? MMU_PT_UPDATE_PRESERVE_AD : 0;
-        enum page_kind table = role > PAGE_L4 ? 1 + rnd(4) : role;
-        if (one_in(60))
-            m = rnd64() >> rnd(48);
-        j.req[i].ptr = m << PAGE_SHIFT | entries_index() * 8 | cmd | (one_in(100) ? 4 : 0);
-        if (one_in(50))
-            j.req[i].ptr = (j.req[i].ptr & ~0xff8ull) | (HV_SLOT + rnd(HV_SLOT_COUNT)) * 8;
-        j.req[i].val = one_in(12) ? 0 : entries_make(d, table, 8);
-        if (table == PAGE_L1)
-            j.req[i].val = foreign_entry(d, id, j.req[i].val);
-        if (cmd == MMU_MACHPHYS_UPDATE)
-            j.req[i].val = rnd(1000);
-    }
-    u32 none = ~0u;
-    j.owner = owner_named(dom[d], id);
-    j.args.a[0] = in_guest(v, j.req, sizeof(j.req), 0);
-    j.args.a[1] = count;
-    j.args.a[2] = count > 1 || one_in(2) ? in_guest(v, &none, sizeof(none), 2048) : 0;
-    j.args.a[3] = id;
-    if (one_in(100)) {
-        u64 tables = rnd(DOMS) + 1; /* whose tables: nobody's but one's own */
-        j.args.a[3] |= tables << 16;
-        if (tables - 1 != d)
-            j.owner = PAGE_OWNER_NONE;
-    }
-    note("vCPU %u mmu_update of %u, domain 0x%lx: [0x%lx] = 0x%lx ...", v, count, j.args.a[3], j.req[0].ptr,
-         j.req[0].val);
-    start(v, &j);
-}
-
-static void op_va(u32 v)
-{
-    u32 d = v / 2;
-    struct job j = {.fn = pv_update_va_mapping, .op = OP_VA, .count = 1, .owner = domain_owner(dom[d])};
-    u64 flags = one_in(2) ? 0 : one_in(2) ? UVMF_TLB_FLUSH : UVMF_INVLPG, id = DOMID_SELF, mask = rnd(4);
-    if (flags)
-        flags |= one_in(3) ? UVMF_ALL : one_in(3) ? in_guest(v, &mask, sizeof(mask), 2056) : UVMF_LOCAL;
-    if (one_in(4)) {
-        id = foreign_id(d);
-        j.fn = pv_update_va_mapping_otherdomain;
-        j.op = OP_VA_OTHER;
-        j.owner = owner_named(dom[d], id);
-    }
-    j.value = one_in(8) ? 0 : foreign_entry(d, id, entries_make(d, PAGE_L1, 8));
-    j.args = (struct call_args){{entries_va(), j.value, flags, id}};
-    note("vCPU %u update_va 0x%lx = 0x%lx, domain 0x%lx, flags 0x%lx", v, j.args.a[0], j.value, id, flags);
-    start(v, &j);
+    for (u32 i = 0; i < world.size[v / 2]; i++)
+        if (entries_role(i) == PAGE_SEG && e & PTE_P && !(e & PTE_RW) && pte_mfn(e) == world.frame[v / 2][i])
+            return true;
+    return false;
 }
 
 static void make_ext(u32 v, struct mmuext_op *op)
@@ -135,21 +41,21 @@ static void make_ext(u32 v, struct mmuext_op *op)
     memset(op, 0, sizeof(*op));
     if (n < 8) {
         op->cmd = MMUEXT_PIN_L1_TABLE + (one_in(3) ? 0 : rnd(4));
-        op->arg1.mfn = any_frame(d, PAGE_L1 + op->cmd);
+        op->arg1.mfn = ops_any_frame(d, PAGE_L1 + op->cmd);
     } else if (n < 13) {
         op->cmd = MMUEXT_UNPIN_TABLE;
-        op->arg1.mfn = any_frame(d, PAGE_L1 + rnd(4));
+        op->arg1.mfn = ops_any_frame(d, PAGE_L1 + rnd(4));
         for (u32 i = 0; i < 4 && !known.pin[op->arg1.mfn]; i++)
-            op->arg1.mfn = any_frame(d, PAGE_L1 + rnd(4));
+            op->arg1.mfn = ops_any_frame(d, PAGE_L1 + rnd(4));
     } else if (n < 15) {
         op->cmd = MMUEXT_NEW_BASEPTR;
-        op->arg1.mfn = any_frame(d, PAGE_L4);
+        op->arg1.mfn = ops_any_frame(d, PAGE_L4);
     } else if (n < 17) {
         op->cmd = MMUEXT_NEW_USER_BASEPTR;
-        op->arg1.mfn = one_in(3) ? 0 : any_frame(d, PAGE_L4);
+        op->arg1.mfn = one_in(3) ? 0 : ops_any_frame(d, PAGE_L4);
     } else if (n < 18) {
         op->cmd = MMUEXT_SET_LDT;
-        op->arg1.linear_addr = entries_va() & (one_in(10) ? ~0ull : PAGE_MASK);
+        op->arg1.linear_addr = entries_va_mapped(v, maps_descriptors) & (one_in(10) ? ~0ull : PAGE_MASK);
         op->arg2.nr_ents = one_in(3) ? 0 : rnd(one_in(10) ? 10000 : 4096);
     } else {
         static const u8 flush[] = {MMUEXT_TLB_FLUSH_LOCAL,
@@ -162,7 +68,7 @@ static void make_ext(u32 v, struct mmuext_op *op)
                                    99};
         op->cmd = flush[rnd(8)];
         op->arg1.linear_addr = entries_va();
-        op->arg2.vcpumask = one_in(8) ? 8 : in_guest(v, &mask, sizeof(mask), 2056);
+        op->arg2.vcpumask = one_in(8) ? 8 : ops_in_guest(v, &mask, sizeof(mask), 2056);
     }
     if (n < 17 && one_in(60))
         op->arg1.mfn = rnd64() >> rnd(60);
@@ -187,12 +93,12 @@ static void op_ext(u32 v)
     for (u32 i = 0; i < count; i++)
         make_ext(v, &j.ext[i]);
     j.op = ext_kind(j.ext[0].cmd);
-    j.args.a[0] = in_guest(v, j.ext, sizeof(j.ext), 0);
+    j.args.a[0] = ops_in_guest(v, j.ext, sizeof(j.ext), 0);
     j.args.a[1] = count;
-    j.args.a[2] = count > 1 || one_in(2) ? in_guest(v, &none, sizeof(none), 2048) : 0;
+    j.args.a[2] = count > 1 || one_in(2) ? ops_in_guest(v, &none, sizeof(none), 2048) : 0;
     j.args.a[3] = DOMID_SELF;
     note("vCPU %u mmuext of %u: %u 0x%lx ...", v, count, j.ext[0].cmd, j.ext[0].arg1.mfn);
-    start(v, &j);
+    ops_start(v, &j);
 }
 
 static void op_gdt(u32 v)
@@ -201,23 +107,23 @@ static void op_gdt(u32 v)
     u64 frames[14] = {0}, entries = rnd(one_in(2) ? 512 : 5 * 512);
     j.frame_count = (u32)(entries + 511) / 512;
     for (u32 i = 0; i < j.frame_count; i++)
-        frames[i] = j.frames[i] = any_frame(v / 2, PAGE_SEG);
+        frames[i] = j.frames[i] = ops_any_frame(v / 2, PAGE_SEG);
     if (one_in(60) && j.frame_count)
         frames[0] = j.frames[0] = RAM_LAST + rnd(0x10000);
-    j.args = (struct call_args){{in_guest(v, frames, sizeof(frames), 0), entries}};
+    j.args = (struct call_args){{ops_in_guest(v, frames, sizeof(frames), 0), entries}};
     note("vCPU %u set_gdt of %lu entries, frames 0x%x 0x%x ...", v, entries, j.frames[0], j.frames[1]);
-    start(v, &j);
+    ops_start(v, &j);
 }
 
 static void op_desc(u32 v)
 {
     struct job j = {
         .fn = pv_update_descriptor, .op = OP_DESC, .count = 1, .index = entries_index(), .value = entries_descriptor()};
-    u64 m = one_in(40) ? rnd64() >> rnd(60) : any_frame(v / 2, one_in(6) ? 1 + rnd(PAGE_WRITABLE) : PAGE_SEG);
+    u64 m = one_in(40) ? rnd64() >> rnd(60) : ops_any_frame(v / 2, one_in(6) ? 1 + rnd(PAGE_WRITABLE) : PAGE_SEG);
     j.table = machine_is_ram(m) ? (u32)m : 0;
     j.args = (struct call_args){{m << PAGE_SHIFT | j.index * 8, j.value}};
     note("vCPU %u update_descriptor 0x%lx = 0x%lx", v, j.args.a[0], j.value);
-    start(v, &j);
+    ops_start(v, &j);
 }
 
 static void op_ldt_fault(u32 v)
@@ -263,7 +169,7 @@ static void frame_new(u32 d, u32 i)
     known.m2p[m.n] = i;
 }
 
-static void op_alloc(u32 d)
+void ops_alloc(u32 d)
 {
     for (u32 n = 0; n < 4; n++) {
         u32 i = rnd(world.size[d]);
@@ -276,14 +182,10 @@ static void op_alloc(u32 d)
     }
 }
 
-/* As XENMEM_decrease_reservation does. */
-static void op_release(u32 d)
+void ops_release(u32 d, u32 i)
 {
-    u32 i = rnd(world.size[d]), m = world.frame[d][i];
-    if (!m || (entries_role(i) != PAGE_WRITABLE && !one_in(6)))
-        return;
+    u32 m = world.frame[d][i];
     struct page *p = frame_page_raw(mfn(m));
-    note("domain %u releases frame 0x%x", d, m);
     if (!page_get(p, domain_owner(dom[d])))
         fail("frame 0x%x is its domain's, but cannot be referenced", m);
     bool done = !(p->type & PAGE_PINNED) && page_release(dom[d], p);
@@ -292,11 +194,22 @@ static void op_release(u32 d)
         known.m2p[m] = M2P_INVALID;
         known.allocated[m] = false;
         world.frame[d][i] = 0;
+        if (one_in(4) && page_release(dom[d], p))
+            fail("frame 0x%x can be released twice", m);
     } else if (!known.pin[m]) {
         fail("frame 0x%x cannot be released", m);
     }
     page_put(p);
     done ? tally.accepted[OP_RELEASE]++ : tally.refused[OP_RELEASE]++;
+}
+
+static void op_release(u32 d)
+{
+    u32 i = rnd(world.size[d]);
+    if (!world.frame[d][i] || (entries_role(i) != PAGE_WRITABLE && !one_in(6)))
+        return;
+    note("domain %u releases frame 0x%x", d, world.frame[d][i]);
+    ops_release(d, i);
 }
 
 static void unhold(u32 i)
@@ -390,9 +303,9 @@ void ops_world_create(void)
         struct job j = {.fn = pv_mmuext_op, .op = OP_BASE, .count = 1};
         j.ext[0].cmd = MMUEXT_NEW_BASEPTR;
         j.ext[0].arg1.mfn = world.frame[v / 2][v % 2 * 16];
-        j.args = (struct call_args){{in_guest(v, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
+        j.args = (struct call_args){{ops_in_guest(v, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
         machine_load(vcpus[v], rnd(CPUS));
-        start(v, &j);
+        ops_start(v, &j);
         if (!known.l4[v][0])
             fail("no first address space for vCPU %u", v);
     }
@@ -480,7 +393,7 @@ void ops_one(void)
     } else if (n < 13) {
         op_release(d);
     } else if (n < 17) {
-        op_alloc(d);
+        ops_alloc(d);
     } else if (self->pv.retired.n && one_in(2)) {
         note("vCPU %u drains", v);
         pv_types_drain(self);
@@ -497,12 +410,13 @@ void ops_one(void)
         op_fill(d);
     } else {
         machine_mode(self, true);
-        n < 56   ? op_mmu(v)
-        : n < 66 ? op_va(v)
+        n < 56   ? ops_mmu(v)
+        : n < 66 ? ops_va(v)
         : n < 86 ? op_ext(v)
         : n < 88 ? op_gdt(v)
         : n < 91 ? op_desc(v)
         : n < 93 ? op_ldt_fault(v)
+        : n < 94 ? ops_stale(v)
                  : ops_ptwr(v);
     }
 }

@@ -13,10 +13,13 @@
 void ops_world_create(void);  /* every domain gets memory and a first address space */
 void ops_world_destroy(void); /* and gives all of it back; checks that nothing is left */
 void ops_one(void);           /* one operation, or a piece of one */
+void ops_alloc(u32 d);
+void ops_release(u32 d, u32 i); /* frame i of the domain, as XENMEM_decrease_reservation does */
 
 /* How often each kind of operation was accepted and refused: a test that tries nothing proves nothing. */
 enum op {
     OP_MMU,
+    OP_QUICK,
     OP_VA,
     OP_VA_OTHER,
     OP_PIN,
@@ -35,11 +38,12 @@ enum op {
     OP_FILL,
     OP_ACCESS,
     OP_DRAIN,
+    OP_STALE,
     OP_COUNT
 };
 extern const char *const op_name[OP_COUNT];
 struct op_tally {
-    u64 accepted[OP_COUNT], refused[OP_COUNT], restarted, foretold, half_built;
+    u64 accepted[OP_COUNT], refused[OP_COUNT], restarted, foretold, half_built, raced;
 };
 extern struct op_tally tally;
 
@@ -56,7 +60,8 @@ u64 entries_make(u32 d, enum page_kind table, u32 mistakes); /* a wrong one once
 u64 entries_descriptor(void);
 u32 entries_index(void);
 u64 entries_va(void);
-void entries_fill(u32 d, u32 m, enum page_kind kind); /* new contents for an unused frame */
+u64 entries_va_mapped(u32 v, bool (*likes)(u32 v, pte_t e)); /* mostly one that has an L1 entry, which is liked */
+void entries_fill(u32 d, u32 m, enum page_kind kind);        /* new contents for an unused frame */
 
 /* jobs.c: hypercalls, from their arguments to what they must have done. */
 #define BATCH 8u
@@ -77,6 +82,21 @@ extern struct job jobs[VCPUS];
 void job_run(u32 v);      /* start it or go on with it */
 void job_foretell(u32 v); /* fill in `foretold` if that can be known */
 bool jobs_are_done(void); /* nobody is in the middle of something */
+
+/* race.c: the vCPU's sister on another processor, in the middle of its call. */
+void race_start(u32 v);
+void race_stop(void);
+void race_settle(void);
+
+/* ops_mmu.c: requests by address, and what other hypercalls need as well. */
+void ops_mmu(u32 v);
+void ops_va(u32 v);
+u64 ops_in_guest(u32 v, const void *data, size_t bytes, u32 at); /* an argument in the vCPU's memory */
+u32 ops_any_frame(u32 d, enum page_kind role);                   /* mostly one of that role, mostly the domain's */
+void ops_start(u32 v, struct job *j);
+
+/* In ops_stale.c: a mapping, an access, and the frame becomes something else without a flush. */
+void ops_stale(u32 v);
 
 /* In ops_ptwr.c: a store by one of the instructions that pv/ptwr.c knows, and some that it does not. */
 void ops_ptwr(u32 v);

@@ -145,12 +145,18 @@ static void assemble(struct store *s, struct regs *r, u64 old)
     s->value = cut(s->value, s->bytes);
 }
 
+static bool maps_l1(u32 v, pte_t e)
+{
+    return (e & (PTE_P | PTE_RW)) == PTE_P && machine_is_ram(pte_mfn(e)) &&
+           page_kind(frame_page_raw(mfn(pte_mfn(e)))->type) == PAGE_L1;
+}
+
 /* An address that maps an L1 table read-only, if there is one: the guest knows its own tables. */
 static bool find_target(u32 v, u64 *va, u32 *target)
 {
     for (u32 n = 0; n < 12; n++) {
         u32 table, index;
-        *va = entries_va() & PAGE_MASK;
+        *va = entries_va_mapped(v, maps_l1) & PAGE_MASK;
         if (!model_find(known.l4[v][0], *va, &table, &index))
             continue;
         pte_t e = ((pte_t *)frame_va(mfn(table)))[index];
