@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Static ACPI tables, read once at boot through the direct map or, where that has no
- * memory, a window. Nothing is believed before length and checksum are right; a
- * broken table is named, counted and left out. Offsets: ACPI specification 6.4, chapter 5.
+ * Static ACPI tables, read once at boot through the direct map or, where that has no memory, a window. Nothing is
+ * believed before length and checksum are right. A broken table that names CPUs, interrupt controllers or the way off
+ * ends the boot: dom0 would read it too, and go on with half a machine. Offsets: ACPI specification 6.4, chapter 5.
  */
 #include "boot/acpi.h"
+#include "boot/boot.h"
 
 #include "hw/cpu.h"
 #include "hw/pgtab.h"
@@ -64,21 +65,18 @@ static __init bool acpi_sum_is_zero(const u8 *t, u32 size)
     return !sum;
 }
 
-static __init void acpi_broken(const char *what, u64 at, const char *why)
+static __init __noreturn void acpi_broken(const char *what, u64 at, const char *why)
 {
-    acpi_info.error_count++;
-    log_warn("ACPI: %s at 0x%llx left out: %s", what, (unsigned long long)at, why);
+    boot_fail("ACPI: %s at 0x%lx: %s. Update the firmware or, in an emulator, mend the table.", what, at, why);
 }
 
-/* A whole valid table of at least `least` bytes, or NULL (logged). */
+/* A whole valid table of at least `least` bytes. */
 static __init const u8 *acpi_table(u64 at, u32 least, u32 *size)
 {
     char name[8] = "table";
     const u8 *t = acpi_map(at, HEADER_SIZE);
-    if (!t) {
+    if (!t)
         acpi_broken(name, at, "its address is not in memory");
-        return NULL;
-    }
     for (u32 i = 0; i < 4; i++)
         name[i] = get8(t, i) >= ' ' && get8(t, i) <= '~' ? (char)get8(t, i) : '?';
     name[4] = 0;
@@ -89,9 +87,7 @@ static __init const u8 *acpi_table(u64 at, u32 least, u32 *size)
         acpi_broken(name, at, "it reaches beyond memory");
     else if (!acpi_sum_is_zero(t, *size))
         acpi_broken(name, at, "its checksum is wrong");
-    else
-        return t;
-    return NULL;
+    return t;
 }
 
 static __init void madt_cpu(u32 apic_id, u32 acpi_id, u32 cpu_flags)
@@ -139,10 +135,8 @@ static __init void madt_decode(const u8 *t, u32 size, u64 at)
     for (u32 i = 44; i + 2 <= size;) {
         const u8 *e = t + i;
         u8 type = get8(e, 0), length = get8(e, 1);
-        if (length < 2 || i + length > size || (type < 10 && length < least[type])) {
-            acpi_broken("rest of APIC", at + i, "an entry has a wrong length");
-            return;
-        }
+        if (length < 2 || i + length > size || (type < 10 && length < least[type]))
+            acpi_broken("APIC (the MADT)", at, "an entry has a wrong length");
         if (type == 0)
             madt_cpu(get8(e, 3) == 0xff ? ~0u : get8(e, 3), get8(e, 2), get32(e, 4));
         else if (type == 1)
@@ -184,12 +178,16 @@ static __init void acpi_take(u64 at)
     const u8 *t = acpi_map(at, HEADER_SIZE);
     if (!t)
         acpi_broken("a table of the root table", at, "its address is not in memory");
-    else if (!memcmp(t, "APIC", 4) && (t = acpi_table(at, 44, &size)))
+    if (!memcmp(t, "APIC", 4)) {
+        t = acpi_table(at, 44, &size);
         madt_decode(t, size, at);
-    else if (t && !memcmp(t, "FACP", 4) && (t = acpi_table(at, 116, &size)))
+    } else if (!memcmp(t, "FACP", 4)) {
+        t = acpi_table(at, 116, &size);
         fadt_decode(t, size);
-    else if (t && !memcmp(t, "HPET", 4) && (t = acpi_table(at, 56, &size)))
+    } else if (!memcmp(t, "HPET", 4)) {
+        t = acpi_table(at, 56, &size);
         acpi_info.hpet_base = get8(t, 40) == 0 ? get64(t, 44) : 0;
+    }
 }
 
 static __init bool rsdp_is_valid(u64 at)
@@ -213,30 +211,26 @@ static __init u64 rsdp_scan(void)
 
 __init void acpi_init(u64 rsdp)
 {
-    if (rsdp && !rsdp_is_valid(rsdp)) {
-        acpi_broken("RSDP", rsdp, "signature or checksum is wrong; looking in the BIOS area");
-        rsdp = 0;
-    }
+    if (rsdp && !rsdp_is_valid(rsdp))
+        acpi_broken("RSDP", rsdp, "signature or checksum is wrong");
     if (!rsdp)
         rsdp = rsdp_scan();
-    if (!rsdp) {
-        log_warn("ACPI: no RSDP found; one CPU, no IO-APIC");
-        return;
-    }
+    if (!rsdp)
+        boot_fail(
+            "ACPI: no RSDP from the boot loader, none below 1 MiB: Wirt needs ACPI to find the machine's CPUs and "
+            "interrupt controllers. Switch ACPI on in the firmware.");
     const u8 *p = acpi_map(rsdp, 36);
     bool is_x = p && get8(p, 15) >= 2 && get64(p, 24) && acpi_sum_is_zero(p, 36);
     u64 root = is_x ? get64(p, 24) : get32(acpi_map(rsdp, 20), 16);
     u32 size, step = is_x ? 8 : 4;
     const u8 *t = acpi_table(root, HEADER_SIZE, &size);
-    if (!t && is_x) { /* the old one may be whole */
-        step = 4;
-        t = acpi_table(get32(p, 16), HEADER_SIZE, &size);
-    }
-    for (u32 i = HEADER_SIZE; t && i + step <= size; i += step)
+    for (u32 i = HEADER_SIZE; i + step <= size; i += step)
         acpi_take(step == 8 ? get64(t, i) : get32(t, i));
-    log_info("ACPI: %u CPUs, %u IO-APICs, HPET %s, PM timer %s, %u broken tables", acpi_info.cpu_count,
-             acpi_info.ioapic_count, acpi_info.hpet_base ? "yes" : "no", acpi_info.pm_timer ? "yes" : "no",
-             acpi_info.error_count);
+    if (!acpi_info.cpu_count || !acpi_info.ioapic_count)
+        boot_fail("ACPI: the MADT lists %u usable CPUs and %u IO-APICs: Wirt needs one of each at least.",
+                  acpi_info.cpu_count, acpi_info.ioapic_count);
+    log_info("ACPI: %u CPUs, %u IO-APICs, HPET %s, PM timer %s", acpi_info.cpu_count, acpi_info.ioapic_count,
+             acpi_info.hpet_base ? "yes" : "no", acpi_info.pm_timer ? "yes" : "no");
 }
 
 __init u32 acpi_gsi_of_isa(u8 isa_irq)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What Wirt needs of the static ACPI tables, checked (length, checksum, signature) and copied at boot:
- * no AML. Power-off and reset go straight to power_ways (hw/power.h). A broken table is named in the log and left out;
- * a missing MADT means one CPU.
+ * no AML. Power-off and reset go straight to power_ways (hw/power.h). A broken or missing table ends the boot.
  */
 #ifndef WIRT_BOOT_ACPI_H
 #define WIRT_BOOT_ACPI_H
@@ -31,11 +30,10 @@ struct acpi_info {
     struct acpi_override override[24];
     u16 pm_timer; /* I/O port, 0 = none */
     bool is_pm_timer_32;
-    u64 hpet_base;   /* 0 = none */
-    u32 error_count; /* tables left out because they were broken; each was logged */
+    u64 hpet_base; /* 0 = none */
 };
 extern struct acpi_info acpi_info; /* freed with boot */
-/* rsdp: physical address from the boot loader, 0 = scan the BIOS area. Logs through log(). */
+/* rsdp: physical address from the boot loader, 0 = scan the BIOS area. */
 void acpi_init(u64 rsdp);
 u32 acpi_gsi_of_isa(u8 isa_irq); /* with the overrides */
 

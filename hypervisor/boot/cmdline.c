@@ -339,7 +339,6 @@ static void __init cmdline_defaults(struct boot_options *o)
     o->dom0_vcpus_min = 1;
     o->dom0_vcpus_max = CPU_MAX;
     o->mem = ~0ull;
-    o->maxcpus = CPU_MAX;
     o->has_smp = o->has_smep = o->has_smap = o->has_xsave = o->has_x2apic = true;
 }
 

@@ -29,7 +29,7 @@ struct boot_options {
     const char *dom0_extra; /* behind " -- " on our own line: goes to the end of dom0's; NULL */
     /* machine */
     u64 mem;                                        /* use no RAM at or above this physical address; ~0 */
-    u32 maxcpus;                                    /* CPU_MAX */
+    u32 maxcpus;                                    /* 0: not given */
     bool has_smp;                                   /* no-smp and nosmp clear it */
     bool has_noreboot;                              /* stay at the panic message */
     const char *reboot;                             /* "acpi", "pci", "kbd", "triple", "no" ...; NULL */

@@ -104,8 +104,9 @@ static __init void start_devices(void)
 {
     efi_init();
     acpi_init(boot_info.rsdp);
-    if (acpi_info.cpu_count > CPU_MAX)
-        log_warn("ACPI lists %u CPUs, Wirt supports %u: the others stay unused", acpi_info.cpu_count, CPU_MAX);
+    if (acpi_info.cpu_count > CPU_MAX && !boot_options.maxcpus)
+        boot_fail("CPUs: the machine has %u CPUs, Wirt supports %u. Say maxcpus=%u to leave the others unused.",
+                  acpi_info.cpu_count, CPU_MAX, CPU_MAX);
     lapic_init();
     clock_init();
     lapic_init_this();
@@ -116,12 +117,14 @@ static __init void start_devices(void)
 
 static __init void start_cpus(void)
 {
-    u32 limit = boot_options.has_smp ? boot_options.maxcpus : 1;
+    u32 limit = boot_options.maxcpus ? boot_options.maxcpus : CPU_MAX;
+    if (!boot_options.has_smp)
+        limit = 1;
     mfn_t low = mfn(0x8);
     if (!memory_is_low_ram(0x8000, 0x9000))
         low = mfn(0x60);
     ap_init(min(limit, CPU_MAX), low);
-    log_info("CPUs: %u of %u in use", cpu_count, max(acpi_info.cpu_count, 1u));
+    log_info("CPUs: %u of %u in use", cpu_count, acpi_info.cpu_count);
 }
 
 static __init void report(void)
