@@ -6,10 +6,10 @@
  * only; nothing here is fatal.
  */
 #include "boot/cmdline.h"
+#include "boot/string.h"
 #include "hw/layout.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
-#include "lib/string.h"
 
 #define CMDLINE_MAX 4096u
 #define WORD_MAX    32u

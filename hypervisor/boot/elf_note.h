@@ -7,8 +7,8 @@
 #define WIRT_BOOT_ELF_NOTE_H
 
 #include "boot/elf.h"
+#include "boot/string.h"
 #include "lib/fmt.h"
-#include "lib/string.h"
 
 #define ET_EXEC   2
 #define ET_DYN    3

@@ -6,10 +6,10 @@
  * Specifications: Multiboot 0.6.96 (section 3.3), Multiboot2 2.0 (section 3.6).
  */
 #include "boot/mbi.h"
+#include "boot/string.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/safe.h"
-#include "lib/string.h"
 
 #ifdef WIRT_HOST
 void *mbi_va(u64 phys); /* the test's memory */

@@ -5,10 +5,10 @@
  */
 #include "boot/acpi.h"
 #include "boot/bringup.h"
+#include "boot/string.h"
 #include "hw/irq.h"
 #include "hw/uart.h"
 #include "lib/log.h"
-#include "lib/string.h"
 
 #define LCR_DLAB  0x80u
 #define FIFO_SIZE 16u

@@ -12,7 +12,6 @@
 
 #define CR0_PE         BIT(0)
 #define CR0_MP         BIT(1)
-#define CR0_EM         BIT(2)
 #define CR0_TS         BIT(3)
 #define CR0_ET         BIT(4)
 #define CR0_NE         BIT(5)
@@ -21,17 +20,13 @@
 #define CR0_PG         BIT(31)
 #define CR4_TSD        BIT(2)
 #define CR4_DE         BIT(3)
-#define CR4_PSE        BIT(4)
 #define CR4_PAE        BIT(5)
 #define CR4_MCE        BIT(6)
 #define CR4_PGE        BIT(7)
 #define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
-#define CR4_UMIP       BIT(11)
-#define CR4_FSGSBASE   BIT(16)
 #define CR4_OSXSAVE    BIT(18)
 #define CR4_SMEP       BIT(20)
-#define CR4_SMAP       BIT(21)
 
 #define MSR_TSC            0x10u
 #define MSR_APIC_BASE      0x1bu
@@ -50,7 +45,6 @@
 #define MSR_FS_BASE        0xc0000100u
 #define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
-#define MSR_TSC_AUX        0xc0000103u
 #define EFER_SCE           BIT(0)
 #define EFER_LME           BIT(8)
 #define EFER_LMA           BIT(10)
@@ -71,7 +65,6 @@ static inline struct cpuid cpuid(u32 leaf, u32 sub)
 /* Feature words: index = word, bit = bit. CPU_F(word, bit). */
 enum cpu_word { CPU_1D, CPU_1C, CPU_E1D, CPU_E1C, CPU_7B, CPU_7C, CPU_7D, CPU_D1A, CPU_E7D, CPU_E8B, CPU_WORD_COUNT };
 #define CPU_F(w, b)      ((w)*32u + (b))
-#define CPU_F_PSE        CPU_F(CPU_1D, 3)
 #define CPU_F_APIC       CPU_F(CPU_1D, 9)
 #define CPU_F_PGE        CPU_F(CPU_1D, 13)
 #define CPU_F_FXSR       CPU_F(CPU_1D, 24)
@@ -82,15 +75,9 @@ enum cpu_word { CPU_1D, CPU_1C, CPU_E1D, CPU_E1C, CPU_7B, CPU_7C, CPU_7D, CPU_D1
 #define CPU_F_CX16       CPU_F(CPU_1C, 13)
 #define CPU_F_SYSCALL    CPU_F(CPU_E1D, 11)
 #define CPU_F_NX         CPU_F(CPU_E1D, 20)
-#define CPU_F_PAGE1GB    CPU_F(CPU_E1D, 26)
-#define CPU_F_RDTSCP     CPU_F(CPU_E1D, 27)
 #define CPU_F_LM         CPU_F(CPU_E1D, 29)
-#define CPU_F_SVM        CPU_F(CPU_E1C, 2)
-#define CPU_F_FSGSBASE   CPU_F(CPU_7B, 0)
 #define CPU_F_SMEP       CPU_F(CPU_7B, 7)
-#define CPU_F_SMAP       CPU_F(CPU_7B, 20)
 #define CPU_F_XSAVEOPT   CPU_F(CPU_D1A, 0)
-#define CPU_F_ITSC       CPU_F(CPU_E7D, 8)
 
 enum cpu_vendor { CPU_INTEL, CPU_AMD, CPU_OTHER };
 struct cpu_desc {

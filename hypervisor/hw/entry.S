@@ -59,7 +59,7 @@ entry_back:
 entry_page_fault:
     testb $3, 16(%rsp)
     jz entry_trap
-    jmp *trap_hooks + 32(%rip) /* guest_page_fault */
+    jmp *trap_hooks + 24(%rip) /* guest_page_fault */
 
     .balign 16
 entry_irq:

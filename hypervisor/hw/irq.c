@@ -56,23 +56,12 @@ void irq_bind(u8 vector, irq_fn *fn, void *arg)
     atomic_store(&vectors[vector].fn, fn); /* pairs with irq_handle */
 }
 
-void irq_unbind(u8 vector)
-{
-    atomic_store(&vectors[vector].fn, (irq_fn *)NULL);
-}
-
-int irq_vector_alloc(void)
+static int vector_alloc(void)
 {
     for (u32 v = VEC_DEVICE_FIRST; v <= VEC_DEVICE_LAST; v++)
         if (v != VEC_SYSCALL80 && !map_test(vector_map, v) && !atomic_test_set(vector_map, v))
             return (int)v;
     return -ENOSPC;
-}
-
-void irq_vector_free(u8 vector)
-{
-    irq_unbind(vector);
-    atomic_test_clear(vector_map, vector);
 }
 
 void irq_handle(struct regs *r)
@@ -162,7 +151,7 @@ int irq_line_bind(u32 line, u32 cpu, irq_line_fn *fn, void *arg)
         goto out;
     }
     if (!l->vector) {
-        err = irq_vector_alloc();
+        err = vector_alloc();
         if (err < 0)
             goto out;
         l->vector = (u8)err;
@@ -179,32 +168,16 @@ out:
     return err;
 }
 
-/* Masked already, no function any more: wait for handlers, give the vector back. */
+/* Masked already, no function any more: give the vector back. */
 static void line_release(struct line *l)
 {
-    while (atomic_load(&l->busy))
-        cpu_relax();
     u64 flags = spin_take_irq(&irq_lock);
     if (!l->fn && l->vector) {
-        irq_vector_free(l->vector);
+        atomic_store(&vectors[l->vector].fn, (irq_fn *)NULL);
+        atomic_test_clear(vector_map, l->vector);
         l->vector = 0;
     }
     spin_drop_irq(&irq_lock, flags);
-}
-
-void irq_line_unbind(u32 line)
-{
-    struct line *l = line_find(line);
-    if (!l)
-        return;
-    irq_line_mask(line);
-    (void)atomic_xchg(&l->fn, (irq_line_fn *)NULL); /* full barrier before busy is read */
-    if (line_is_msi(l)) {
-        while (atomic_load(&l->busy))
-            cpu_relax();
-        return; /* the device still holds the message: its vector stays until destroy */
-    }
-    line_release(l);
 }
 
 static void line_mask(u32 line, bool is_masked)
@@ -222,9 +195,17 @@ static void line_mask(u32 line, bool is_masked)
     spin_drop_irq(&irq_lock, flags);
 }
 
-void irq_line_mask(u32 line)
+void irq_line_unbind(u32 line)
 {
+    struct line *l = line_find(line);
+    if (!l)
+        return;
     line_mask(line, true);
+    (void)atomic_xchg(&l->fn, (irq_line_fn *)NULL); /* full barrier before busy is read */
+    while (atomic_load(&l->busy))
+        cpu_relax();
+    if (!line_is_msi(l)) /* else the device still holds the message: its vector stays until destroy */
+        line_release(l);
 }
 
 void irq_line_unmask(u32 line)
@@ -273,7 +254,7 @@ int irq_msi_create(u32 sbdf, u32 entry, u64 table_base)
         goto out;
     while (line < IRQ_LINE_MAX && lines[line].exists)
         line++;
-    err = line < IRQ_LINE_MAX ? irq_vector_alloc() : -ENOSPC;
+    err = line < IRQ_LINE_MAX ? vector_alloc() : -ENOSPC;
     if (err < 0)
         goto out;
     struct line *l = &lines[line];

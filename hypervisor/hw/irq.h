@@ -12,7 +12,7 @@
 #include "hw/regs.h"
 #include "lib/types.h"
 
-/* Fixed vectors, high priority last. Device vectors are 0x30..0xdf, given out by irq_vector_alloc(). */
+/* Fixed vectors, high priority last. Device vectors are 0x30..0xdf. */
 #define VEC_DEVICE_FIRST 0x30
 #define VEC_DEVICE_LAST  0xdf
 #define VEC_TIMER        0xf0
@@ -25,9 +25,6 @@
 
 typedef void irq_fn(struct regs *r, void *arg);
 void irq_bind(u8 vector, irq_fn *fn, void *arg); /* boot, or a vector just allocated */
-void irq_unbind(u8 vector);
-int irq_vector_alloc(void); /* vector, or -ENOSPC */
-void irq_vector_free(u8 vector);
 void irq_handle(struct regs *r); /* called by entry.S for vectors >= 0x20; counts, calls, EOI by the handler */
 
 /* Lines. One table for GSIs (0..IRQ_GSI_MAX-1) and MSIs (above). A line has one owner callback. */
@@ -47,7 +44,6 @@ int irq_gsi_setup(u32 gsi, bool is_level, bool is_active_low) __must_use;
  * and stay so until irq_line_unmask (the guest's EOI). -ENOSPC no vector, -EBUSY bound, -ENOENT no such line. */
 int irq_line_bind(u32 line, u32 cpu, irq_line_fn *fn, void *arg) __must_use;
 void irq_line_unbind(u32 line); /* masked first */
-void irq_line_mask(u32 line);
 void irq_line_unmask(u32 line);
 void irq_line_set_cpu(u32 line, u32 cpu);
 bool irq_line_info(u32 line, struct irq_line_info *out) __must_use; /* false: no such line */

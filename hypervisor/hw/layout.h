@@ -33,7 +33,6 @@
 #define GDT_WINDOW        WINDOW_START
 #define GDT_WINDOW_STRIDE ADDR(0x20000)
 #define LDT_WINDOW_OFFSET ADDR(0x10000)
-#define STUB_WINDOW       ADDR(0xffff810010000000) /* SYSCALL stubs, 128 bytes a CPU */
 #define IOREMAP_START     ADDR(0xffff810040000000)
 #define IOREMAP_END       ADDR(0xffff810080000000)
 
@@ -45,7 +44,6 @@
 /* Selectors. The reserved GDT page is the fifteenth; its first entries are part of the ABI
  * (public/arch.h): 0xe023 32-bit code, 0xe02b data, 0xe033 64-bit code, all ring 3. */
 #define SEL_HV_CS         0xe008
-#define SEL_HV_DS         0xe010
 #define SEL_USER32        0xe023
 #define SEL_USER_DS       0xe02b
 #define SEL_USER_CS       0xe033

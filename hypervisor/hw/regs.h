@@ -19,7 +19,6 @@ _Static_assert(sizeof(struct regs) == 168, "frame pushed by entry.S");
 
 #define REGS_SYSCALL 0x100
 
-#define RFLAGS_CF   0x1u
 #define RFLAGS_MBS  0x2u
 #define RFLAGS_TF   0x100u
 #define RFLAGS_IF   0x200u
@@ -29,6 +28,5 @@ _Static_assert(sizeof(struct regs) == 168, "frame pushed by entry.S");
 #define RFLAGS_RF   0x10000u
 #define RFLAGS_VM   0x20000u
 #define RFLAGS_AC   0x40000u
-#define RFLAGS_ID   0x200000u
 
 #endif

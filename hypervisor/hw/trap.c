@@ -13,27 +13,9 @@ extern struct trap_fix trap_fix_start[], trap_fix_end[];
 
 const char *trap_name(u32 vector)
 {
-    static const char *const name[] = {"divide error #DE",
-                                       "debug #DB",
-                                       "NMI",
-                                       "breakpoint #BP",
-                                       "overflow #OF",
-                                       "bound #BR",
-                                       "invalid opcode #UD",
-                                       "no FPU #NM",
-                                       "double fault #DF",
-                                       "coprocessor",
-                                       "invalid TSS #TS",
-                                       "segment not present #NP",
-                                       "stack fault #SS",
-                                       "general protection #GP",
-                                       "page fault #PF",
-                                       "reserved 15",
-                                       "x87 #MF",
-                                       "alignment #AC",
-                                       "machine check #MC",
-                                       "SIMD #XM"};
-    return vector < ARRAY_COUNT(name) ? name[vector] : vector == TRAP_CP ? "control protection #CP" : "interrupt";
+    static const char name[][4] = {"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "9",  "#TS",
+                                   "#NP", "#SS", "#GP", "#PF", "15",  "#MF", "#AC", "#MC", "#XM", "20", "#CP"};
+    return vector < ARRAY_COUNT(name) ? name[vector] : "interrupt";
 }
 
 static u64 fix_of(u64 rip)
@@ -46,11 +28,8 @@ static u64 fix_of(u64 rip)
 
 void trap_from_hv(struct regs *r)
 {
-    if (r->vector == TRAP_NMI) {
-        if (trap_hooks.nmi)
-            trap_hooks.nmi(r);
+    if (r->vector == TRAP_NMI) /* nobody asked for one */
         return;
-    }
     if (r->vector == TRAP_DB && !(r->cs & 3)) {
         cpu_write_dr6(0xffff0ff0);
         return;
@@ -60,7 +39,5 @@ void trap_from_hv(struct regs *r)
         r->rip = to;
         return;
     }
-    if (trap_hooks.fatal)
-        trap_hooks.fatal(r, trap_name(r->vector));
-    panic("%s at 0x%lx error 0x%x cr2 0x%lx", trap_name(r->vector), r->rip, r->error, cpu_read_cr2());
+    trap_hooks.fatal(r, trap_name(r->vector));
 }

@@ -41,7 +41,6 @@ struct trap_hooks {
     void (*guest_entry)(void);  /* assembly: exception from ring 3, frame saved, rsp at the frame */
     void (*guest_return)(void); /* assembly: after an interrupt from ring 3; goes back to a guest */
     void (*fatal)(struct regs *r, const char *why) __noreturn; /* core/panic.c */
-    void (*nmi)(struct regs *r);
     void (*guest_page_fault)(void); /* assembly: #PF from ring 3; only error and vector are pushed */
 };
 extern struct trap_hooks trap_hooks;

@@ -12,9 +12,8 @@ struct out {
     size_t size, length;
 };
 struct spec {
-    bool is_left, is_zero, has_sign, has_space, is_alt, is_upper, is_negative;
+    bool is_left, is_zero;
     int width, precision; /* precision -1 = none */
-    unsigned int base;
 };
 
 static void put(struct out *o, char c)
@@ -30,41 +29,35 @@ static void put_many(struct out *o, char c, int count)
         put(o, c);
 }
 
-static void put_number(struct out *o, const struct spec *s, u64 v)
+/* n characters at text, filled up to the width; zeroes go behind a sign. */
+static void put_field(struct out *o, const struct spec *s, const char *text, int n, bool is_negative)
 {
-    const char *digits = s->is_upper ? "0123456789ABCDEF" : "0123456789abcdef";
-    char text[24], prefix[3];
-    int n = 0, prefix_count = 0, zeros, pad;
-    bool has_hex_prefix = s->is_alt && s->base == 16 && v;
+    int pad = s->width - n - is_negative;
 
-    do
-        text[n++] = digits[v % s->base];
-    while ((v /= s->base) != 0);
-    if (s->precision == 0 && n == 1 && text[0] == '0')
-        n = 0;
-    if (s->is_negative || s->has_sign || s->has_space)
-        prefix[prefix_count++] = s->is_negative ? '-' : s->has_sign ? '+' : ' ';
-    if (has_hex_prefix) {
-        prefix[prefix_count++] = '0';
-        prefix[prefix_count++] = s->is_upper ? 'X' : 'x';
-    }
-    zeros = s->precision - n;
-    if (s->precision < 0 && s->is_zero && !s->is_left)
-        zeros = s->width - n - prefix_count;
-    zeros = max(zeros, 0);
-    pad = s->width - n - prefix_count - zeros;
-    if (!s->is_left)
+    if (!s->is_left && !s->is_zero)
         put_many(o, ' ', pad);
-    for (int i = 0; i < prefix_count; i++)
-        put(o, prefix[i]);
-    put_many(o, '0', zeros);
-    while (n)
-        put(o, text[--n]);
+    if (is_negative)
+        put(o, '-');
+    if (!s->is_left && s->is_zero)
+        put_many(o, '0', pad);
+    for (int i = 0; i < n; i++)
+        put(o, text[i]);
     if (s->is_left)
         put_many(o, ' ', pad);
 }
 
-static void put_string(struct out *o, const struct spec *s, const char *text)
+static void put_number(struct out *o, const struct spec *s, u64 v, unsigned int base, bool is_negative)
+{
+    char text[20];
+    int at = sizeof(text);
+
+    do
+        text[--at] = "0123456789abcdef"[v % base];
+    while ((v /= base) != 0);
+    put_field(o, s, text + at, (int)sizeof(text) - at, is_negative);
+}
+
+static void put_string(struct out *o, struct spec *s, const char *text)
 {
     int n = 0;
 
@@ -72,30 +65,8 @@ static void put_string(struct out *o, const struct spec *s, const char *text)
         text = "(null)";
     while ((s->precision < 0 || n < s->precision) && text[n])
         n++;
-    if (!s->is_left)
-        put_many(o, ' ', s->width - n);
-    for (int i = 0; i < n; i++)
-        put(o, text[i]);
-    if (s->is_left)
-        put_many(o, ' ', s->width - n);
-}
-
-static const char *flags_decode(const char *f, struct spec *s)
-{
-    for (;; f++) {
-        if (*f == '-')
-            s->is_left = true;
-        else if (*f == '0')
-            s->is_zero = true;
-        else if (*f == '#')
-            s->is_alt = true;
-        else if (*f == '+')
-            s->has_sign = true;
-        else if (*f == ' ')
-            s->has_space = true;
-        else
-            return f;
-    }
+    s->is_zero = false;
+    put_field(o, s, text, n, false);
 }
 
 static const char *digits_decode(const char *f, int *v)
@@ -105,88 +76,46 @@ static const char *digits_decode(const char *f, int *v)
     return f;
 }
 
-/* The letters h hh l ll z name the size of an argument; length -2..2, z = 1. */
-static const char *length_decode(const char *f, int *length)
-{
-    for (*length = 0;; f++) {
-        if (*f == 'l')
-            ++*length;
-        else if (*f == 'h')
-            --*length;
-        else if (*f == 'z')
-            *length = 1;
-        else
-            return f;
-    }
-}
-
-static u64 narrow(u64 v, int length, bool is_signed)
-{
-    if (length >= 1)
-        return v;
-    if (is_signed)
-        return (u64)(length == 0 ? (s64)(s32)v : length == -1 ? (s64)(s16)v : (s64)(s8)v);
-    return length == 0 ? (u32)v : length == -1 ? (u16)v : (u8)v;
-}
-
-static void put_conversion(struct out *o, struct spec *s, char c, u64 v, int length)
-{
-    if (c == 'd' || c == 'i') {
-        v = narrow(v, length, true);
-        s->is_negative = (s64)v < 0;
-        s->base = 10;
-        put_number(o, s, s->is_negative ? 0 - v : v);
-        return;
-    }
-    s->has_sign = s->has_space = false;
-    if (c == 'p') {
-        s->is_alt = true;
-        length = 1;
-    }
-    s->base = c == 'u' ? 10 : 16;
-    s->is_upper = c == 'X';
-    put_number(o, s, narrow(v, length, false));
-}
-
 int fmt_v(char *dst, size_t size, const char *f, va_list given)
 {
     struct out o = {dst, size, 0};
     va_list args; /* of its own: a parameter va_list has pointer type */
-    int length;
 
     va_copy(args, given);
     for (; *f; f++) {
         struct spec s = {.precision = -1};
+        bool is_long = false;
         if (*f != '%') {
             put(&o, *f);
             continue;
         }
-        f = flags_decode(f + 1, &s);
-        if (*f == '*') {
-            s.width = va_arg(args, int);
-            f++;
-        } else {
-            f = digits_decode(f, &s.width);
-        }
-        if (s.width < 0) {
-            s.is_left = true;
-            s.width = -s.width;
-        }
+        for (f++; *f == '-' || *f == '0'; f++)
+            *(*f == '-' ? &s.is_left : &s.is_zero) = true;
+        f = digits_decode(f, &s.width);
         if (*f == '.' && f[1] == '*') {
             s.precision = va_arg(args, int);
             f += 2;
         } else if (*f == '.') {
             f = digits_decode(f + 1, &s.precision);
         }
-        f = length_decode(f, &length);
-        if (*f == 's')
+        for (; *f == 'l' || *f == 'z'; f++)
+            is_long = true;
+        if (*f == 's') {
             put_string(&o, &s, va_arg(args, const char *));
-        else if (*f == 'c')
+        } else if (*f == 'c') {
             put(&o, (char)va_arg(args, int));
-        else if (*f && strchr("diuxXp", *f))
-            put_conversion(&o, &s, *f, length >= 1 || *f == 'p' ? va_arg(args, u64) : va_arg(args, u32), length);
-        else
+        } else if (*f == 'd') {
+            s64 v = is_long ? va_arg(args, s64) : va_arg(args, s32);
+            put_number(&o, &s, v < 0 ? 0 - (u64)v : (u64)v, 10, v < 0);
+        } else if (*f == 'u' || *f == 'x') {
+            put_number(&o, &s, is_long ? va_arg(args, u64) : va_arg(args, u32), *f == 'u' ? 10 : 16, false);
+        } else if (*f == 'p') {
+            put(&o, '0');
+            put(&o, 'x');
+            put_number(&o, &s, va_arg(args, u64), 16, false);
+        } else {
             put(&o, '%');
+        }
         if (!*f)
             break;
     }

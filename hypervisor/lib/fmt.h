@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* printf-like formatting: %d %i %u %x %X %p %s %c %% with flags 0 - # + , width, .precision (also
- * *), and length h hh l ll z; see fmt.c. No floating point. */
+/* printf-like formatting: %d %u %x %p %s %c %% with flags 0 -, width, for %s also .precision or .*, and length l ll z;
+ * see fmt.c. */
 #ifndef WIRT_LIB_FMT_H
 #define WIRT_LIB_FMT_H
 

@@ -12,18 +12,9 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(name)                                                                                                \
-    {                                                                                                                  \
-        &(name), &(name)                                                                                               \
-    }
-
 static inline void list_init(struct list *l)
 {
     l->next = l->prev = l;
-}
-static inline bool list_is_empty(const struct list *l)
-{
-    return l->next == l;
 }
 static inline void list_add(struct list *n, struct list *before) /* before = head: append */
 {

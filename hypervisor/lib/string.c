@@ -79,16 +79,6 @@ int memcmp(const void *a, const void *b, size_t n)
     return 0;
 }
 
-void *memchr(const void *s, int c, size_t n)
-{
-    const u8 *p = s;
-
-    for (; n; n--, p++)
-        if (*p == (u8)c)
-            return (void *)(uintptr_t)p;
-    return NULL;
-}
-
 size_t strlen(const char *s)
 {
     const char *p = s;
@@ -123,17 +113,6 @@ char *strchr(const char *s, int c)
     }
 }
 
-char *strstr(const char *s, const char *needle)
-{
-    size_t n = strlen(needle);
-
-    for (;; s++) {
-        if (strncmp(s, needle, n) == 0)
-            return (char *)(uintptr_t)s;
-        if (!*s)
-            return NULL;
-    }
-}
 #endif
 
 size_t str_copy(char *dst, const char *src, size_t size)
@@ -143,49 +122,4 @@ size_t str_copy(char *dst, const char *src, size_t size)
     memcpy(dst, src, k);
     dst[k] = 0;
     return n;
-}
-
-static unsigned int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned int)(c - '0');
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 99;
-}
-
-u64 str_to_u64(const char *s, const char **end)
-{
-    unsigned int base = 10;
-    bool is_over = false;
-    u64 v = 0;
-
-    if (s[0] == '0') {
-        base = 8;
-        if ((s[1] | 0x20) == 'x' && digit_of(s[2]) < 16) {
-            base = 16;
-            s += 2;
-        }
-    }
-    for (; digit_of(*s) < base; s++)
-        is_over |= __builtin_mul_overflow(v, (u64)base, &v) || __builtin_add_overflow(v, (u64)digit_of(*s), &v);
-    if (end)
-        *end = s;
-    return is_over ? ~0ull : v;
-}
-
-u64 str_to_size(const char *s, const char **end)
-{
-    static const char suffix[] = "kmgt";
-    const char *at, *unit;
-    u64 v = str_to_u64(s, &at);
-
-    unit = at != s && *at ? strchr(suffix, *at | 0x20) : NULL;
-    if (unit && *unit) {
-        unsigned int shift = 10 * (unsigned int)(unit - suffix + 1);
-        v = v >> (64 - shift) ? ~0ull : v << shift;
-        at++;
-    }
-    if (end)
-        *end = at;
-    return v;
 }

@@ -12,19 +12,13 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
-void *memchr(const void *s, int c, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
-char *strstr(const char *s, const char *needle);
 #endif
 /* Copies at most size - 1 characters and always ends dst with NUL (size > 0).
  * Returns strlen(src): truncated if >= size. */
 size_t str_copy(char *dst, const char *src, size_t size);
-/* Decimal, 0x hex or 0 octal; *end (may be NULL) points behind the number. Overflow saturates. */
-u64 str_to_u64(const char *s, const char **end);
-/* As above with an optional suffix k M G T (powers of 1024, either case). */
-u64 str_to_size(const char *s, const char **end);
 
 #endif

@@ -13,6 +13,6 @@
 #define strstr      k_strstr
 #define str_copy    k_str_copy
 #define str_to_u64  k_str_to_u64
-#define str_to_size k_str_to_size
 #undef WIRT_HOST
+#include "boot/string.c"
 #include "lib/string.c"

@@ -12,7 +12,7 @@
 #include "lib/log.h"
 #include "lib/range.h"
 #include "lib/safe.h"
-#include "lib/string.h"
+#include "boot/string.h"
 
 /* GCC checks literal formats; these are made at random. */
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -21,8 +21,8 @@
 
 static void fmt_agrees_with_libc(void)
 {
-    static const char *const size[] = {"hh", "h", "", "l", "ll", "z"};
-    static const char conversion[] = "diuxX";
+    static const char *const size[] = {"", "l", "ll", "z"};
+    static const char conversion[] = "dux";
     int bad = 0;
 
     for (int round = 0; round < 50000; round++) {
@@ -31,12 +31,10 @@ static void fmt_agrees_with_libc(void)
         int n, m, at = 1;
         f[0] = '%';
         for (u64 i = fake_random(3); i--;)
-            f[at++] = "-0#+ "[fake_random(5)];
+            f[at++] = "-0"[fake_random(2)];
         if (fake_random(2))
             at += sprintf(f + at, "%u", (unsigned)fake_random(30));
-        if (fake_random(3) == 0)
-            at += sprintf(f + at, ".%u", (unsigned)fake_random(25));
-        at += sprintf(f + at, "%s%c|", size[fake_random(6)], conversion[fake_random(5)]);
+        at += sprintf(f + at, "%s%c|", size[fake_random(4)], conversion[fake_random(3)]);
         n = fmt(a, sizeof(a), f, v);
         m = snprintf(b, sizeof(b), f, v);
         if (n != m || strcmp(a, b)) {
@@ -51,14 +49,14 @@ static void fmt_strings(void)
 {
     char a[64];
 
-    CU_ASSERT_EQUAL(fmt(a, sizeof(a), "%s|%5s|%-5s|%.2s|%*s|%c%%", "x", "ab", "cd", "xyz", 3, "q", 'Z'), 23);
+    CU_ASSERT_EQUAL(fmt(a, sizeof(a), "%s|%5s|%-5s|%.2s|%3s|%c%%", "x", "ab", "cd", "xyz", "q", 'Z'), 23);
     CU_ASSERT_STRING_EQUAL(a, "x|   ab|cd   |xy|  q|Z%");
     fmt(a, sizeof(a), "%s %.*s", (char *)NULL, 3, "abcdef");
     CU_ASSERT_STRING_EQUAL(a, "(null) abc");
     fmt(a, sizeof(a), "%p %d %u", (void *)0x1234, -5, 7u);
     CU_ASSERT_STRING_EQUAL(a, "0x1234 -5 7");
-    fmt(a, sizeof(a), "%-6d|%06d|%+d", 42, -42, 42);
-    CU_ASSERT_STRING_EQUAL(a, "42    |-00042|+42");
+    fmt(a, sizeof(a), "%-6d|%06d|%03u", 42, -42, 7);
+    CU_ASSERT_STRING_EQUAL(a, "42    |-00042|007");
 }
 
 static void fmt_never_overflows(void)
@@ -127,31 +125,21 @@ static void str_numbers(void)
         const char *text;
         u64 value;
         char rest;
-        bool is_size;
-    } t[] = {{"0", 0, 0, false},
-             {"123x", 123, 'x', false},
-             {"0x1Fg", 0x1f, 'g', false},
-             {"017", 15, 0, false},
-             {"", 0, 0, false},
-             {"k", 0, 'k', true},
-             {"0x", 0, 'x', false},
-             {"08", 0, '8', false},
-             {"18446744073709551615", ~0ull, 0, false},
-             {"18446744073709551616,", ~0ull, ',', false},
-             {"99999999999999999999999", ~0ull, 0, false},
-             {"4k", 4096, 0, true},
-             {"512M,", 512ull << 20, ',', true},
-             {"2G", 2ull << 30, 0, true},
-             {"1t", 1ull << 40, 0, true},
-             {"0x10K", 16384, 0, true},
-             {"99999999T", ~0ull, 0, true},
-             {"5", 5, 0, true},
-             {"5b", 5, 'b', true}};
+    } t[] = {{"0", 0, 0},
+             {"123x", 123, 'x'},
+             {"0x1Fg", 0x1f, 'g'},
+             {"017", 15, 0},
+             {"", 0, 0},
+             {"0x", 0, 'x'},
+             {"08", 0, '8'},
+             {"18446744073709551615", ~0ull, 0},
+             {"18446744073709551616,", ~0ull, ','},
+             {"99999999999999999999999", ~0ull, 0}};
     char out[4];
 
     for (size_t i = 0; i < ARRAY_COUNT(t); i++) {
         const char *end;
-        CU_ASSERT_EQUAL((t[i].is_size ? str_to_size : str_to_u64)(t[i].text, &end), t[i].value);
+        CU_ASSERT_EQUAL(str_to_u64(t[i].text, &end), t[i].value);
         CU_ASSERT_EQUAL(*end, t[i].rest);
     }
     CU_ASSERT_EQUAL(str_copy(out, "abcdef", sizeof(out)), 6);
