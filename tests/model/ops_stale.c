@@ -52,11 +52,12 @@ static bool find_l2(u32 l4, u64 va, u32 *table, u32 *index)
 static void as_memory(u32 v, u64 va, u32 m)
 {
     u32 d = v / 2, table, index;
+    bool is_table = one_in(2), is_writable = is_table || one_in(2);
     if (!model_find(known.l4[v][0], va, &table, &index) ||
-        !set(v, table, index, (u64)m << PAGE_SHIFT | PTE_P | PTE_RW | (one_in(2) ? PTE_US : 0)))
+        !set(v, table, index, (u64)m << PAGE_SHIFT | PTE_P | (is_writable ? PTE_RW : 0) | (one_in(2) ? PTE_US : 0)))
         return;
     machine_access(cpu_id(), va, true, 0);
-    if (one_in(2)) { /* becomes a table */
+    if (is_table) {
         if (set(v, table, index, one_in(2) ? 0 : (u64)m << PAGE_SHIFT | PTE_P) && pin(v, m, false))
             tally.accepted[OP_STALE]++;
         return;
