@@ -8,7 +8,6 @@
 #include "hw/layout.h"
 #include "hw/regs_asm.h"
 
-#define CPU_INFO_SIZE 64
 
 #define REGS_CS 136
 
@@ -65,13 +64,16 @@ entry_page_fault:
 entry_irq:
     SAVE_REGS
     cld
-    movq %rsp, %rdi
-    CALL_C irq_handle
     testb $3, REGS_CS(%rsp)
     jz 1f
+    SPEC_ENTRY REGS_SIZE
+    movq %rsp, %rdi
+    CALL_C irq_handle
     movq trap_hooks + 8(%rip), %rax /* guest_return */
     jmp *%rax
-1:  RESTORE_REGS
+1:  movq %rsp, %rdi
+    CALL_C irq_handle
+    RESTORE_REGS
     addq $8, %rsp
     iretq
 
@@ -85,7 +87,7 @@ entry_debug:
     movq %rsp, %rsi
     movq %rsp, %rax
     orq $(STACK_SIZE - 1), %rax
-    leaq 1 - CPU_INFO_SIZE - 168(%rax), %rdi
+    leaq 1 - CPU_INFO_SIZE - REGS_SIZE(%rax), %rdi
     movq %rdi, %rsp
     movl $21, %ecx
     rep movsq

@@ -10,6 +10,7 @@
 
 #include "hw/layout.h"
 #include "hw/regs.h"
+#include "hw/regs_asm.h"
 #include "lib/types.h"
 
 struct cpu_info {
@@ -19,10 +20,11 @@ struct cpu_info {
     u32 work;       /* pending deferred work bits, core/work.h; set remotely with LOCK */
     u64 scratch;    /* entry stub keeps rax here for three instructions */
     u64 exit_flags; /* speculation policy bits for entry.S */
-    u64 user_cr3;   /* reserved for entry code */
-    u64 pad[2];
+    u64 pad[3];
 };
-_Static_assert(sizeof(struct cpu_info) == 64, "entry.S knows it");
+_Static_assert(sizeof(struct cpu_info) == CPU_INFO_SIZE, "entry.S knows it");
+_Static_assert(offsetof(struct cpu_info, exit_flags) == CPU_INFO_EXIT_FLAGS, "entry.S knows it");
+_Static_assert(sizeof(struct regs) == REGS_SIZE, "entry.S knows it");
 
 #define PERCPU(type, name)         __attribute__((section(".percpu"), used)) __typeof__(type) percpu_##name
 #define PERCPU_DECLARE(type, name) extern __typeof__(type) percpu_##name

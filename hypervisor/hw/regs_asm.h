@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the entry files of hw/ and pv/ share: struct regs pushed and popped register by register (hw/regs.h has the
- * layout), instructions that may fault on guest memory, calls into C from a stack that holds a whole frame.
+ * layout), instructions that may fault on guest memory, calls into C from a stack that holds a whole frame, and the places
+ * where the speculation policy acts.
  */
 #ifndef WIRT_HW_REGS_ASM_H
 #define WIRT_HW_REGS_ASM_H
+#define CPU_INFO_SIZE       64 /* of hw/percpu.h's struct cpu_info */
+#define CPU_INFO_EXIT_FLAGS 32
+#define REGS_SIZE           168 /* of hw/regs.h's struct regs */
+#define SPEC_RSB            1   /* bits of cpu_info.exit_flags: fill the return stack */
+#define SPEC_VERW           2   /* VERW before going out */
+#define SPEC_IBRS           4   /* IBRS on in Wirt, off in guests */
+#define SPEC_AT_ENTRY       (SPEC_RSB | SPEC_IBRS)
+#define SPEC_AT_EXIT        (SPEC_VERW | SPEC_IBRS)
+
 #ifdef __ASSEMBLER__
 
 .macro PUSH_REGS list:vararg
@@ -37,6 +47,29 @@
     .pushsection .trap_fix, "a"
     .balign 4
     .long .Ltry\@ - ., \fix - .
+    .popsection
+.endm
+/* Speculation (hw/spec.c), where a guest comes in to C, all registers saved, and where it goes out again, none to lose:
+ * one look at cpu_info's flags, which lie `info` bytes above rsp. Paths without C need neither: they follow no
+ * indirect branch and touch nothing but the vCPU's own. */
+.macro SPEC_ENTRY info
+    testb $SPEC_AT_ENTRY, \info + CPU_INFO_EXIT_FLAGS(%rsp)
+    jnz .Lspec\@
+.Lback\@:
+    .pushsection .text.hot.spec, "ax", @progbits
+.Lspec\@:
+    call spec_enter
+    jmp .Lback\@
+    .popsection
+.endm
+.macro SPEC_EXIT info
+    testb $SPEC_AT_EXIT, \info + CPU_INFO_EXIT_FLAGS(%rsp)
+    jnz .Lspec\@
+.Lback\@:
+    .pushsection .text.hot.spec, "ax", @progbits
+.Lspec\@:
+    call spec_leave
+    jmp .Lback\@
     .popsection
 .endm
 .macro CALL_C function

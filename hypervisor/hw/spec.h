@@ -4,15 +4,11 @@
 #ifndef WIRT_HW_SPEC_H
 #define WIRT_HW_SPEC_H
 
+#include "hw/regs_asm.h"
 #include "lib/types.h"
 
-/* cpu_info.exit_flags, looked at by entry.S */
-#define SPEC_RSB  1u /* fill the return stack on entry from a guest */
-#define SPEC_VERW 2u /* VERW before going back to a guest */
-#define SPEC_IBRS 4u /* MSR_SPEC_CTRL.IBRS on at entry, off at exit */
-
 struct spec_policy {
-    u32 exit_flags;
+    u32 exit_flags; /* SPEC_* of hw/regs_asm.h, each CPU has them in its cpu_info */
     bool has_ibpb, is_ibrs_always;
     bool has_l1tf; /* non-present entries with an address are dangerous on this CPU */
 };

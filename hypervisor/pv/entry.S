@@ -17,18 +17,9 @@
 #define SYSCALL_IRET 23
 #define FLAGS_KEEP 0x244dd5 /* CF PF AF ZF SF TF DF OF NT AC ID: what an iret frame may set */
 
-/* Guest speculation policy on entry (hw/spec.c): bit 0 = fill the return stack. */
-.macro SPEC_ENTRY info_off
-    testb $1, \info_off + CI_EXIT_FLAGS(%rsp)
-    jnz 8f
-7:
-    .pushsection .text.hot.spec, "ax", @progbits
-8:  call pv_fill_rsb
-    jmp 7b
-    .popsection
-.endm
 /* The frame at rsp goes to C, then out. */
 .macro HANDLE function
+    SPEC_ENTRY REGS_SIZE
     movq %rsp, %rdi
     CALL_C \function
     jmp pv_exit
@@ -50,7 +41,6 @@ pv_syscall_entry:
     pushq %r11
     pushq $SEL_USER_CS
     pushq %rcx
-    SPEC_ENTRY 40
     movq 40 + CI_UNIT(%rsp), %r11
     cmpb $0, V_IN_KERNEL(%r11)
     movq 40 + CI_SCRATCH(%rsp), %rax
@@ -95,6 +85,7 @@ from_kernel:
     /* One page-table entry, the hypercall behind each page fault: C keeps rbx, rbp, r12-r15; we keep what else the ABI
      * promises. Interrupts stay off, so what would be due on the way out comes as an interrupt right after. */
     PUSH_REGS rdi, rsi, rdx, r10, r8, r9
+    SPEC_ENTRY 88
     movq %r10, %rcx
     CALL_C pv_mmu_update_quick
     POP_REGS r9, r8, r10, rdx, rsi, rdi
@@ -106,6 +97,7 @@ from_kernel:
     incl %r11d
     cmpl $1, %r11d
     ja 1f /* not canonical: the long way does nothing twice, the entry is the same by now */
+    SPEC_EXIT 40
     movq 16(%rsp), %r11
     movq 24(%rsp), %rsp
     sysretq
@@ -114,6 +106,7 @@ from_kernel:
 hypercall:
     movq 16(%rsp), %r11 /* no pointer of ours in a guest's frame */
     SAVE_FRAME REGS_SYSCALL_VECTOR
+    SPEC_ENTRY REGS_SIZE
     sti
     movq %rsp, %rdi
     CALL_C *pv_call_door(%rip)
@@ -133,6 +126,7 @@ pv_exit:
     je exit_upcall
 exit_now:
     RESTORE_REGS
+    SPEC_EXIT 48
     cmpl $REGS_SYSCALL_VECTOR, 4(%rsp)
     jne exit_iret
     /* SYSRET is for frames whose rcx and r11 are free and whose rip is canonical (it faults in ring 0 otherwise). */
@@ -155,9 +149,13 @@ exit_work:
     jmp pv_exit
 exit_look:
     sti
-    HANDLE pv_exit_look
+    movq %rsp, %rdi
+    CALL_C pv_exit_look
+    jmp pv_exit
 exit_upcall:
-    HANDLE pv_exit_upcall
+    movq %rsp, %rdi
+    CALL_C pv_exit_upcall
+    jmp pv_exit
 
 /* Hypercall 23 from the guest kernel: rsp has 40 bytes of frame, r11 = vCPU, rcx and r11 are free. */
     .balign 16
@@ -266,7 +264,6 @@ pv_syscall32_entry:
     .balign 16
 pv_page_fault_entry:
     PUSH_REGS rax, rcx, rdx
-    SPEC_ENTRY 72
     movq 72 + CI_UNIT(%rsp), %rcx
     movq V_INFO(%rcx), %rdx
     movb V_IN_KERNEL(%rcx), %al
@@ -315,7 +312,7 @@ page_fault_long:
     POP_REGS rdx, rcx, rax
     SAVE_REGS
     cld
-    jmp pv_trap_long
+    jmp pv_trap_entry
 page_fault_bad_stack:
     POP_REGS rdx, rcx, rax
     SAVE_REGS
@@ -324,8 +321,6 @@ page_fault_bad_stack:
 /* trap_hooks.guest_entry: an exception, the full frame at rsp. */
     .globl pv_trap_entry
 pv_trap_entry:
-    SPEC_ENTRY R_SIZE
-pv_trap_long:
     HANDLE pv_trap
 
 /* noreturn, from pv/vcpu.c: the frame is in place at the top of this CPU's stack. */
@@ -333,21 +328,5 @@ pv_trap_long:
 pv_enter_guest:
     FRAME_AT_TOP
     jmp pv_exit
-
-/* 32 calls whose return addresses all lead to a trap for speculation; rsp is put back. */
-pv_fill_rsb:
-    movl $16, %ecx
-1:  call 2f
-3:  pause
-    lfence
-    jmp 3b
-2:  call 4f
-5:  pause
-    lfence
-    jmp 5b
-4:  decl %ecx
-    jnz 1b
-    addq $256, %rsp
-    ret
 
     .section .note.GNU-stack, "", @progbits
