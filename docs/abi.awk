@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Theory: reads the public headers for numbers, dom/policy.c for what ordinary domains may do, the handlers' files for the
-# commands that they tell apart and what becomes of them, and call/table.c, last, for the rows; then prints the sections
-# in the order of the numbers. A command counts when it is a case label or is compared with.
+# Theory: reads the public headers for numbers, the handlers' files for the commands that they tell apart, who may give
+# them and what becomes of them, and call/table.c, last, for the rows; then prints the sections in the order of the
+# numbers. A command counts when it has a row of CALL_SUB, CALL_ACCEPT or REPLY, is a case label or is compared with.
 BEGIN {
     split("mmu_update MMU_ mmuext_op MMUEXT_ callback_op CALLBACKTYPE_ set_segment_base SEGBASE_ " \
-          "sched_op SCHEDOP_ sched_op_compat SCHEDOP_ vcpu_op VCPUOP_ event_channel_op EVTCHNOP_ memory_op XENMEM_ " \
+          "sched_op SCHEDOP_ vcpu_op VCPUOP_ event_channel_op EVTCHNOP_ memory_op XENMEM_ " \
           "physdev_op PHYSDEVOP_ platform_op XENPF_ xen_version XENVER_ console_io CONSOLEIO_ sysctl XEN_SYSCTL_ " \
           "domctl XEN_DOMCTL_ vm_assist VMASST_TYPE_ grant_table_op GNTTABOP_ hvm_op HVMOP_", pair, " ")
     for (i = 1; i in pair; i += 2)
@@ -17,19 +17,6 @@ FILENAME ~ /^include\// {
         value = $3
         gsub(/[()uUlL]/, "", value)
         number[$2] = value
-    }
-    next
-}
-
-FILENAME ~ /policy\.c$/ {
-    if (match($0, /__HYPERVISOR_[a-z_]+/))
-        policy_call = substr($0, RSTART + 13, RLENGTH - 13)
-    line = $0
-    if (policy_call != "" && $0 ~ /^    \{__HYPERVISOR|BIT\(/ && !/likely/)
-        has_policy[policy_call] = 1
-    while (match(line, /BIT\([A-Z][A-Za-z0-9_]+\)/)) {
-        for_all[substr(line, RSTART + 4, RLENGTH - 5)] = 1
-        line = substr(line, RSTART + RLENGTH)
     }
     next
 }
@@ -54,6 +41,20 @@ FILENAME ~ /^(call|pv)\// && FILENAME !~ /table\.c$/ {
     note = ""
     if (match($0, /\/\* .* \*\//))
         note = substr($0, RSTART + 3, RLENGTH - 6)
+    if (line ~ /^ *(CALL_SUB|CALL_ACCEPT|REPLY)\([A-Z]/) {
+        for (rest = line; match(rest, /(CALL_SUB|CALL_ACCEPT|REPLY)\([A-Z]+_[A-Za-z0-9_]+/); rest = substr(rest, RSTART + RLENGTH)) {
+            name = substr(rest, RSTART, RLENGTH)
+            sub(/.*\(/, "", name)
+            order[++orders] = name "\t" FILENAME "\t" fn
+            if (line ~ /CALL_ACCEPT/)
+                refused[name FILENAME] = "accepted, there is nothing to do"
+            if (line ~ /CALL_ACCEPT|CALL_PRIVILEGED/)
+                is_partial[FILENAME] = is_control[name] = 1
+            if (note != "")
+                comment[name] = note
+        }
+        next
+    }
     if (line ~ /^ *case [A-Z]/) {
         name = token_of(line)
         waiting++
@@ -126,14 +127,13 @@ function hex(s,    i, n) {
     return n
 }
 
-function commands(n,    i, p, out, file, only, list, k, j, name, num, swap, allowed, shown) {
+function commands(n,    i, p, out, file, list, k, j, name, num, swap, allowed, shown) {
     if (!(call[n] in prefix) || !(handler[n] in file_of))
         return ""
     file = file_of[handler[n]]
-    only = call[n] == "sched_op_compat" ? handler[n] : ""
     for (i = 1; i <= orders; i++) {
         split(order[i], p, "\t")
-        if (p[2] == file && (only == "" || p[3] == only) && index(p[1], prefix[call[n]]) == 1 && (p[1] in number) &&
+        if (p[2] == file && index(p[1], prefix[call[n]]) == 1 && (p[1] in number) &&
             !(p[1] in shown)) {
             shown[p[1]] = 1
             list[++k] = p[1]
@@ -147,7 +147,7 @@ function commands(n,    i, p, out, file, only, list, k, j, name, num, swap, allo
         }
     for (i = 1; i <= k; i++) {
         name = list[i]
-        allowed = who[n] == "CALL_PRIVILEGED" || ((call[n] in has_policy) && !(name in for_all)) ? "control" : "all"
+        allowed = who[n] == "CALL_PRIVILEGED" || (name in is_control) ? "control" : "all"
         num = number[name]
         out = out sprintf("| %d | `%s` | %s | %s |\n", hex(num), name, allowed, \
                           ((name file) in refused ? refused[name file] : "") \
@@ -167,7 +167,7 @@ END {
             continue
         }
         printf "Who: %s. %d argument%s. Handler: `%s` in `%s`.\n\n", \
-            who[n] == "CALL_PRIVILEGED" ? "control" : ((call[n] in has_policy) ? "all, in part" : "all"), \
+            who[n] == "CALL_PRIVILEGED" ? "control" : ((file_of[handler[n]] in is_partial) ? "all, in part" : "all"), \
             count[n], count[n] == 1 ? "" : "s", handler[n], file_of[handler[n]]
         list = commands(n)
         if (list != "")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Theory: writes docs/ABI.md, one section for each hypercall, from what decides it: the rows and comments of
-# call/table.c, the numbers of include/public, the case labels of the handlers and the table of dom/policy.c. Nothing in
+# call/table.c, the numbers of include/public, and the tables and case labels of the handlers. Nothing in
 # the page is written by hand but the introduction below. abi.sh --check says whether the page is up to date.
 # TREE and DOCS may point to other copies of hypervisor/ and docs/.
 set -u
@@ -32,7 +32,7 @@ success, a negative errno for failure. All other registers but RCX and R11 are k
 
 END
     # shellcheck disable=SC2046
-    awk -f "$here/abi.awk" include/public/*.h dom/policy.c $(ls call/*.c pv/*.c | grep -v call/table.c) call/table.c
+    awk -f "$here/abi.awk" include/public/*.h $(ls call/*.c pv/*.c | grep -v call/table.c) call/table.c
 } >"$new" || exit 1
 grep -q '^## ' "$new" || { echo "abi.sh: call/table.c has no row that it understands" >&2; exit 1; }
 

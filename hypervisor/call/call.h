@@ -3,6 +3,7 @@
  * Hypercalls: the table, the dispatcher and the handlers' shape. A handler gets its arguments as the guest's registers
  * had them, copies in, checks, then acts. It returns 0 or more, -errno, or -ERESTART after storing a
  * cursor in vcpu_current()->cont: the dispatcher runs it again with the same arguments before the guest continues.
+ * Sub-operations that take one structure stand in tables of their own: copying and permission are call_sub's work.
  */
 #ifndef WIRT_CALL_CALL_H
 #define WIRT_CALL_CALL_H
@@ -18,11 +19,26 @@ typedef s64 call_fn(const struct call_args *args);
 struct call_entry {
     call_fn *fn; /* NULL: -ENOSYS */
     const char *name;
-    u8 who; /* CALL_* : coarse; sub-operations ask dom/policy.c */
+    u8 who; /* CALL_ANY or CALL_PRIVILEGED */
     u8 arg_count;
 };
 #define CALL_TABLE_SIZE 64u
 extern const struct call_entry call_table[CALL_TABLE_SIZE];
+
+#define CALL_REPLIES 4u /* the structure goes back, but for -ERESTART; before fn runs it is known to be writable */
+#define CALL_TARGET  8u /* it begins with the number of the domain to act on: the caller, or for dom0 any */
+typedef s64 call_sub_fn(struct domain *d, void *op); /* op: the structure, copied in */
+struct call_sub {
+    call_sub_fn *fn; /* NULL: -ENOSYS */
+    u8 bytes;        /* of the structure */
+    u8 flags;
+};
+#define CALL_SUB(number, fn, type, flags) [number] = {fn, sizeof(type), flags}
+#define CALL_ACCEPT(number)               [number] = {call_sub_accept, 0, CALL_PRIVILEGED}
+s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg);
+call_sub_fn call_sub_accept; /* there is nothing to do */
+/* An operation of the tools: a structure that begins with its command and the version of its interface. */
+s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *op));
 
 void call_dispatch(struct regs *r); /* from pv/entry.S through vcpu's door; runs to the end or sets cont.is_active */
 void call_init(void);               /* boot, once domain_zero exists: pv_call_door and the console's input door */
@@ -30,8 +46,7 @@ bool call_should_stop(void);        /* budget: work is pending on this CPU and t
 
 void call_console_input(void); /* core/console.h's door: bytes wait for dom0 */
 
-call_fn call_memory_op, call_event_channel_op, call_sched_op, call_sched_op_compat, call_vcpu_op, call_physdev_op,
-    call_platform_op, call_xen_version, call_console_io, call_set_timer_op, call_sysctl, call_domctl,
-    call_grant_table_op, call_vm_assist, call_multicall, call_hvm_op, call_mca, call_xenpmu_op;
+call_fn call_memory_op, call_event_channel_op, call_sched_op, call_vcpu_op, call_physdev_op, call_platform_op,
+    call_xen_version, call_console_io, call_set_timer_op, call_sysctl, call_domctl, call_vm_assist, call_multicall;
 
 #endif

@@ -29,6 +29,50 @@ bool call_should_stop(void)
     return work_is_pending();
 }
 
+s64 call_sub_accept(struct domain *d, void *op)
+{
+    (void)d;
+    (void)op;
+    return 0;
+}
+
+s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg)
+{
+    struct domain *d = domain_current();
+    const struct call_sub *s = &table[number];
+    u64 op[32]; /* UINT8_MAX bytes */
+    s64 rc;
+
+    if (number >= count || !s->fn)
+        return -ENOSYS;
+    if (s->flags & CALL_PRIVILEGED && !d->is_privileged)
+        return -EPERM;
+    if (!guest_read(op, arg, s->bytes) || (s->flags & CALL_REPLIES && !guest_write(arg, op, s->bytes)))
+        return -EFAULT;
+    rc = s->flags & CALL_TARGET ? domain_target((domid_t)op[0], &d) : 0;
+    if (rc)
+        return rc;
+    rc = s->fn(d, op);
+    if (s->flags & CALL_TARGET)
+        domain_put(d);
+    if (s->flags & CALL_REPLIES && rc != -ERESTART && !guest_write(arg, op, s->bytes) && rc == 0)
+        rc = -EFAULT;
+    return rc;
+}
+
+s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *op))
+{
+    const u32 *head = op; /* command, version */
+    s64 rc;
+
+    if (!guest_read(op, arg, bytes))
+        return -EFAULT;
+    if (head[1] != version)
+        return -EACCES;
+    rc = fn(op);
+    return rc == 0 && !guest_write(arg, op, bytes) ? -EFAULT : rc;
+}
+
 static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args *args)
 {
     const struct call_entry *e;
@@ -96,7 +140,7 @@ s64 call_multicall(const struct call_args *args)
             return multicall_stop(cont, i, &e);
         if (unlikely(cont->in_multicall)) {
             cont->in_multicall = false;
-            cont->cursor = cont->cursor2 = 0;
+            cont->cursor = 0;
         }
         if (unlikely(!guest_write(guest_offset(at, offsetof(struct multicall, result)), &rc, sizeof(rc))))
             return -EFAULT;

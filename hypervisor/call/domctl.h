@@ -6,8 +6,7 @@
 #include "dom/domain.h"
 #include "public/domctl.h"
 
-void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info); /* *info is zeroed first */
-/* The domain with the lowest number >= first, with a reference; NULL: none. */
-struct domain *domctl_next(u32 first);
+/* What there is to say of the domain with the lowest number >= first; false: there is none. */
+bool domctl_info(u32 first, struct xen_domctl_getdomaininfo *info);
 
 #endif

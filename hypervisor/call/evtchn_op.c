@@ -1,145 +1,108 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event_channel_op: copy in, resolve domain numbers, one call to dom/evtchn.c, copy the port out. When that
- * copy fails the new port is closed again. FIFO commands are -ENOSYS: Linux then takes the 2-level ABI.
+ * event_channel_op: one call to dom/evtchn.c for each command; send, the commonest, goes past the table. FIFO commands
+ * are -ENOSYS: Linux then takes the 2-level ABI.
  */
 #include "call/call.h"
-#include "dom/policy.h"
 #include "lib/errno.h"
 #include "public/event_channel.h"
 
-/* Tell the guest the port it got at `to`, or take it away again. rc: port or -errno. */
-static s64 put_port(struct domain *d, guest_ptr to, int rc)
+/* rc: the new port, or -errno. */
+static s64 reply_port(evtchn_port_t *port, int rc)
 {
-    u32 port = (u32)rc;
-
     if (rc < 0)
         return rc;
-    if (guest_put(to, &port))
-        return 0;
-    rc = evtchn_close(d, port);
-    return rc ? rc : -EFAULT;
+    *port = (evtchn_port_t)rc;
+    return 0;
 }
-#define PUT_PORT(d, arg, type, field, rc) put_port((d), guest_offset((arg), offsetof(type, field)), (rc))
 
-static s64 alloc_unbound(guest_ptr arg)
+static domid_t number_of(domid_t id)
 {
-    struct evtchn_alloc_unbound op;
-    struct domain *d;
-    s64 rc;
-
-    if (!guest_get(&op, arg))
-        return -EFAULT;
-    rc = policy_target(op.dom, &d);
-    if (rc)
-        return rc;
-    if (op.remote_dom == DOMID_SELF)
-        op.remote_dom = domain_current()->id;
-    rc = PUT_PORT(d, arg, struct evtchn_alloc_unbound, port, evtchn_alloc_unbound(d, op.remote_dom));
-    domain_put(d);
-    return rc;
+    return id == DOMID_SELF ? domain_current()->id : id;
 }
 
-static s64 bind_interdomain(struct domain *d, guest_ptr arg)
+static s64 alloc_unbound(struct domain *d, void *arg)
 {
-    struct evtchn_bind_interdomain op;
+    struct evtchn_alloc_unbound *op = arg;
 
-    if (!guest_get(&op, arg))
-        return -EFAULT;
-    if (op.remote_dom == DOMID_SELF)
-        op.remote_dom = d->id;
-    return PUT_PORT(d, arg, struct evtchn_bind_interdomain, local_port,
-                    evtchn_bind_interdomain(d, op.remote_dom, op.remote_port));
+    return reply_port(&op->port, evtchn_alloc_unbound(d, number_of(op->remote_dom)));
 }
 
-static s64 bind_local(struct domain *d, u64 cmd, guest_ptr arg)
+static s64 bind_interdomain(struct domain *d, void *arg)
 {
-    struct evtchn_bind_virq virq;
-    struct evtchn_bind_ipi ipi;
-    struct evtchn_bind_pirq pirq;
+    struct evtchn_bind_interdomain *op = arg;
 
-    switch (cmd) {
-    case EVTCHNOP_bind_virq:
-        if (!guest_get(&virq, arg))
-            return -EFAULT;
-        return PUT_PORT(d, arg, struct evtchn_bind_virq, port, evtchn_bind_virq(d, virq.virq, virq.vcpu));
-    case EVTCHNOP_bind_ipi:
-        if (!guest_get(&ipi, arg))
-            return -EFAULT;
-        return PUT_PORT(d, arg, struct evtchn_bind_ipi, port, evtchn_bind_ipi(d, ipi.vcpu));
-    default:
-        if (!guest_get(&pirq, arg))
-            return -EFAULT;
-        return PUT_PORT(d, arg, struct evtchn_bind_pirq, port,
-                        evtchn_bind_pirq(d, pirq.pirq, pirq.flags & BIND_PIRQ__WILL_SHARE));
-    }
+    return reply_port(&op->local_port, evtchn_bind_interdomain(d, number_of(op->remote_dom), op->remote_port));
 }
 
-static s64 status(guest_ptr arg)
+static s64 bind_virq(struct domain *d, void *arg)
 {
-    struct evtchn_status in, out = {0};
-    struct domain *d;
-    s64 rc;
+    struct evtchn_bind_virq *op = arg;
 
-    if (!guest_get(&in, arg))
-        return -EFAULT;
-    rc = policy_target(in.dom, &d);
-    if (rc)
-        return rc;
-    out.dom = in.dom;
-    out.port = in.port;
-    rc = evtchn_status(d, in.port, &out);
-    domain_put(d);
-    if (rc == 0 && !guest_put(arg, &out))
-        rc = -EFAULT;
-    return rc;
+    return reply_port(&op->port, evtchn_bind_virq(d, op->virq, op->vcpu));
 }
 
-static s64 reset(guest_ptr arg)
+static s64 bind_ipi(struct domain *d, void *arg)
 {
-    struct evtchn_reset op;
-    struct domain *d;
-    s64 rc;
+    struct evtchn_bind_ipi *op = arg;
 
-    if (!guest_get(&op, arg))
-        return -EFAULT;
-    rc = policy_target(op.dom, &d);
-    if (rc)
-        return rc;
-    rc = evtchn_reset(d);
-    domain_put(d);
-    return rc;
+    return reply_port(&op->port, evtchn_bind_ipi(d, op->vcpu));
 }
+
+static s64 bind_pirq(struct domain *d, void *arg)
+{
+    struct evtchn_bind_pirq *op = arg;
+
+    return reply_port(&op->port, evtchn_bind_pirq(d, op->pirq, op->flags & BIND_PIRQ__WILL_SHARE));
+}
+
+static s64 bind_vcpu(struct domain *d, void *arg)
+{
+    const struct evtchn_bind_vcpu *op = arg;
+
+    return evtchn_bind_vcpu(d, op->port, op->vcpu);
+}
+
+static s64 close_port(struct domain *d, void *arg)
+{
+    const struct evtchn_close *op = arg;
+
+    return evtchn_close(d, op->port);
+}
+
+static s64 unmask(struct domain *d, void *arg)
+{
+    const struct evtchn_unmask *op = arg;
+
+    return evtchn_unmask(d, op->port);
+}
+
+static s64 status(struct domain *d, void *arg)
+{
+    struct evtchn_status *op = arg;
+
+    *op = (struct evtchn_status){.dom = op->dom, .port = op->port};
+    return evtchn_status(d, op->port, op);
+}
+
+static const struct call_sub command[] = {
+    CALL_SUB(EVTCHNOP_bind_interdomain, bind_interdomain, struct evtchn_bind_interdomain, CALL_ANY | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_bind_virq, bind_virq, struct evtchn_bind_virq, CALL_ANY | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_bind_pirq, bind_pirq, struct evtchn_bind_pirq, CALL_ANY | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_close, close_port, struct evtchn_close, CALL_ANY),
+    CALL_SUB(EVTCHNOP_status, status, struct evtchn_status, CALL_ANY | CALL_REPLIES | CALL_TARGET),
+    CALL_SUB(EVTCHNOP_alloc_unbound, alloc_unbound, struct evtchn_alloc_unbound, CALL_ANY | CALL_REPLIES | CALL_TARGET),
+    CALL_SUB(EVTCHNOP_bind_ipi, bind_ipi, struct evtchn_bind_ipi, CALL_ANY | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_bind_vcpu, bind_vcpu, struct evtchn_bind_vcpu, CALL_ANY),
+    CALL_SUB(EVTCHNOP_unmask, unmask, struct evtchn_unmask, CALL_ANY),
+};
 
 s64 call_event_channel_op(const struct call_args *args)
 {
-    struct domain *d = domain_current();
     guest_ptr arg = guest_at(args->a[1]);
-    struct evtchn_bind_vcpu move;
-    u32 port;
+    evtchn_port_t port;
 
-    switch (args->a[0]) {
-    case EVTCHNOP_send: /* these three structures are one port */
-        return guest_get(&port, arg) ? evtchn_send(d, port) : -EFAULT;
-    case EVTCHNOP_unmask:
-        return guest_get(&port, arg) ? evtchn_unmask(d, port) : -EFAULT;
-    case EVTCHNOP_close:
-        return guest_get(&port, arg) ? evtchn_close(d, port) : -EFAULT;
-    case EVTCHNOP_bind_virq:
-    case EVTCHNOP_bind_ipi:
-    case EVTCHNOP_bind_pirq:
-        return bind_local(d, args->a[0], arg);
-    case EVTCHNOP_bind_interdomain:
-        return bind_interdomain(d, arg);
-    case EVTCHNOP_alloc_unbound:
-        return alloc_unbound(arg);
-    case EVTCHNOP_bind_vcpu:
-        return guest_get(&move, arg) ? evtchn_bind_vcpu(d, move.port, move.vcpu) : -EFAULT;
-    case EVTCHNOP_status:
-        return status(arg);
-    case EVTCHNOP_reset:
-        return reset(arg);
-    default:
-        return -ENOSYS;
-    }
+    if (likely(args->a[0] == EVTCHNOP_send))
+        return guest_get(&port, arg) ? evtchn_send(domain_current(), port) : -EFAULT;
+    return call_sub(command, ARRAY_COUNT(command), args->a[0], arg);
 }

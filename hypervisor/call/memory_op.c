@@ -1,39 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op: a domain takes and returns frames, and learns where things are. Extents are worked off one by one
- * under the domain's lock, so that the limit and the list of frames agree; the cursor counts extents done. Exchange
- * has a file of its own (memory_exchange.c). Frames change hands through dom/page.h only.
+ * memory_op: a domain takes and returns frames, exchanges them against others (dom0, for DMA), and learns where things
+ * are. Extents are worked off one by one under the domain's lock, so that the limit and the list of frames agree; the
+ * cursor counts extents done. An exchange goes in pieces of as many frames as its larger extents have: a piece is read
+ * and checked, every frame given must be the domain's and used by nobody, and from there on nothing can fail but by the
+ * guest's own racing, which crashes it. Frames change hands through dom/page.h only.
  */
 #include "call/memory_op.h"
 #include "call/call.h"
-#include "call/memory_exchange.h"
-#include "dom/policy.h"
+#include "core/slab.h"
 #include "lib/errno.h"
 #include "lib/safe.h"
 #include "public/memory.h"
 
+#define ORDER_MAX 9u /* largest extent: 2 MiB, the work of one step */
+#define PIECE_MAX (1u << ORDER_MAX)
+
+struct exchange {
+    struct domain *d;
+    struct xen_memory_exchange *x;
+    u32 frames, ins, outs; /* in a piece: frames, extents in, extents out */
+    u64 in[PIECE_MAX];     /* first frame of each extent */
+    u64 out[PIECE_MAX];
+    u64 gpfn[PIECE_MAX]; /* of each extent out */
+};
+
 __sealed struct e820_entry memory_map[MEMORY_MAP_MAX];
 __sealed u32 memory_map_count;
 
-/* Frames for one extent, owned by d; M2P says `gpfn` on, or nothing if that is M2P_INVALID. */
-static bool extent_take(struct domain *d, u32 order, u32 bits, u64 gpfn, u64 *first)
+/* Frames as `r` wants them. */
+static mfn_t extent_alloc(const struct xen_memory_reservation *r)
 {
-    bool has_room;
-    mfn_t m = mfn(MFN_NONE);
+    u32 bits = XENMEMF_get_address_bits(r->mem_flags);
 
-    lock_take(&d->lock);
-    has_room = d->page_count + (1ull << order) <= d->page_max && !d->is_dying;
-    if (has_room)
-        m = frame_alloc(order, 0, bits);
-    if (m.n != MFN_NONE) {
-        for (u64 j = 0; j < 1ull << order; j++) {
-            page_assign(d, mfn(m.n + j));
-            frame_m2p_set(mfn(m.n + j), gpfn == M2P_INVALID ? M2P_INVALID : gpfn + j);
-        }
+    return frame_alloc(r->extent_order, 0, bits < 52 ? bits : 0);
+}
+
+/* They become d's; M2P says `gpfn` on, or nothing if that is M2P_INVALID. */
+static void extent_assign(struct domain *d, u64 first, u32 order, u64 gpfn)
+{
+    for (u64 j = 0; j < 1ull << order; j++) {
+        page_assign(d, mfn(first + j));
+        frame_m2p_set(mfn(first + j), gpfn == M2P_INVALID ? M2P_INVALID : gpfn + j);
     }
+}
+
+static bool extent_take(struct domain *d, const struct xen_memory_reservation *r, u64 gpfn, u64 *first)
+{
+    *first = MFN_NONE;
+    lock_take(&d->lock);
+    if (d->page_count + (1ull << r->extent_order) <= d->page_max)
+        *first = extent_alloc(r).n;
+    if (*first != MFN_NONE)
+        extent_assign(d, *first, r->extent_order, gpfn);
     lock_drop(&d->lock);
-    *first = m.n;
-    return m.n != MFN_NONE;
+    return *first != MFN_NONE;
 }
 
 /* The owner's references of 2^order frames go; each frame is freed when its last use goes. */
@@ -44,10 +65,9 @@ static bool extent_drop(struct domain *d, u64 first, u32 order)
     lock_take(&d->lock);
     for (u64 j = 0; j < 1ull << order && is_done; j++) {
         struct page *p = frame_page(mfn(first + j));
-        if (!p || !page_get(p, domain_owner(d))) {
-            is_done = false;
+        is_done = p && page_get(p, domain_owner(d));
+        if (!is_done)
             break;
-        }
         is_done = (READ_ONCE(p->type) & PAGE_PINNED) == 0 && page_release(d, p);
         if (is_done)
             frame_m2p_set(mfn(first + j), M2P_INVALID);
@@ -70,7 +90,7 @@ static int extent_do(u64 sub, struct domain *d, const struct xen_memory_reservat
     }
     if (sub == XENMEM_populate_physmap && !guest_get_at(&gpfn, list, i))
         return -EFAULT;
-    if (!extent_take(d, r->extent_order, memory_address_bits(r->mem_flags), gpfn, &first))
+    if (!extent_take(d, r, gpfn, &first))
         return 1;
     if (guest_is_null(list) || guest_put_at(list, i, &first))
         return 0;
@@ -89,9 +109,9 @@ static s64 reservation(u64 sub, guest_ptr arg)
         return -EFAULT;
     if (!safe_mul(r.nr_extents, sizeof(u64), &bytes) || !guest_range_ok(r.extent_start, bytes))
         return -EFAULT;
-    if (r.extent_order > MEMORY_ORDER_MAX || (r.mem_flags & XENMEMF_populate_on_demand))
+    if (r.extent_order > ORDER_MAX || (r.mem_flags & XENMEMF_populate_on_demand))
         return 0; /* as for any extent that cannot be had: none done */
-    rc = policy_target(r.domid, &d);
+    rc = domain_target(r.domid, &d);
     if (rc)
         return rc;
     for (i = cont->cursor; i < r.nr_extents && rc == 0;) {
@@ -106,91 +126,180 @@ static s64 reservation(u64 sub, guest_ptr arg)
     return rc == -ERESTART || (rc < 0 && i == 0) ? rc : (s64)i;
 }
 
-static s64 reservation_count(u64 sub, guest_ptr arg)
+static struct page *exchange_page(const struct exchange *e, u32 i)
 {
-    struct xen_memory_domain who;
-    struct domain *d;
-    s64 count;
-    int rc;
+    u32 order = e->x->in.extent_order;
 
-    if (!guest_get(&who, arg))
-        return -EFAULT;
-    rc = policy_target(who.domid, &d);
-    if (rc)
-        return rc;
-    count = (s64)(sub == XENMEM_current_reservation ? d->page_count : d->page_max);
-    domain_put(d);
-    return count;
+    return frame_page(mfn(e->in[i >> order] + (i & ((1u << order) - 1))));
 }
 
-static s64 machine_memory_map(guest_ptr arg)
+/* A reference to a frame given; false if it is not the domain's or anybody uses it (or it is given twice). */
+static bool exchange_hold(const struct exchange *e, struct page *p)
 {
-    struct xen_memory_map map;
-    u64 bytes;
+    if (!p || !page_get(p, domain_owner(e->d)))
+        return false;
+    if ((p->refs & (PAGE_ALLOCATED | PAGE_REFS)) == (PAGE_ALLOCATED | 2) && (p->type & PAGE_COUNT) == 0)
+        return true;
+    page_put(p);
+    return false;
+}
 
-    if (!guest_get(&map, arg))
+/* All frames of a piece: held, those given; allocated, those wanted. Or nothing. */
+static int exchange_prepare(struct exchange *e)
+{
+    u32 held = 0, taken = 0;
+
+    while (held < e->frames && exchange_hold(e, exchange_page(e, held)))
+        held++;
+    for (; held == e->frames && taken < e->outs; taken++) {
+        e->out[taken] = extent_alloc(&e->x->out).n;
+        if (e->out[taken] == MFN_NONE)
+            break;
+    }
+    if (taken == e->outs)
+        return 0;
+    while (taken-- > 0)
+        frame_free(mfn(e->out[taken]), e->x->out.extent_order);
+    for (u32 i = 0; i < held; i++)
+        page_put(exchange_page(e, i));
+    return held == e->frames ? -ENOMEM : -EINVAL;
+}
+
+/* false: a frame given had left the domain. */
+static bool exchange_commit(struct exchange *e)
+{
+    bool is_done = true;
+
+    for (u32 i = 0; i < e->frames; i++) {
+        struct page *p = exchange_page(e, i);
+        is_done &= page_release(e->d, p);
+        frame_m2p_set(frame_mfn(p), M2P_INVALID);
+        page_put(p);
+    }
+    for (u32 i = 0; i < e->outs; i++)
+        extent_assign(e->d, e->out[i], e->x->out.extent_order, e->gpfn[i]);
+    return is_done;
+}
+
+static int exchange_piece(struct exchange *e, u64 piece)
+{
+    guest_ptr in = guest_offset(guest_at(e->x->in.extent_start), piece * e->ins * sizeof(u64));
+    guest_ptr out = guest_offset(guest_at(e->x->out.extent_start), piece * e->outs * sizeof(u64));
+    bool is_done = true;
+    int rc;
+
+    if (!guest_read(e->in, in, e->ins * sizeof(u64)) || !guest_read(e->gpfn, out, e->outs * sizeof(u64)) ||
+        !guest_write(out, e->gpfn, e->outs * sizeof(u64)))
         return -EFAULT;
-    map.nr_entries = min(map.nr_entries, memory_map_count);
-    bytes = map.nr_entries * sizeof(memory_map[0]);
-    if (!guest_write(guest_at(map.buffer), memory_map, bytes) || !guest_put(arg, &map))
-        return -EFAULT;
+    lock_take(&e->d->lock);
+    rc = exchange_prepare(e);
+    if (rc == 0)
+        is_done = exchange_commit(e);
+    lock_drop(&e->d->lock);
+    if (rc == 0 && (!guest_write(out, e->out, e->outs * sizeof(u64)) || !is_done))
+        domain_crash(e->d, "memory exchange: a frame, or the list at 0x%lx, went away meanwhile", out.va);
+    return rc;
+}
+
+/* In and out must name the caller and as many frames, in whole pieces. */
+static int exchange_check(const struct domain *d, const struct xen_memory_exchange *x, u64 *total)
+{
+    const struct xen_memory_reservation *in = &x->in, *out = &x->out;
+    u64 check;
+
+    if ((in->domid != DOMID_SELF && in->domid != d->id) || in->domid != out->domid)
+        return -EPERM;
+    if (in->extent_order > ORDER_MAX || out->extent_order > ORDER_MAX || x->nr_exchanged ||
+        !safe_mul(in->nr_extents, 1ull << in->extent_order, total) ||
+        !safe_mul(out->nr_extents, 1ull << out->extent_order, &check) || *total != check ||
+        *total & ((1ull << max(in->extent_order, out->extent_order)) - 1) || *total >> 48)
+        return -EINVAL;
     return 0;
 }
 
-static s64 machphys_mapping(guest_ptr arg)
+static s64 exchange(struct domain *d, void *arg)
 {
-    const struct xen_machphys_mapping map = {M2P_START, MACH2PHYS_VIRT_END, frame_m2p_limit()};
-
-    return guest_put(arg, &map) ? 0 : -EFAULT;
-}
-
-/* One frame number for each 2 MiB of the M2P; a hole repeats the one before. */
-static s64 machphys_mfn_list(guest_ptr arg)
-{
-    u64 count = frame_m2p_limit() / (0x200000 / sizeof(u64)) + 1, last = 0;
-    struct xen_machphys_mfn_list list;
-
-    if (!guest_get(&list, arg))
-        return -EFAULT;
-    list.nr_extents = (u32)min(count, list.max_extents);
-    for (u64 i = 0; i < list.nr_extents; i++) {
-        pte_t leaf;
-        u32 level;
-        if (pgtab_walk(M2P_START + i * 0x200000, &leaf, &level))
-            last = pte_mfn(leaf);
-        if (!guest_put_at(guest_at(list.extent_start), i, &last))
-            return -EFAULT;
-    }
-    return guest_put(arg, &list) ? 0 : -EFAULT;
-}
-
-s64 call_memory_op(const struct call_args *args)
-{
-    u64 sub = args->a[0];
-    guest_ptr arg = guest_at(args->a[1]);
-    int rc = policy_check(domain_current(), __HYPERVISOR_memory_op, sub);
+    struct xen_memory_exchange *x = arg;
+    u64 total, done = vcpu_current()->cont.cursor; /* frames, pieces */
+    s64 rc = exchange_check(d, x, &total);
+    struct exchange *e;
 
     if (rc)
         return rc;
-    switch (sub) {
+    e = slab_alloc(sizeof(*e));
+    if (!e)
+        return -ENOMEM;
+    e->d = d;
+    e->x = x;
+    e->frames = 1u << max(x->in.extent_order, x->out.extent_order);
+    e->ins = e->frames >> x->in.extent_order;
+    e->outs = e->frames >> x->out.extent_order;
+    while (done * e->frames < total && rc == 0) {
+        rc = exchange_piece(e, done);
+        done += rc == 0;
+        if (rc == 0 && done * e->frames < total && call_should_stop())
+            rc = -ERESTART;
+    }
+    x->nr_exchanged = done * e->ins;
+    if (rc == -ERESTART)
+        vcpu_current()->cont.cursor = done;
+    slab_free(e, sizeof(*e));
+    return rc;
+}
+
+static s64 current_reservation(struct domain *d, void *arg)
+{
+    (void)arg;
+    return (s64)d->page_count;
+}
+
+static s64 maximum_reservation(struct domain *d, void *arg)
+{
+    (void)arg;
+    return (s64)d->page_max;
+}
+
+static s64 maximum_ram_page(struct domain *d, void *arg)
+{
+    (void)d;
+    (void)arg;
+    return (s64)frame_limit - 1;
+}
+
+static s64 machine_memory_map(struct domain *d, void *arg)
+{
+    struct xen_memory_map *map = arg;
+
+    (void)d;
+    map->nr_entries = min(map->nr_entries, memory_map_count);
+    return guest_write(guest_at(map->buffer), memory_map, map->nr_entries * sizeof(memory_map[0])) ? 0 : -EFAULT;
+}
+
+static s64 machphys_mapping(struct domain *d, void *arg)
+{
+    (void)d;
+    *(struct xen_machphys_mapping *)arg =
+        (struct xen_machphys_mapping){M2P_START, MACH2PHYS_VIRT_END, frame_m2p_limit()};
+    return 0;
+}
+
+static const struct call_sub command[] = {
+    CALL_SUB(XENMEM_maximum_ram_page, maximum_ram_page, struct {}, CALL_ANY),
+    CALL_SUB(XENMEM_current_reservation, current_reservation, struct xen_memory_domain, CALL_ANY | CALL_TARGET),
+    CALL_SUB(XENMEM_maximum_reservation, maximum_reservation, struct xen_memory_domain, CALL_ANY | CALL_TARGET),
+    CALL_SUB(XENMEM_machine_memory_map, machine_memory_map, struct xen_memory_map, CALL_PRIVILEGED | CALL_REPLIES),
+    CALL_SUB(XENMEM_exchange, exchange, struct xen_memory_exchange, CALL_PRIVILEGED | CALL_REPLIES),
+    CALL_SUB(XENMEM_machphys_mapping, machphys_mapping, struct xen_machphys_mapping, CALL_ANY | CALL_REPLIES),
+};
+
+s64 call_memory_op(const struct call_args *args)
+{
+    switch (args->a[0]) {
     case XENMEM_increase_reservation:
     case XENMEM_decrease_reservation:
     case XENMEM_populate_physmap:
-        return reservation(sub, arg);
-    case XENMEM_exchange:
-        return memory_exchange(arg);
-    case XENMEM_current_reservation:
-    case XENMEM_maximum_reservation:
-        return reservation_count(sub, arg);
-    case XENMEM_maximum_ram_page:
-        return (s64)frame_limit - 1;
-    case XENMEM_machine_memory_map:
-        return machine_memory_map(arg);
-    case XENMEM_machphys_mapping:
-        return machphys_mapping(arg);
-    case XENMEM_machphys_mfn_list:
-        return machphys_mfn_list(arg);
+        return reservation(args->a[0], guest_at(args->a[1]));
     default:
-        return -ENOSYS;
+        return call_sub(command, ARRAY_COUNT(command), args->a[0], guest_at(args->a[1]));
     }
 }

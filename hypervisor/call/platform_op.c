@@ -38,7 +38,7 @@ static s64 efi_memory(struct xenpf_firmware_info *info)
 {
     u64 want = info->u.efi_info.mem.addr;
 
-    if (!platform_efi.memory || platform_efi.entry_bytes < sizeof(struct platform_efi_memory))
+    if (platform_efi.entry_bytes < sizeof(struct platform_efi_memory))
         return -ESRCH;
     for (u32 at = 0; at + platform_efi.entry_bytes <= platform_efi.memory_bytes; at += platform_efi.entry_bytes) {
         struct platform_efi_memory m;
@@ -55,18 +55,8 @@ static s64 efi_memory(struct xenpf_firmware_info *info)
 
 static s64 firmware_info(struct xenpf_firmware_info *info)
 {
-    switch (info->type) {
-    case XEN_FW_DISK_INFO: /* Wirt asked the BIOS nothing */
-    case XEN_FW_DISK_MBR_SIGNATURE:
+    if (info->type != XEN_FW_EFI_INFO) /* Wirt asked the BIOS nothing */
         return -ENOENT;
-    case XEN_FW_VBEDDC_INFO:
-    case XEN_FW_KBD_SHIFT_FLAGS:
-        return -ESRCH;
-    case XEN_FW_EFI_INFO:
-        break;
-    default:
-        return -EINVAL;
-    }
     if (!platform_efi.is_efi)
         return -ESRCH;
     switch (info->index) {
@@ -110,8 +100,10 @@ static s64 cpu_info_of(struct xenpf_pcpuinfo *op)
     return 0;
 }
 
-static s64 platform_do(struct xen_platform_op *op)
+static s64 platform_do(void *arg)
 {
+    struct xen_platform_op *op = arg;
+
     switch (op->cmd) {
     case XENPF_settime32:
         return set_time(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
@@ -125,9 +117,6 @@ static s64 platform_do(struct xen_platform_op *op)
         return cpu_info_of(&op->u.pcpu_info);
     case XENPF_enter_acpi_sleep:
         return acpi_sleep(&op->u.enter_acpi_sleep);
-    case XENPF_cpu_online:
-    case XENPF_cpu_offline:
-        return -EOPNOTSUPP;
     default:
         return -ENOSYS;
     }
@@ -135,14 +124,7 @@ static s64 platform_do(struct xen_platform_op *op)
 
 s64 call_platform_op(const struct call_args *args)
 {
-    guest_ptr arg = guest_at(args->a[0]);
     struct xen_platform_op op;
-    s64 rc;
 
-    if (!guest_get(&op, arg))
-        return -EFAULT;
-    if (op.interface_version != XENPF_INTERFACE_VERSION)
-        return -EACCES;
-    rc = platform_do(&op);
-    return rc == 0 && !guest_put(arg, &op) ? -EFAULT : rc;
+    return call_tool(guest_at(args->a[0]), &op, sizeof(op), XENPF_INTERFACE_VERSION, platform_do);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: the whole machine as the tools see it. Control domain only (call/table.c). Lists go out element by element
- * with a budget where their length is not ours; the machine is one socket and one NUMA node here.
+ * sysctl: the machine as the tools see it: the log, the keys, what there is of CPUs and memory, the domains. Control
+ * domain only (call/table.c). Lists go out element by element; the machine is one socket and one NUMA node here.
  */
 #include "call/call.h"
 #include "call/domctl.h"
@@ -10,9 +10,8 @@
 #include "lib/string.h"
 #include "public/sysctl.h"
 
-#define PIECE          256u
-#define KEYS_MAX       64u
-#define DISTANCE_LOCAL 10u
+#define PIECE    256u
+#define KEYS_MAX 64u
 
 static s64 read_console(struct xen_sysctl_readconsole *op)
 {
@@ -74,12 +73,9 @@ static s64 domain_list(struct xen_sysctl_getdomaininfolist *op)
 {
     struct xen_domctl_getdomaininfo info;
     u32 next = op->first_domain, count = 0;
-    struct domain *d;
 
-    while (count < op->max_domains && (d = domctl_next(next)) != NULL) {
-        domctl_info(d, &info);
-        next = d->id + 1u;
-        domain_put(d);
+    while (count < op->max_domains && domctl_info(next, &info)) {
+        next = info.domain + 1u;
         if (!guest_put_at(guest_at(op->buffer), count, &info))
             return -EFAULT;
         count++;
@@ -88,37 +84,9 @@ static s64 domain_list(struct xen_sysctl_getdomaininfolist *op)
     return 0;
 }
 
-static s64 cpu_topology(struct xen_sysctl_cputopoinfo *op)
+static s64 sysctl_do(void *arg)
 {
-    u32 count = op->cputopo ? min(op->num_cpus, cpu_count) : 0;
-
-    for (u32 i = 0; i < count; i++) {
-        const struct xen_sysctl_cputopo cpu = {.core = i};
-        if (!guest_put_at(guest_at(op->cputopo), i, &cpu))
-            return -EFAULT;
-    }
-    op->num_cpus = op->cputopo ? count : cpu_count;
-    return 0;
-}
-
-static s64 numa_nodes(struct xen_sysctl_numainfo *op)
-{
-    struct xen_sysctl_meminfo memory;
-    const u32 distance = DISTANCE_LOCAL;
-    struct frame_stats s;
-
-    frame_stats(&s);
-    memory = (struct xen_sysctl_meminfo){s.total << PAGE_SHIFT, s.free << PAGE_SHIFT};
-    if (op->num_nodes && ((op->meminfo && !guest_put(guest_at(op->meminfo), &memory)) ||
-                          (op->distance && !guest_put(guest_at(op->distance), &distance))))
-        return -EFAULT;
-    op->num_nodes = 1;
-    return 0;
-}
-
-static s64 sysctl_do(struct xen_sysctl *op)
-{
-    struct frame_stats s;
+    struct xen_sysctl *op = arg;
 
     switch (op->cmd) {
     case XEN_SYSCTL_readconsole:
@@ -129,17 +97,6 @@ static s64 sysctl_do(struct xen_sysctl *op)
         return physinfo(&op->u.physinfo);
     case XEN_SYSCTL_getdomaininfolist:
         return domain_list(&op->u.getdomaininfolist);
-    case XEN_SYSCTL_sched_id:
-        op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT;
-        return 0;
-    case XEN_SYSCTL_availheap:
-        frame_stats(&s);
-        op->u.availheap.avail_bytes = s.free << PAGE_SHIFT;
-        return 0;
-    case XEN_SYSCTL_cputopoinfo:
-        return cpu_topology(&op->u.cputopoinfo);
-    case XEN_SYSCTL_numainfo:
-        return numa_nodes(&op->u.numainfo);
     default:
         return -ENOSYS;
     }
@@ -147,14 +104,7 @@ static s64 sysctl_do(struct xen_sysctl *op)
 
 s64 call_sysctl(const struct call_args *args)
 {
-    guest_ptr arg = guest_at(args->a[0]);
     struct xen_sysctl op;
-    s64 rc;
 
-    if (!guest_get(&op, arg))
-        return -EFAULT;
-    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-        return -EACCES;
-    rc = sysctl_do(&op);
-    return rc == 0 && !guest_put(arg, &op) ? -EFAULT : rc;
+    return call_tool(guest_at(args->a[0]), &op, sizeof(op), XEN_SYSCTL_INTERFACE_VERSION, sysctl_do);
 }

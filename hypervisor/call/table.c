@@ -16,7 +16,6 @@ const struct call_entry call_table[CALL_TABLE_SIZE] = {
     CALL(stack_switch, pv_stack_switch, CALL_ANY, 2),           /* kernel stack for entries from user mode */
     CALL(set_callbacks, pv_set_callbacks, CALL_ANY, 3),         /* old form of callback_op */
     CALL(fpu_taskswitch, pv_fpu_taskswitch, CALL_ANY, 1),       /* virtual CR0.TS */
-    CALL(sched_op_compat, call_sched_op_compat, CALL_ANY, 2),   /* yield, block, shutdown: old form of sched_op */
     CALL(platform_op, call_platform_op, CALL_PRIVILEGED, 1),    /* wall clock, firmware data, power states */
     CALL(set_debugreg, pv_set_debugreg, CALL_ANY, 2),           /* DR0-3, 6, 7; never in Wirt's range */
     CALL(get_debugreg, pv_get_debugreg, CALL_ANY, 1),           /* the same, read */
@@ -26,8 +25,7 @@ const struct call_entry call_table[CALL_TABLE_SIZE] = {
     CALL(update_va_mapping, pv_update_va_mapping, CALL_ANY, 3), /* one L1 entry by virtual address */
     CALL(set_timer_op, call_set_timer_op, CALL_ANY, 1),         /* one-shot VIRQ_TIMER; 0 stops it */
     CALL(xen_version, call_xen_version, CALL_ANY, 2),           /* version, texts, features */
-    CALL(console_io, call_console_io, CALL_ANY, 3),             /* dom0's console on Wirt's wires */
-    CALL(grant_table_op, NULL, CALL_ANY, 3),                    /* grant tables: not built yet */
+    CALL(console_io, call_console_io, CALL_PRIVILEGED, 3),      /* dom0's console on Wirt's wires */
     CALL(vm_assist, call_vm_assist, CALL_ANY, 2),               /* switches of the guest's habits */
     CALL(update_va_mapping_otherdomain, pv_update_va_mapping_otherdomain, CALL_ANY,
          4),                                                    /* the same, frame of another domain */
@@ -39,9 +37,6 @@ const struct call_entry call_table[CALL_TABLE_SIZE] = {
     CALL(callback_op, pv_callback_op, CALL_ANY, 2),             /* entry points for events and system calls */
     CALL(event_channel_op, call_event_channel_op, CALL_ANY, 2), /* event channels, 2-level ABI */
     CALL(physdev_op, call_physdev_op, CALL_ANY, 2),             /* interrupt lines, I/O rights, PCI devices */
-    CALL(hvm_op, NULL, CALL_ANY, 2),                            /* HVM parameters: not built yet */
     CALL(sysctl, call_sysctl, CALL_PRIVILEGED, 1),              /* the whole machine, for the tools */
     CALL(domctl, call_domctl, CALL_PRIVILEGED, 1),              /* one domain, for the tools */
-    CALL(xenpmu_op, call_xenpmu_op, CALL_ANY, 2),               /* always -EOPNOTSUPP: no vPMU */
-    CALL(mca, NULL, CALL_PRIVILEGED, 1),                        /* machine-check telemetry: not built */
 };

@@ -17,8 +17,6 @@ static s64 initialise(struct vcpu *v, guest_ptr arg)
     struct vcpu_guest_context *context;
     s64 rc = -EFAULT;
 
-    if (v->is_initialised)
-        return -EEXIST;
     context = slab_alloc(sizeof(*context));
     if (!context)
         return -ENOMEM;
@@ -141,8 +139,7 @@ s64 call_vcpu_op(const struct call_args *args)
         if (!v->is_initialised)
             return -EINVAL;
         lock_take(&v->domain->lock);
-        if (!v->is_up)
-            vcpu_up(v);
+        vcpu_up(v);
         lock_drop(&v->domain->lock);
         return 0;
     case VCPUOP_down:
@@ -165,9 +162,7 @@ s64 call_vcpu_op(const struct call_args *args)
         atomic_store(&v->pv.must_look, 1); /* after nmi_pending: the way out looks in the other order */
         vcpu_kick(v);
         return 0;
-    case VCPUOP_get_physid: /* only vCPUs bound to one CPU for life have one */
-        return -EINVAL;
-    default: /* register_vcpu_time_memory_area: no stable TSC is promised */
+    default: /* register_vcpu_time_memory_area: no stable TSC is promised; get_physid: none is bound for life */
         return -ENOSYS;
     }
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vm_assist: habits that a guest asks for. Accepted is what changes nothing here (segments of 4 GiB, extended
- * CR3), what Wirt always does (stores to page tables are emulated) and the runstate update flag. Also
- * xenpmu_op, which is refused as Xen refuses it without a vPMU.
+ * CR3), what Wirt always does (stores to page tables are emulated) and the runstate update flag.
  */
 #include "call/call.h"
 #include "lib/errno.h"
@@ -29,10 +28,4 @@ s64 call_vm_assist(const struct call_args *args)
     default:
         return -ENOSYS;
     }
-}
-
-s64 call_xenpmu_op(const struct call_args *args)
-{
-    (void)args;
-    return -EOPNOTSUPP;
 }

@@ -8,6 +8,7 @@
 
 #include "core/slab.h"
 #include "core/work.h"
+#include "dom/dump.h"
 #include "hw/power.h"
 #include "hw/smp.h"
 #include "lib/fmt.h"
@@ -48,7 +49,9 @@ struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit)
     d->vcpu_limit = min(vcpu_limit, DOMAIN_VCPU_MAX);
     lock_init(&d->lock, RANK_DOMAIN);
     lock_init(&d->page_lock, RANK_PAGE_LIST);
-    if (make_shared(d) || evtchn_init(d) || pirq_init(d))
+    evtchn_init(d);
+    pirq_init(d);
+    if (make_shared(d))
         goto fail;
     domain_update_wallclock(d);
     lock_take(&list_lock);
@@ -58,6 +61,20 @@ struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit)
 fail:
     log_error("domain %u: cannot create it: out of memory", id);
     return NULL; /* boot only, until domains can be torn down */
+}
+
+struct domain *domain_next(u32 first)
+{
+    struct domain *d = NULL;
+
+    lock_take(&list_lock);
+    for (u32 i = 0; i < DOMAIN_TABLE; i++)
+        if (table[i] && table[i]->id >= first && (!d || table[i]->id < d->id))
+            d = table[i];
+    if (d)
+        atomic_add(&d->refs, 1u);
+    lock_drop(&list_lock);
+    return d;
 }
 
 struct domain *domain_get(domid_t id)
@@ -70,6 +87,18 @@ struct domain *domain_get(domid_t id)
         atomic_add(&d->refs, 1u);
     lock_drop(&list_lock);
     return d;
+}
+
+int domain_target(domid_t id, struct domain **target)
+{
+    struct domain *self = domain_current();
+
+    if (id == DOMID_SELF)
+        id = self->id;
+    if (id != self->id && !self->is_privileged)
+        return -EPERM;
+    *target = domain_get(id);
+    return *target ? 0 : -ESRCH;
 }
 
 void domain_put(struct domain *d)
@@ -104,10 +133,10 @@ void domain_update_wallclock(struct domain *d)
 
 static __noreturn void end_of_machine(u8 reason)
 {
-    static const char *const what[] = {
+    static const char *const what[SHUTDOWN_MAX + 1] = {
         "powered the machine off",     "asked for a reboot",    "suspended itself", "crashed",
         "was stopped by its watchdog", "asked for a soft reset"};
-    log_info("domain 0 %s", reason < ARRAY_COUNT(what) ? what[reason] : "ended for an unknown reason");
+    log_info("domain 0 %s", what[reason]);
     smp_stop_others();
     if (reason == SHUTDOWN_poweroff)
         power_off_or_halt();
@@ -153,17 +182,11 @@ void domain_crash(struct domain *d, const char *format, ...)
     va_start(args, format);
     fmt_v(line, sizeof(line), format, args);
     va_end(args);
-    if (d->is_crashing)
+    if (d->is_shut_down)
         return;
-    d->is_crashing = true;
     log_error("domain %u crashed: %s", d->id, line);
-    if (vcpu_current_any() && domain_current() == d) {
-        const struct regs *r = cpu_guest_regs();
-        log_error("  vCPU %u rip 0x%lx rsp 0x%lx rflags 0x%lx cs 0x%lx cr2 0x%lx", vcpu_current()->id, r->rip, r->rsp,
-                  r->rflags, r->cs, cpu_read_cr2());
-        log_error("  rax 0x%lx rbx 0x%lx rcx 0x%lx rdx 0x%lx rsi 0x%lx rdi 0x%lx", r->rax, r->rbx, r->rcx, r->rdx,
-                  r->rsi, r->rdi);
-    }
+    if (vcpu_current_any() && domain_current() == d)
+        dump_guest(vcpu_current());
     domain_shutdown(d, SHUTDOWN_crash);
     work_raise(WORK_SCHED);
 }

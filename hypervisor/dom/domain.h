@@ -18,8 +18,8 @@
 
 struct domain {
     domid_t id;
-    bool is_privileged; /* dom0: may do what dom/policy.c says a control domain may */
-    bool is_dying, is_shut_down, is_crashing;
+    bool is_privileged; /* dom0: a control domain, as call/'s tables have it */
+    bool is_shut_down;
     u8 shutdown_reason;
     u32 refs;         /* atomic */
     struct lock lock; /* RANK_DOMAIN */
@@ -39,13 +39,16 @@ struct domain {
     struct range_set iomem_ro;           /* frames of iomem that it may only read */
     u32 vm_assist;
     struct rate_limit log_rate;
-    u64 build_start_ns;
 };
 
 extern struct domain *domain_zero;
 struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit); /* NULL: logged why */
 struct domain *domain_get(domid_t id); /* with a reference; NULL: no such domain */
+struct domain *domain_next(u32 first); /* the same for the lowest number >= first */
 void domain_put(struct domain *d);
+/* The domain that a call names: the caller itself (DOMID_SELF or its own number) or, for a control domain,
+ * another one. 0 with a reference in *target (domain_put), -EPERM, -ESRCH. */
+int domain_target(domid_t id, struct domain **target) __must_use;
 /* The guest broke its own contract: log why, stop all its vCPUs; dom0's crash reboots or halts the machine. */
 void domain_crash(struct domain *d, const char *format, ...) __printf(2, 3);
 void domain_shutdown(struct domain *d, u8 reason); /* SHUTDOWN_* of public/sched.h */

@@ -15,36 +15,25 @@ struct vcpu;
 
 #define EVTCHN_PORTS      4096u
 #define EVTCHN_PER_BUCKET 128u
-enum evtchn_state {
-    EVTCHN_FREE,
-    EVTCHN_RESERVED,
-    EVTCHN_UNBOUND,
-    EVTCHN_INTERDOMAIN,
-    EVTCHN_PIRQ,
-    EVTCHN_VIRQ,
-    EVTCHN_IPI
-};
+/* The numbers are EVTCHNSTAT_* of public/event_channel.h. */
+enum evtchn_state { EVTCHN_FREE, EVTCHN_UNBOUND, EVTCHN_INTERDOMAIN, EVTCHN_PIRQ, EVTCHN_VIRQ, EVTCHN_IPI };
 
 struct evtchn {
     u8 state;
-    bool is_kernel_only; /* Wirt consumes it */
-    u16 vcpu;            /* notified vCPU */
-    u16 virq;
+    u16 vcpu;   /* notified vCPU */
+    u16 number; /* UNBOUND: of the domain that may bind; INTERDOMAIN: of the peer; of the PIRQ or VIRQ */
     u16 remote_port;
-    domid_t remote_domain; /* UNBOUND: who may bind; INTERDOMAIN: the peer */
-    u16 pirq;
     struct domain *peer; /* INTERDOMAIN, referenced */
 };
 struct evtchn_table {
     struct lock lock;
-    u32 limit;     /* ports that may be used */
+    u32 limit;     /* ports that may be used: 1 to limit - 1 */
     u32 next_hint; /* every port below is in use */
     u64 pollers;   /* vCPUs in SCHEDOP_poll; atomic */
     struct evtchn *bucket[EVTCHN_PORTS / EVTCHN_PER_BUCKET];
 };
 
-int evtchn_init(struct domain *d);
-void evtchn_destroy_all(struct domain *d); /* resumable: bounded, the table ends empty */
+void evtchn_init(struct domain *d);
 /* Each returns the port (>= 1) or -errno as the ABI has it: -ENOSPC no port, -ENOENT vCPU, -EINVAL, -EEXIST, -ESRCH. */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote);
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, u32 remote_port);
@@ -55,9 +44,8 @@ int evtchn_close(struct domain *d, u32 port);
 int evtchn_send(struct domain *d, u32 port);
 int evtchn_unmask(struct domain *d, u32 port);
 int evtchn_bind_vcpu(struct domain *d, u32 port, u32 vcpu);
-int evtchn_reset(struct domain *d);
 struct evtchn_status;
-int evtchn_status(struct domain *d, u32 port, struct evtchn_status *out); /* public/event_channel.h */
+int evtchn_status(struct domain *d, u32 port, struct evtchn_status *out); /* public/event_channel.h; zeroed before */
 /* Raise from anywhere, interrupt context included. */
 void evtchn_raise_virq(struct vcpu *v, u32 virq);     /* per-vCPU VIRQ; nothing if unbound */
 void evtchn_raise_global(struct domain *d, u32 virq); /* global VIRQ: goes to the vCPU it is bound to */
@@ -66,7 +54,5 @@ void evtchn_raise_pirq(struct domain *d, u32 port);
 void evtchn_poll_begin(struct vcpu *v, u32 port);
 void evtchn_poll_end(struct vcpu *v);
 bool evtchn_is_pending(const struct domain *d, u32 port);
-bool evtchn_virq_is_global(u32 virq);
-void evtchn_dump(void); /* console key 'e' */
 
 #endif

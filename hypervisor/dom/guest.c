@@ -15,11 +15,6 @@ static bool copy(void *dst, const void *src, u64 n)
     memcpy(dst, src, n);
     return true;
 }
-static bool clear(void *dst, u64 n)
-{
-    memset(dst, 0, n);
-    return true;
-}
 #define copy_in                 copy
 #define copy_out                copy
 #define guest_is_allowed(va, n) true
@@ -91,17 +86,6 @@ static bool copy_out(void *dst, const void *src, u64 n)
         return copy_long(dst, src, n);
     return copy_words_out(dst, src, n);
 }
-
-static bool clear(void *dst, u64 n)
-{
-    u64 left = n;
-    __asm__ volatile("1: rep stosb\n"
-                     "2:\n" TRAP_FIX(1b, 2b)
-                     : "+D"(dst), "+c"(left)
-                     : "a"(0)
-                     : "memory");
-    return left == 0;
-}
 #endif
 
 bool guest_read(void *dst, guest_ptr src, u64 n)
@@ -116,11 +100,4 @@ bool guest_write(guest_ptr dst, const void *src, u64 n)
     if (unlikely(!guest_is_allowed(dst.va, n)))
         return false;
     return copy_out((void *)dst.va, src, n);
-}
-
-bool guest_clear(guest_ptr dst, u64 n)
-{
-    if (unlikely(!guest_is_allowed(dst.va, n)))
-        return false;
-    return clear((void *)dst.va, n);
 }

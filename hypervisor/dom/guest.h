@@ -67,7 +67,6 @@ fault:
 }
 bool guest_read(void *dst, guest_ptr src, u64 n) __must_use;
 bool guest_write(guest_ptr dst, const void *src, u64 n) __must_use;
-bool guest_clear(guest_ptr dst, u64 n) __must_use;
 #define guest_get(obj, ptr) guest_read((obj), (ptr), sizeof(*(obj)))
 #define guest_put(ptr, obj) guest_write((ptr), (obj), sizeof(*(obj)))
 /* Element i of an array of *obj. */

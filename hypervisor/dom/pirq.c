@@ -4,13 +4,10 @@
  * given out from the top. The table changes under its lock; the interrupt handler gets its item as the argument and
  * reads `port` only. A level line stays masked from firing to the guest's EOI, an edge or MSI needs none.
  */
-#include "core/slab.h"
 #include "dom/domain.h"
 #include "hw/irq.h"
 #include "lib/errno.h"
 #include "public/physdev.h"
-
-#define ITEMS_SIZE (PIRQ_MAX * sizeof(struct pirq))
 
 static void line_fired(u32 line, void *arg)
 {
@@ -27,88 +24,23 @@ static struct pirq *item_at(struct domain *d, u64 n) /* NULL: no such number */
     return n < PIRQ_MAX ? &d->pirq.item[n] : NULL;
 }
 
-static bool is_mapped(const struct pirq *p)
+void pirq_init(struct domain *d)
 {
-    return p && p->line < PIRQ_HELD;
+    lock_init(&d->pirq.lock, RANK_PIRQ);
 }
 
-int pirq_init(struct domain *d)
+/* The item for *pirq, or for a free number from the top if that is negative; NULL: there is none. The lock is held. */
+static struct pirq *item_choose(struct domain *d, s32 *pirq)
 {
-    struct pirq_table *t = &d->pirq;
-
-    lock_init(&t->lock, RANK_PIRQ);
-    t->eoi_map = NULL;
-    t->item = slab_alloc(ITEMS_SIZE);
-    if (!t->item)
-        return -ENOMEM;
-    for (u32 n = 0; n < PIRQ_MAX; n++) {
-        t->item[n].owner = d;
-        t->item[n].line = PIRQ_NO_LINE;
-    }
-    return 0;
+    for (s32 n = PIRQ_MAX - 1; *pirq < 0 && n > 0; n--)
+        if (!d->pirq.item[n].is_mapped)
+            *pirq = n;
+    return item_at(d, (u64)*pirq);
 }
 
-static void unmap_locked(struct pirq *p)
+static void item_map(struct domain *d, struct pirq *p, u32 line, bool is_msi)
 {
-    if (p->is_msi)
-        irq_msi_destroy(p->line);
-    *p = (struct pirq){.owner = p->owner, .line = PIRQ_NO_LINE};
-}
-
-static void unbind_locked(struct domain *d, struct pirq *p)
-{
-    if (p->port == 0)
-        return;
-    irq_line_unbind(p->line);
-    WRITE_ONCE(p->port, 0);
-    if (d->pirq.eoi_map)
-        (void)atomic_test_clear(d->pirq.eoi_map, (u64)(p - d->pirq.item));
-}
-
-void pirq_destroy_all(struct domain *d)
-{
-    struct pirq_table *t = &d->pirq;
-
-    if (!t->item)
-        return;
-    for (u32 n = 0; n < PIRQ_MAX; n++) {
-        unbind_locked(d, &t->item[n]);
-        if (is_mapped(&t->item[n]))
-            unmap_locked(&t->item[n]);
-    }
-    if (t->eoi_map)
-        page_put_as(frame_page(mfn(t->eoi_mfn)));
-    slab_free(t->item, ITEMS_SIZE);
-    t->item = NULL;
-}
-
-/* A free number from the top; the lock is held. */
-static int free_number(const struct domain *d)
-{
-    for (u32 n = PIRQ_MAX; n-- > 1;)
-        if (d->pirq.item[n].line == PIRQ_NO_LINE)
-            return (int)n;
-    return -ENOSPC;
-}
-
-int pirq_hold(struct domain *d)
-{
-    int n;
-
-    lock_take(&d->pirq.lock);
-    n = free_number(d);
-    if (n >= 0)
-        d->pirq.item[n].line = PIRQ_HELD;
-    lock_drop(&d->pirq.lock);
-    return n;
-}
-
-/* The item for *pirq, or for any free number if that is negative. */
-static struct pirq *choose(struct domain *d, s32 *pirq)
-{
-    if (*pirq < 0)
-        *pirq = free_number(d);
-    return *pirq < 0 ? NULL : item_at(d, (u64)*pirq);
+    *p = (struct pirq){.owner = d, .line = (u16)line, .is_mapped = true, .is_msi = is_msi};
 }
 
 int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq)
@@ -124,11 +56,11 @@ int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq)
     if (*pirq < 0)
         *pirq = (s32)gsi;
     lock_take(&d->pirq.lock);
-    p = choose(d, pirq);
-    if (!p || (is_mapped(p) && p->line != gsi))
+    p = item_choose(d, pirq);
+    if (!p || (p->is_mapped && p->line != gsi))
         rc = -EINVAL;
-    else if (!is_mapped(p))
-        *p = (struct pirq){.owner = d, .line = (u16)gsi, .is_level = info.is_level};
+    else if (!p->is_mapped)
+        item_map(d, p, gsi, false);
     lock_drop(&d->pirq.lock);
     return rc;
 }
@@ -139,16 +71,13 @@ int pirq_map_msi(struct domain *d, u32 sbdf, u32 entry, u64 table_base, s32 *pir
     int rc = -EINVAL;
 
     lock_take(&d->pirq.lock);
-    p = choose(d, pirq);
-    if (p && !is_mapped(p)) {
+    p = item_choose(d, pirq);
+    if (p && !p->is_mapped)
         rc = irq_msi_create(sbdf, entry, table_base);
-        if (rc >= 0) {
-            *p = (struct pirq){.owner = d, .line = (u16)rc, .is_msi = true};
-            rc = 0;
-        }
-    }
+    if (rc >= 0)
+        item_map(d, p, (u32)rc, true);
     lock_drop(&d->pirq.lock);
-    return rc;
+    return min(rc, 0);
 }
 
 int pirq_unmap(struct domain *d, u32 pirq)
@@ -157,39 +86,39 @@ int pirq_unmap(struct domain *d, u32 pirq)
     int rc = 0;
 
     lock_take(&d->pirq.lock);
-    if (!p || p->line == PIRQ_NO_LINE)
+    if (!p || !p->is_mapped)
         rc = -EINVAL;
     else if (p->port)
         rc = -EBUSY; /* close the port first */
-    else
-        unmap_locked(p);
+    else if (p->is_msi)
+        irq_msi_destroy(p->line);
+    if (rc == 0)
+        p->is_mapped = false; /* the owner stays: the last interrupt may still be on its way */
     lock_drop(&d->pirq.lock);
     return rc;
 }
 
-int pirq_bind(struct domain *d, u32 pirq, u32 port, u32 vcpu, bool will_share)
+int pirq_bind(struct domain *d, u32 pirq, u32 port, bool will_share)
 {
     struct pirq *p = item_at(d, pirq);
     struct irq_line_info info;
     int rc = -EINVAL;
 
-    if (!d->vcpu[vcpu])
-        return -ENOENT;
     lock_take(&d->pirq.lock);
-    if (is_mapped(p) && p->port)
+    if (p->port) {
         rc = -EEXIST;
-    else if (is_mapped(p) && irq_line_info(p->line, &info)) {
-        p->is_level = p->needs_eoi = info.is_level;
+    } else if (p->is_mapped && irq_line_info(p->line, &info)) {
+        p->is_level = info.is_level;
         p->is_shared = will_share;
-        WRITE_ONCE(p->port, (u16)port);
-        rc = irq_line_bind(p->line, d->vcpu[vcpu]->unit.cpu, line_fired, p);
-        if (rc) {
+        WRITE_ONCE(p->port, (u16)port); /* the line may fire as soon as it is bound */
+        rc = irq_line_bind(p->line, d->vcpu[0]->unit.cpu, line_fired, p);
+        if (rc)
             WRITE_ONCE(p->port, 0);
-        } else {
-            if (d->pirq.eoi_map && p->needs_eoi)
-                (void)atomic_test_set(d->pirq.eoi_map, pirq);
-            irq_line_unmask(p->line);
-        }
+    }
+    if (rc == 0) {
+        if (d->pirq.eoi_map && p->is_level)
+            (void)atomic_test_set(d->pirq.eoi_map, pirq);
+        irq_line_unmask(p->line);
     }
     lock_drop(&d->pirq.lock);
     return rc;
@@ -197,8 +126,13 @@ int pirq_bind(struct domain *d, u32 pirq, u32 port, u32 vcpu, bool will_share)
 
 void pirq_unbind(struct domain *d, u32 pirq)
 {
+    struct pirq *p = &d->pirq.item[pirq];
+
     lock_take(&d->pirq.lock);
-    unbind_locked(d, &d->pirq.item[pirq]);
+    irq_line_unbind(p->line);
+    WRITE_ONCE(p->port, 0);
+    if (d->pirq.eoi_map)
+        (void)atomic_test_clear(d->pirq.eoi_map, pirq);
     lock_drop(&d->pirq.lock);
 }
 
@@ -232,7 +166,7 @@ int pirq_status(struct domain *d, u32 pirq, u32 *flags)
     if (!p)
         return -EINVAL;
     lock_take(&d->pirq.lock);
-    *flags = (p->needs_eoi ? XENIRQSTAT_needs_eoi : 0) | (p->is_shared ? XENIRQSTAT_shared : 0);
+    *flags = (p->is_level ? XENIRQSTAT_needs_eoi : 0) | (p->is_shared ? XENIRQSTAT_shared : 0);
     lock_drop(&d->pirq.lock);
     return 0;
 }
@@ -250,7 +184,7 @@ int pirq_set_eoi_map(struct domain *d, mfn_t frame)
     if (t->eoi_map)
         rc = -EBUSY;
     for (u32 n = 0; rc == 0 && n < PIRQ_MAX; n++)
-        if (t->item[n].port && t->item[n].needs_eoi)
+        if (t->item[n].port && t->item[n].is_level)
             (void)atomic_test_set(map, n);
     if (rc == 0) {
         t->eoi_mfn = frame.n;

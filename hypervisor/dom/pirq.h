@@ -11,29 +11,26 @@
 #include "lib/types.h"
 
 struct domain;
-#define PIRQ_MAX     512u
-#define PIRQ_NO_LINE 0xffffu
-#define PIRQ_HELD    0xfffeu /* given out by pirq_hold, not mapped yet */
+#define PIRQ_MAX 512u
 struct pirq {
     struct domain *owner;
-    u16 line; /* hw/irq.h line, PIRQ_NO_LINE = unmapped */
+    u16 line; /* hw/irq.h line */
     u16 port; /* 0 = not bound */
-    bool is_msi, is_level, needs_eoi, is_shared;
+    bool is_mapped, is_msi, is_shared;
+    bool is_level; /* known once it is bound: wants an EOI */
 };
 struct pirq_table {
     struct lock lock;
-    struct pirq *item; /* PIRQ_MAX */
-    u64 *eoi_map;      /* guest's page (bit per pirq: needs EOI), NULL = none */
+    struct pirq item[PIRQ_MAX];
+    u64 *eoi_map; /* guest's page (bit per pirq: needs EOI), NULL = none */
     u64 eoi_mfn;
 };
-int pirq_init(struct domain *d);
-void pirq_destroy_all(struct domain *d);
+void pirq_init(struct domain *d);
 /* Map a GSI or an MSI; *pirq < 0 asks for any free number. 0 or -errno (public/physdev.h). */
 int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq);
 int pirq_map_msi(struct domain *d, u32 sbdf, u32 entry, u64 table_base, s32 *pirq);
-int pirq_hold(struct domain *d); /* a free number for a later map_*: >= 0 or -ENOSPC */
 int pirq_unmap(struct domain *d, u32 pirq);
-int pirq_bind(struct domain *d, u32 pirq, u32 port, u32 vcpu, bool will_share); /* called by evtchn.c */
+int pirq_bind(struct domain *d, u32 pirq, u32 port, bool will_share); /* called by evtchn.c */
 void pirq_unbind(struct domain *d, u32 pirq);
 void pirq_set_vcpu(struct domain *d, u32 pirq, u32 vcpu);
 int pirq_eoi(struct domain *d, u32 pirq);

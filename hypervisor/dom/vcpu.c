@@ -109,11 +109,6 @@ void vcpu_kick(struct vcpu *v)
         smp_kick(v->unit.cpu);
 }
 
-bool vcpu_wants_upcall(const struct vcpu *v)
-{
-    return READ_ONCE(v->info->evtchn_upcall_pending) && !v->info->evtchn_upcall_mask;
-}
-
 void vcpu_block(void)
 {
     struct vcpu *v = vcpu_current();
@@ -207,10 +202,8 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     if (!v)
         return NULL;
     v->fpu = slab_alloc(fpu_size());
-    if (!v->fpu) {
-        slab_free(v, sizeof(*v));
-        return NULL;
-    }
+    if (!v->fpu)
+        goto fail;
     fpu_reset(v->fpu);
     v->domain = d;
     v->id = id;
@@ -227,18 +220,18 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     v->unit.name = v->name;
     v->unit.pause_count = 1; /* released by vcpu_up */
     v->runstate.state = RUNSTATE_offline;
-    lock_init(&v->virq_lock, RANK_VCPU);
     timer_init(&v->single, single_fired, v, cpu);
     timer_init(&v->periodic, periodic_fired, v, cpu);
     timer_init(&v->poll, poll_fired, v, cpu);
-    if (vcpu_ops->create(v)) {
-        slab_free(v->fpu, fpu_size());
-        slab_free(v, sizeof(*v));
-        return NULL;
-    }
+    if (vcpu_ops->create(v))
+        goto fail;
     sched_add(&v->unit, cpu);
     d->vcpu[id] = v;
     return v;
+fail:
+    slab_free(v->fpu, fpu_size());
+    slab_free(v, sizeof(*v));
+    return NULL;
 }
 
 void vcpu_up(struct vcpu *v)
@@ -254,8 +247,6 @@ void vcpu_up(struct vcpu *v)
 
 void vcpu_down(struct vcpu *v)
 {
-    if (!v->is_up)
-        return;
     v->is_up = false;
     timer_stop(&v->single);
     timer_stop(&v->periodic);

@@ -20,9 +20,9 @@ struct domain;
 /* A hypercall that ran out of budget: run again on the way out, before the guest sees anything (upcalls wait). */
 struct vcpu_cont {
     bool is_active, in_multicall;
-    u64 cursor, cursor2; /* owned by the handler; zero when a call starts */
-    u64 mc_index;        /* multicall entry to go on with */
-    u64 mc_entry[8];     /* that entry as it was read: the guest may have changed it since */
+    u64 cursor;      /* owned by the handler; zero when a call starts */
+    u64 mc_index;    /* multicall entry to go on with */
+    u64 mc_entry[8]; /* that entry as it was read: the guest may have changed it since */
 };
 
 #define VCPU_TRAPS 256
@@ -37,7 +37,7 @@ struct pv_vcpu {
     u64 kernel_sp;            /* checked by stack_switch: outside Wirt's range, canonical, 16-byte aligned */
     u64 syscall_sp;           /* kernel_sp less the 56 bytes of a syscall's bounce frame */
     u64 syscall_rip;          /* CALLBACKTYPE_syscall, 0 = none */
-    u64 event_rip, failsafe_rip, syscall32_rip, sysenter_rip, nmi_rip;
+    u64 event_rip, failsafe_rip, nmi_rip;
     u8 must_look;                     /* the way out has more to do: cont, retired or nmi_pending is set */
     u8 in_kernel;                     /* guest-kernel mode: the guest's first L4 and GS are in use */
     u8 syscall_masks, failsafe_masks; /* callback flag: deliver with events masked */
@@ -60,8 +60,7 @@ struct pv_vcpu {
     bool nmi_pending, nmi_masked, failsafe_due;
     u64 iobitmap_va;    /* PHYSDEVOP_set_iobitmap: guest address, */
     u32 iobitmap_ports; /* and how many ports it covers */
-    u64 syscall32_masks, sysenter_masks;
-    mfn_t retired; /* stack of tables being dismantled (pv/types.c), linked by page.stamp */
+    mfn_t retired;      /* stack of tables being dismantled (pv/types.c), linked by page.stamp */
     struct pv_trap trap[VCPU_TRAPS];
 };
 
@@ -87,8 +86,7 @@ struct vcpu {
     u64 polling; /* SCHEDOP_poll: port + 1, ~0 = any of several, 0 = not polling */
     struct vcpu_runstate_info runstate;
     u64 runstate_va; /* guest kernel address, 0 = not registered */
-    struct lock virq_lock;
-    char name[12]; /* "d0v1", for the console */
+    char name[12];   /* "d0v1", for the console */
 };
 #define VCPU_NOWHERE 0xffffffffu
 
@@ -103,7 +101,6 @@ static inline struct vcpu *vcpu_current_any(void)
     return u && !u->is_idle ? (struct vcpu *)u : NULL;
 }
 struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu); /* NULL without memory */
-void vcpu_destroy(struct vcpu *v);
 /* Scheduling hooks are in vcpu.c. Make sure no CPU keeps v's state in its registers (v is not running). */
 void vcpu_sync(struct vcpu *v);
 void vcpu_up(struct vcpu *v);
@@ -114,7 +111,6 @@ void vcpu_update_time(struct vcpu *v);
 void vcpu_set_info(struct vcpu *v, struct vcpu_info *info, mfn_t frame);
 /* Something is pending for it: make it run / leave the guest to look. Any context. */
 void vcpu_kick(struct vcpu *v);
-bool vcpu_wants_upcall(const struct vcpu *v);                       /* pending and not masked */
 void vcpu_block(void);                                              /* SCHEDOP_block for the current vCPU */
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* consistent copy including now */
 void vcpu_set_single(struct vcpu *v, u64 at_ns);                    /* 0 = stop */
