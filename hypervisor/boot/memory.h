@@ -20,4 +20,9 @@ u64 memory_top(void);                                 /* first byte behind RAM *
 bool memory_is_low_ram(u64 start, u64 end);           /* below 1 MiB, as the loader's map says */
 void memory_publish(const struct boot_info *info, u64 limit); /* dom0's machine memory map */
 
+/* Boot: all RAM becomes known: struct pages (owner HV), M2P filled with ~0; other frames of those
+ * chunks are PAGE_OWNER_IO. The memory for it comes from take_2m: 512 aligned frames, reachable
+ * through the direct map. */
+void frame_init(const struct frame_range *ram, u32 ram_count, mfn_t (*take_2m)(void));
+
 #endif

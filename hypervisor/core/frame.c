@@ -7,28 +7,24 @@
  * TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the payment of TLB debts
  * happen at allocation, outside the lock: after the last stale mapping is gone.
  */
-#include "core/frame.h"
+#include "core/frame_map.h"
 #include "core/lock.h"
 #include "hw/tlb.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define ZONE_COUNT   32u
-#define ORDER_COUNT  (FRAME_ORDER_MAX + 1)
-#define CHUNK_FRAMES (1ull << FRAME_CHUNK_SHIFT)
-#define CHUNK_MAX    ((DIRECT_END - DIRECT_START) >> (PAGE_SHIFT + FRAME_CHUNK_SHIFT))
-#define M2P_SHIFT    18 /* frames of one 2 MiB page of M2P */
-#define TYPE_HEAD    BIT(63)
-#define FRAMES_OF_2M 512ul
+#define ZONE_COUNT  32u
+#define ORDER_COUNT (FRAME_ORDER_MAX + 1)
+#define TYPE_HEAD   BIT(63)
 
-u64 frame_limit;
+__sealed u64 frame_limit;
 
 static struct lock frame_lock = LOCK_INIT(RANK_FRAME);
 static u32 head[ZONE_COUNT][ORDER_COUNT];
-static u32 orders[ZONE_COUNT];                                      /* bit = that list is not empty */
-static u32 m2p_page[(CHUNK_MAX << FRAME_CHUNK_SHIFT) >> M2P_SHIFT]; /* first frame of each, 0 = hole */
-static u64 chunk_map[CHUNK_MAX / 64];                               /* bit = a chunk with RAM */
-static struct frame_stats stats;
+static u32 orders[ZONE_COUNT]; /* bit = that list is not empty */
+__sealed u32 frame_m2p_page[M2P_PAGE_MAX];
+__sealed u64 frame_chunk_map[FRAME_CHUNK_MAX / 64];
+struct frame_stats frame_count;
 
 static inline struct page *raw(u64 n)
 {
@@ -67,9 +63,9 @@ static void count_free(u64 n, u32 order, s64 sign)
 {
     u64 delta = (u64)(sign * (s64)(1ull << order));
 
-    stats.free += delta;
+    frame_count.free += delta;
     if (n < 1ull << (32 - PAGE_SHIFT))
-        stats.below_4g_free += delta;
+        frame_count.below_4g_free += delta;
 }
 
 static bool is_free_block(u64 n, u32 order)
@@ -176,72 +172,17 @@ void frame_add_free(u64 first, u64 last)
     }
 }
 
-static void __init chunk_create(u64 chunk, mfn_t (*take_2m)(void))
-{
-    u64 first = chunk << FRAME_CHUNK_SHIFT, at = first >> M2P_SHIFT;
-    mfn_t table = take_2m();
-
-    map_set(chunk_map, chunk);
-    if (!pgtab_map((u64)raw(first), table, FRAMES_OF_2M, HV_RW | PTE_PS))
-        panic("frame: no memory to map the frame table for frame 0x%lx", first);
-    stats.table_bytes += FRAMES_OF_2M * PAGE_SIZE;
-    for (u64 i = 0; i < CHUNK_FRAMES; i++)
-        *raw(first + i) = (struct page){.owner = PAGE_OWNER_IO};
-    if (m2p_page[at])
-        return;
-    table = take_2m();
-    if (!pgtab_map(M2P_START + at * FRAMES_OF_2M * PAGE_SIZE, table, FRAMES_OF_2M, HV_RO | PTE_US | PTE_PS))
-        panic("frame: no memory to map the M2P for frame 0x%lx", first);
-    memset(frame_va(table), 0xff, FRAMES_OF_2M * PAGE_SIZE);
-    m2p_page[at] = (u32)table.n;
-    stats.m2p_bytes += FRAMES_OF_2M * PAGE_SIZE;
-}
-
-/* All chunks without RAM share one set of structs, which only reading is for: I/O frames are never referenced. */
-static void __init holes_create(mfn_t (*take_2m)(void))
-{
-    mfn_t shared = mfn(MFN_NONE);
-
-    for (u64 c = 0; c < frame_limit >> FRAME_CHUNK_SHIFT; c++) {
-        if (map_test(chunk_map, c))
-            continue;
-        if (shared.n == MFN_NONE) {
-            shared = take_2m();
-            for (u64 i = 0; i < CHUNK_FRAMES; i++)
-                ((struct page *)frame_va(shared))[i] = (struct page){.owner = PAGE_OWNER_IO};
-            stats.table_bytes += FRAMES_OF_2M * PAGE_SIZE;
-        }
-        if (!pgtab_map((u64)raw(c << FRAME_CHUNK_SHIFT), shared, FRAMES_OF_2M, HV_RO | PTE_PS))
-            panic("frame: no memory to map the frame table for frame 0x%lx", c << FRAME_CHUNK_SHIFT);
-    }
-}
-
-void __init frame_init(const struct frame_range *ram, u32 ram_count, mfn_t (*take_2m)(void))
-{
-    for (u32 r = 0; r < ram_count; r++) {
-        ASSERT(ram[r].last >> FRAME_CHUNK_SHIFT < CHUNK_MAX);
-        for (u64 c = ram[r].first >> FRAME_CHUNK_SHIFT; c <= ram[r].last >> FRAME_CHUNK_SHIFT; c++)
-            if (!map_test(chunk_map, c))
-                chunk_create(c, take_2m);
-        frame_limit = max(frame_limit, ram[r].last + 1);
-        for (u64 i = ram[r].first; i <= ram[r].last; i++)
-            raw(i)->owner = PAGE_OWNER_HV;
-        stats.total += ram[r].last - ram[r].first + 1;
-    }
-    holes_create(take_2m);
-}
-
 bool frame_is_hole(mfn_t m)
 {
-    return m.n >= frame_limit || !map_test(chunk_map, m.n >> FRAME_CHUNK_SHIFT);
+    return m.n >= frame_limit || !map_test(frame_chunk_map, m.n >> FRAME_CHUNK_SHIFT);
 }
 
 void frame_stats(struct frame_stats *out)
 {
     u64 flags = lock_take_irq(&frame_lock);
 
-    *out = stats;
-    out->used = stats.total - stats.free;
+    *out = frame_count;
+    out->used = frame_count.total - frame_count.free;
     lock_drop_irq(&frame_lock, flags);
 }
 
@@ -249,9 +190,9 @@ static u64 *m2p_entry(mfn_t m)
 {
     u64 at = m.n >> M2P_SHIFT;
 
-    if (at >= ARRAY_COUNT(m2p_page) || !m2p_page[at])
+    if (at >= ARRAY_COUNT(frame_m2p_page) || !frame_m2p_page[at])
         return NULL;
-    return (u64 *)frame_va(mfn(m2p_page[at])) + (m.n & ((1ull << M2P_SHIFT) - 1));
+    return (u64 *)frame_va(mfn(frame_m2p_page[at])) + (m.n & ((1ull << M2P_SHIFT) - 1));
 }
 
 void frame_m2p_set(mfn_t m, u64 pfn_number)

@@ -58,10 +58,6 @@ void frame_free(mfn_t m, u32 order);                       /* scrubbed when it i
 struct frame_range {
     u64 first, last; /* mfn, inclusive */
 };
-/* Boot: all RAM becomes known: struct pages (owner HV), M2P filled with ~0; other frames of those
- * chunks are PAGE_OWNER_IO. The memory for it comes from take_2m: 512 aligned frames, reachable
- * through the direct map. */
-void frame_init(const struct frame_range *ram, u32 ram_count, mfn_t (*take_2m)(void));
 void frame_add_free(u64 first, u64 last); /* hand a known range to the allocator */
 struct frame_stats {
     u64 total, free, used, below_4g_free; /* frames; used: Wirt's and the domains' */

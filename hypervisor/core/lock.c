@@ -14,6 +14,10 @@
 static bool is_broken;
 
 #ifdef WIRT_DEBUG
+#define IS_CHECKED true
+#else
+#define IS_CHECKED false
+#endif
 #define HELD_MAX 14u
 #define IRQ_ON   1ul /* in an entry: taken with interrupts on */
 
@@ -47,7 +51,7 @@ static inline void check_take(const struct lock *l, bool is_irq_on)
 {
     const struct lock_held *h = this_cpu(lock_held);
 
-    if (h->count && unlikely(l->rank >= held_lock(h->item[h->count])->rank))
+    if (IS_CHECKED && h->count && unlikely(l->rank >= held_lock(h->item[h->count])->rank))
         check_order(l, h, is_irq_on);
 }
 
@@ -55,6 +59,8 @@ static inline void held_push(const struct lock *l, bool is_irq_on)
 {
     struct lock_held *h = this_cpu(lock_held);
 
+    if (!IS_CHECKED)
+        return;
     if (unlikely(h->count == HELD_MAX))
         panic("lock: CPU %u holds %u locks, the last of rank 0x%x", cpu_id(), h->count, l->rank);
     h->item[++h->count] = (u64)l | (is_irq_on ? IRQ_ON : 0);
@@ -76,27 +82,13 @@ static inline void held_pop(const struct lock *l)
 {
     struct lock_held *h = this_cpu(lock_held);
 
+    if (!IS_CHECKED)
+        return;
     if (likely(h->count && held_lock(h->item[h->count]) == l))
         h->count--;
     else
         held_pop_inner(l, h);
 }
-#else
-static inline void check_take(const struct lock *l, bool is_irq_on)
-{
-    (void)l;
-    (void)is_irq_on;
-}
-static inline void held_push(const struct lock *l, bool is_irq_on)
-{
-    (void)l;
-    (void)is_irq_on;
-}
-static inline void held_pop(const struct lock *l)
-{
-    (void)l;
-}
-#endif
 
 void lock_init(struct lock *l, enum lock_rank rank)
 {
@@ -132,11 +124,8 @@ static inline void drop(struct lock *l)
 
 void lock_take(struct lock *l)
 {
-#ifdef WIRT_DEBUG
-    bool is_irq_on = cpu_irq_is_enabled();
-#else
-    bool is_irq_on = false;
-#endif
+    bool is_irq_on = IS_CHECKED && cpu_irq_is_enabled();
+
     take(l, is_irq_on, is_irq_on);
 }
 
@@ -155,7 +144,7 @@ bool lock_try(struct lock *l)
         !__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     l->cpu = (u16)(cpu_id() + 1);
-    held_push(l, cpu_irq_is_enabled());
+    held_push(l, IS_CHECKED && cpu_irq_is_enabled());
     return true;
 }
 

@@ -19,20 +19,14 @@
 #include "hw/trap.h"
 #include "lib/string.h"
 
-#define RECORD_MAGIC   0x4853415243545257ull /* "WRTCRASH" */
 #define BACKTRACE_MAX  24u
 #define NO_TRAP        ~0u  /* regs.vector: panic() was called */
 #define TAIL_SIZE      800u /* with the rest it shall fit a screen */
 #define REBOOT_SECONDS 5u
 
-struct crash_record {
-    u64 magic;
-    u32 length, sum;
-    char text[];
-};
-static struct crash_record *record;
-static u32 record_size; /* bytes of text */
-static bool does_reboot_after;
+__sealed struct panic_record *panic_record;
+__sealed u32 panic_record_size;
+__sealed bool panic_does_reboot;
 static u32 dying_cpu; /* + 1; the first to panic */
 
 const char *panic_symbol(u64 addr, u64 *offset)
@@ -111,7 +105,7 @@ static void say_regs(const struct regs *r)
     log_error("r13 %016lx r14 %016lx r15 %016lx", r->r13, r->r14, r->r15);
 }
 
-static u32 sum_of(const char *s, u32 n)
+u32 panic_sum(const char *s, u32 n)
 {
     u32 sum = 1;
 
@@ -122,13 +116,13 @@ static u32 sum_of(const char *s, u32 n)
 
 static void record_write(void)
 {
-    if (!record)
+    if (!panic_record)
         return;
-    record->magic = 0;
-    console_ring_tail(record->text, record_size);
-    record->length = (u32)strlen(record->text);
-    record->sum = sum_of(record->text, record->length);
-    record->magic = RECORD_MAGIC;
+    panic_record->magic = 0;
+    console_ring_tail(panic_record->text, panic_record_size);
+    panic_record->length = (u32)strlen(panic_record->text);
+    panic_record->sum = panic_sum(panic_record->text, panic_record->length);
+    panic_record->magic = PANIC_MAGIC;
     cpu_cache_flush(); /* a reset may drop what is only in the cache */
 }
 
@@ -149,7 +143,7 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
 
     cpu_irq_disable();
     if (!__atomic_compare_exchange_n(&dying_cpu, &first, cpu_id() + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-        if (first == cpu_id() + 1 && does_reboot_after)
+        if (first == cpu_id() + 1 && panic_does_reboot)
             power_reboot(); /* a panic in the panic */
         cpu_halt_forever();
     }
@@ -163,18 +157,18 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
         log_error("whose rip is %016lx rsp %016lx", cpu_guest_regs()->rip, cpu_guest_regs()->rsp);
     say_regs(r);
     panic_backtrace(rip, rbp, rsp);
-    log_error(does_reboot_after ? "Reboot in %u seconds (noreboot on the command line stays here)."
+    log_error(panic_does_reboot ? "Reboot in %u seconds (noreboot on the command line stays here)."
                                 : "Halted, as noreboot asks.",
               REBOOT_SECONDS);
     record_write();
-    for (u32 ms = 0; does_reboot_after && ms < REBOOT_SECONDS * 1000; ms++)
+    for (u32 ms = 0; panic_does_reboot && ms < REBOOT_SECONDS * 1000; ms++)
         time_udelay(1000);
-    if (does_reboot_after)
+    if (panic_does_reboot)
         power_reboot();
     cpu_halt_forever();
 }
 
-static __noreturn void panic_message(const char *line)
+void panic_message(const char *line)
 {
     u64 frame = (u64)__builtin_frame_address(0);
     struct regs r = {.vector = NO_TRAP,
@@ -193,48 +187,7 @@ void panic_fatal_trap(struct regs *r, const char *why)
     die(why, r, r->rip, r->rbp, (u64)r);
 }
 
-#ifdef WIRT_DEBUG
-static void panic_on_purpose(void)
+void panic_on_purpose(void)
 {
     panic("key C was pressed: a panic on purpose");
-}
-#endif
-
-void panic_init(bool does_reboot)
-{
-#ifdef WIRT_DEBUG
-    console_key_bind('C', "panic on purpose, to test the crash record", panic_on_purpose);
-#endif
-    does_reboot_after = does_reboot;
-    log_panic_door = panic_message;
-    trap_hooks.fatal = panic_fatal_trap;
-}
-
-void panic_record_init(mfn_t first, u32 pages)
-{
-    record = frame_va(first);
-    record_size = (u32)(pages * PAGE_SIZE - sizeof(*record));
-}
-
-void panic_report_previous(void)
-{
-    char *line, *end;
-
-    if (!record || record->magic != RECORD_MAGIC)
-        return;
-    record->magic = 0;
-    if (record->length >= record_size || record->sum != sum_of(record->text, record->length)) {
-        log_warn("panic: the previous run of Wirt died, but its record is damaged");
-        return;
-    }
-    log_warn("The previous run of Wirt died. Its last words:");
-    record->text[record->length] = 0;
-    for (line = record->text; *line; line = end) {
-        for (end = line; *end && *end != '\n'; end++)
-            ;
-        if (strncmp(line, "(WIRT) | ", 9)) /* not what it had found itself */
-            log_warn("| %.*s", (int)(end - line), line);
-        end += *end != 0;
-    }
-    log_warn("End of the previous run's record.");
 }

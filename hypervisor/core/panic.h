@@ -11,10 +11,21 @@
 #include "lib/log.h"
 #include "lib/types.h"
 
-void panic_init(bool does_reboot);              /* installs log_panic_door and trap_hooks.fatal */
-void panic_record_init(mfn_t first, u32 pages); /* where the record lives (reserved low RAM, the same each boot) */
-void panic_report_previous(void);               /* print and clear a record of the boot before */
+#define PANIC_MAGIC 0x4853415243545257ull /* "WRTCRASH" */
+struct panic_record {
+    u64 magic;
+    u32 length, sum;
+    char text[];
+};
+extern struct panic_record *panic_record; /* NULL: no memory for it */
+extern u32 panic_record_size;             /* bytes of text */
+extern bool panic_does_reboot;            /* all three: boot/panic.c's, sealed */
+u32 panic_sum(const char *s, u32 n);
+
+/* The two doors: log_panic_door and trap_hooks.fatal. */
+void panic_message(const char *line) __noreturn;
 void panic_fatal_trap(struct regs *r, const char *why) __noreturn;
+void panic_on_purpose(void); /* a console key of debug builds */
 void panic_backtrace(u64 rip, u64 rbp, u64 rsp);
 /* "name+0x12" for an address of Wirt's text; table linked in by the build (symbols.S). */
 const char *panic_symbol(u64 addr, u64 *offset);

@@ -211,6 +211,19 @@ static inline void cpu_out32(u16 p, u32 v)
 {
     __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(p));
 }
+static inline u32 cpu_in(u16 p, u32 bytes) /* 1, 2, 4 */
+{
+    return bytes == 1 ? cpu_in8(p) : bytes == 2 ? cpu_in16(p) : cpu_in32(p);
+}
+static inline void cpu_out(u16 p, u32 bytes, u32 v)
+{
+    if (bytes == 1)
+        cpu_out8(p, (u8)v);
+    else if (bytes == 2)
+        cpu_out16(p, (u16)v);
+    else
+        cpu_out32(p, v);
+}
 static inline __noreturn void cpu_halt_forever(void)
 {
     for (;;)

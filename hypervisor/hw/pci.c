@@ -35,14 +35,10 @@ static void port_access(u32 cf8, u32 offset, struct access *a)
     u16 port = (u16)(PORT_DATA + offset);
     u64 flags = spin_take_irq(&pci_lock);
     cpu_out32(PORT_ADDRESS, cf8 & ~3u);
-    if (a->is_write && a->bytes == 1)
-        cpu_out8(port, (u8)a->value);
-    else if (a->is_write && a->bytes == 2)
-        cpu_out16(port, (u16)a->value);
-    else if (a->is_write)
-        cpu_out32(port, a->value);
+    if (a->is_write)
+        cpu_out(port, a->bytes, a->value);
     else
-        a->value = a->bytes == 1 ? cpu_in8(port) : a->bytes == 2 ? cpu_in16(port) : cpu_in32(port);
+        a->value = cpu_in(port, a->bytes);
     spin_drop_irq(&pci_lock, flags);
 }
 

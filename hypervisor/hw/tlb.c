@@ -47,47 +47,42 @@ static void clock_note(u32 c)
     }
 }
 
-static bool flush_global(void) /* everything, if one instruction can */
+static inline void invpcid_all(void)
 {
-    if (!cpu_has(CPU_F_INVPCID))
-        return false;
     struct {
         u64 pcid, address;
     } none = {0, 0};
     __asm__ volatile("invpcid %0, %1" : : "m"(none), "r"(2ul) : "memory");
-    return true;
+}
+
+/* Global entries go by INVPCID or, where there is none, by taking CR4.PGE away for a moment. */
+static inline void flush_all(bool is_loading, u64 cr3)
+{
+    u64 flags = cpu_irq_save(), cr4 = 0;
+    u32 c = clock_tick();
+    bool has_invpcid = cpu_has(CPU_F_INVPCID);
+    if (!has_invpcid) {
+        cr4 = cpu_read_cr4();
+        cpu_write_cr4(cr4 & ~CR4_PGE);
+    }
+    if (is_loading)
+        cpu_write_cr3(cr3);
+    if (has_invpcid)
+        invpcid_all();
+    else
+        cpu_write_cr4(cr4);
+    clock_note(c);
+    cpu_irq_restore(flags);
 }
 
 void tlb_load_cr3(u64 cr3)
 {
-    u64 flags = cpu_irq_save(), cr4 = cpu_read_cr4();
-    u32 c = clock_tick();
-    if (!(cr4 & CR4_PGE)) {
-        cpu_write_cr3(cr3);
-    } else if (cpu_has(CPU_F_INVPCID)) {
-        cpu_write_cr3(cr3);
-        (void)flush_global();
-    } else {
-        cpu_write_cr4(cr4 & ~CR4_PGE);
-        cpu_write_cr3(cr3);
-        cpu_write_cr4(cr4);
-    }
-    clock_note(c);
-    cpu_irq_restore(flags);
+    flush_all(true, cr3);
 }
 
 void tlb_flush_local(void)
 {
-    u64 flags = cpu_irq_save(), cr4 = cpu_read_cr4();
-    u32 c = clock_tick();
-    if (!(cr4 & CR4_PGE)) {
-        cpu_write_cr3(cpu_read_cr3());
-    } else if (!flush_global()) {
-        cpu_write_cr4(cr4 & ~CR4_PGE);
-        cpu_write_cr4(cr4);
-    }
-    clock_note(c);
-    cpu_irq_restore(flags);
+    flush_all(false, 0);
 }
 
 static void flush_here(u64 va)

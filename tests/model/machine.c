@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "boot/memory.h"
 #include "core/lock.h"
 #include "core/work.h"
 #include "lib/log.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "boot/panic.h"
 #include "core/console.h"
 #include "core/lock.h"
 #include "core/panic.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <sys/syscall.h>
 #include "boot/bringup.h"
+#include "boot/memory.h"
 #include "boot/vga.h"
 #include "fake.h"
 #include "hw/irq.h"
