@@ -189,6 +189,39 @@ static void illegal_upper(u64 *fresh)
     EQ(mmu1(maddr(&l4[255]), 0) | mmu1(maddr(&l4[272]), 0), 0);
 }
 
+/* The same frame with other bits: what changes no reference must be looked at all the same (XSA-148, XSA-182). */
+static void bits_only(void)
+{
+    u64 *const entry[] = {&l2[3], &l3[0], &l4[2]};
+    static const u64 bad[] = {PTE_PSE, PTE_G, 0x08, 0x10, 1ul << 45, 1ul << 51};
+    test("bits-of-an-entry");
+    for (u32 i = 0; i < 3; i++) {
+        u64 before = *entry[i];
+        for (u32 k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+            FAILS(mmu1(maddr(entry[i]), before | bad[k]));
+            FAILS(mmu1(maddr(entry[i]) | MMU_PT_UPDATE_PRESERVE_AD, before | bad[k]));
+            EQ(*entry[i], before);
+        }
+        EQ(mmu1(maddr(entry[i]), before & ~PTE_RW), 0);
+        EQ(mmu1(maddr(entry[i]), before), 0);
+        EQ(mmu1(maddr(entry[i]), before & ~PTE_US), 0); /* a ring 3 kernel needs it: it stays */
+        EQ(*entry[i] & PTE_US, PTE_US);
+        EQ(mmu1(maddr(entry[i]), before | 1ul << 52 | 0xe00), 0);
+        EQ(mmu1(maddr(entry[i]), before), 0);
+    }
+    EQ(mmu1(maddr(&l1[5]), pte(l2, RO_PAGE)), 0); /* a table may be looked at */
+    FAILS(mmu1(maddr(&l1[5]), pte(l2, RW_PAGE)));
+    FAILS(mmu1(maddr(&l1[5]) | MMU_PT_UPDATE_PRESERVE_AD, pte(l2, RW_PAGE)));
+    EQ(mmu1(maddr(&l1[5]), 0), 0);
+    EQ(mmu1(maddr(&l1[5]), pte(data, RW_PAGE)), 0);
+    FAILS(mmu1(maddr(&l1[5]), pte(data, RW_PAGE) | 1ul << 45));
+    EQ(mmu1(maddr(&l1[5]), pte(data, RO_PAGE)), 0);
+    EQ(page_ro(data) | pin(1, data), 0); /* the last writable use has gone with the bit */
+    FAILS(mmu1(maddr(&l1[5]), pte(data, RW_PAGE)));
+    EQ(unpin(data) | page_rw(data), 0);
+    EQ(mmu1(maddr(&l1[5]), 0), 0);
+}
+
 /* Tables that name themselves, alone or in a ring: while one is built it is not there for another kind. */
 static void rings(u64 *a)
 {
@@ -203,6 +236,11 @@ static void rings(u64 *a)
             a[at] = pte(a, level == 1 ? RW_PAGE : TABLE);
             EQ(page_ro(a), 0);
             EQ(pin(level, a), E_INVAL);
+            EQ(page_rw(a), 0);
+            a[at] = level == 1 ? 0 : pte(a, TABLE & ~PTE_RW); /* nor read-only: no linear page tables */
+            EQ(page_ro(a), 0);
+            if (level > 1)
+                EQ(pin(level, a), E_INVAL);
         }
     EQ(page_rw(a), 0);
     a[1] = pte(a, RO_PAGE); /* to look at itself it may */
@@ -242,6 +280,7 @@ static void illegal(void)
     mmu1(maddr(&l1[5]), 0);
     illegal_l1(fresh);
     illegal_upper(fresh);
+    bits_only();
     rings(fresh);
     test("pin-other-kind");
     for (u32 level = 1; level <= 4; level++) {
