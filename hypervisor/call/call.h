@@ -18,9 +18,7 @@ typedef s64 call_fn(const struct call_args *args);
 #define CALL_PRIVILEGED 2u /* the control domain only: others get -EPERM */
 struct call_entry {
     call_fn *fn; /* NULL: -ENOSYS */
-    const char *name;
-    u8 who; /* CALL_ANY or CALL_PRIVILEGED */
-    u8 arg_count;
+    u8 who;      /* CALL_ANY or CALL_PRIVILEGED */
 };
 #define CALL_TABLE_SIZE 64u
 extern const struct call_entry call_table[CALL_TABLE_SIZE];
@@ -42,7 +40,6 @@ s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *o
 
 void call_dispatch(struct regs *r); /* from pv/entry.S through vcpu's door; runs to the end or sets cont.is_active */
 void call_init(void);               /* boot, once domain_zero exists: pv_call_door and the console's input door */
-bool call_should_stop(void);        /* budget: work is pending on this CPU and the call has run long enough */
 
 void call_console_input(void); /* core/console.h's door: bytes wait for dom0 */
 

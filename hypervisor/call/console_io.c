@@ -5,6 +5,7 @@
  */
 #include "call/call.h"
 #include "core/console.h"
+#include "core/work.h"
 #include "lib/errno.h"
 
 #define PIECE 256u
@@ -25,7 +26,7 @@ static s64 console_write(struct domain *d, guest_ptr from, u64 count)
             return -EFAULT;
         console_guest_write(d->id, d->is_privileged, piece, n);
         done += n;
-        if (done < count && call_should_stop()) {
+        if (done < count && work_is_pending()) {
             cont->cursor = done;
             return -ERESTART;
         }

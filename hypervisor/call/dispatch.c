@@ -24,11 +24,6 @@ void call_init(void)
     console_input_door = call_console_input;
 }
 
-bool call_should_stop(void)
-{
-    return work_is_pending();
-}
-
 s64 call_sub_accept(struct domain *d, void *op)
 {
     (void)d;
@@ -145,7 +140,7 @@ s64 call_multicall(const struct call_args *args)
         if (unlikely(!guest_write(guest_offset(at, offsetof(struct multicall, result)), &rc, sizeof(rc))))
             return -EFAULT;
         at = guest_offset(at, sizeof(e));
-        if (unlikely(call_should_stop()) && i + 1 < count)
+        if (unlikely(work_is_pending()) && i + 1 < count)
             return multicall_stop(cont, i + 1, NULL);
     }
     return 0;

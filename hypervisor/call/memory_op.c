@@ -9,6 +9,7 @@
 #include "call/memory_op.h"
 #include "call/call.h"
 #include "core/slab.h"
+#include "core/work.h"
 #include "lib/errno.h"
 #include "lib/safe.h"
 #include "public/memory.h"
@@ -117,7 +118,7 @@ static s64 reservation(u64 sub, guest_ptr arg)
     for (i = cont->cursor; i < r.nr_extents && rc == 0;) {
         rc = extent_do(sub, d, &r, i);
         i += rc == 0;
-        if (rc == 0 && i < r.nr_extents && call_should_stop())
+        if (rc == 0 && i < r.nr_extents && work_is_pending())
             rc = -ERESTART;
     }
     domain_put(d);
@@ -237,7 +238,7 @@ static s64 exchange(struct domain *d, void *arg)
     while (done * e->frames < total && rc == 0) {
         rc = exchange_piece(e, done);
         done += rc == 0;
-        if (rc == 0 && done * e->frames < total && call_should_stop())
+        if (rc == 0 && done * e->frames < total && work_is_pending())
             rc = -ERESTART;
     }
     x->nr_exchanged = done * e->ins;

@@ -7,7 +7,7 @@
 #include "pv/pv.h"
 #include "public/xen.h"
 
-#define CALL(nr, fn, who, count) [__HYPERVISOR_##nr] = {fn, #nr, who, count}
+#define CALL(nr, fn, who, arguments) [__HYPERVISOR_##nr] = {fn, who}
 
 const struct call_entry call_table[CALL_TABLE_SIZE] = {
     CALL(set_trap_table, pv_set_trap_table, CALL_ANY, 1),       /* virtual IDT of this vCPU */

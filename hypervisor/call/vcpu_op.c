@@ -50,7 +50,7 @@ static s64 down(struct vcpu *v)
 
 static s64 get_runstate(struct vcpu *v, guest_ptr arg)
 {
-    struct vcpu_runstate_info info = {0};
+    struct vcpu_runstate_info info;
 
     vcpu_runstate(v, &info);
     return guest_put(arg, &info) ? 0 : -EFAULT;
@@ -59,12 +59,8 @@ static s64 get_runstate(struct vcpu *v, guest_ptr arg)
 static s64 register_runstate(struct vcpu *v, guest_ptr arg)
 {
     struct vcpu_register_runstate_memory_area area;
-    struct vcpu_runstate_info info = {0};
 
-    if (!guest_get(&area, arg) || !guest_range_ok(area.addr.v, sizeof(info)))
-        return -EFAULT;
-    vcpu_runstate(v, &info);
-    if (area.addr.v && !guest_put(guest_at(area.addr.v), &info))
+    if (!guest_get(&area, arg) || (area.addr.v && get_runstate(v, guest_at(area.addr.v))))
         return -EFAULT;
     WRITE_ONCE(v->runstate_va, area.addr.v);
     return 0;

@@ -18,14 +18,11 @@ s64 call_vm_assist(const struct call_args *args)
     if (args->a[1] >= 32 || !(ASSISTS & BIT(args->a[1])))
         return -EINVAL;
     bit = 1u << args->a[1];
-    switch (args->a[0]) {
-    case VMASST_CMD_enable:
+    if (args->a[0] == VMASST_CMD_enable)
         atomic_or(word, bit);
-        return 0;
-    case VMASST_CMD_disable:
+    else if (args->a[0] == VMASST_CMD_disable)
         atomic_and(word, ~bit);
-        return 0;
-    default:
+    else
         return -ENOSYS;
-    }
+    return 0;
 }

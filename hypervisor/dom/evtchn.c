@@ -76,24 +76,19 @@ static bool virq_is_global(u32 virq)
     return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
-static void raise_virq(struct domain *d, struct vcpu *bound_at, u32 virq)
-{
-    u32 port = READ_ONCE(bound_at->virq_port[virq]);
-    const struct evtchn *c = evtchn_at(d, port);
-
-    if (port && c && atomic_load(&c->state) == EVTCHN_VIRQ && c->number == virq)
-        evtchn_raise(d, c, port);
-}
-
 void evtchn_raise_virq(struct vcpu *v, u32 virq)
 {
-    raise_virq(v->domain, v, virq);
+    u32 port = READ_ONCE(v->virq_port[virq]);
+    const struct evtchn *c = evtchn_at(v->domain, port);
+
+    if (port && c && atomic_load(&c->state) == EVTCHN_VIRQ && c->number == virq)
+        evtchn_raise(v->domain, c, port);
 }
 
 void evtchn_raise_global(struct domain *d, u32 virq)
 {
     if (d && d->vcpu[0])
-        raise_virq(d, d->vcpu[0], virq);
+        evtchn_raise_virq(d->vcpu[0], virq);
 }
 
 void evtchn_raise_pirq(struct domain *d, u32 port)
@@ -187,26 +182,24 @@ static void port_free(struct domain *d, u32 port)
     d->evtchn.next_hint = min(d->evtchn.next_hint, port);
 }
 
-int evtchn_alloc_unbound(struct domain *d, domid_t remote)
+static int port_bind_alone(struct domain *d, enum evtchn_state state, u32 vcpu, u32 number)
 {
     int port;
 
     lock_take(&d->evtchn.lock);
-    port = port_bind(d, EVTCHN_UNBOUND, 0, remote);
+    port = port_bind(d, state, vcpu, number);
     lock_drop(&d->evtchn.lock);
     return port;
 }
 
+int evtchn_alloc_unbound(struct domain *d, domid_t remote)
+{
+    return port_bind_alone(d, EVTCHN_UNBOUND, 0, remote);
+}
+
 int evtchn_bind_ipi(struct domain *d, u32 vcpu)
 {
-    int port;
-
-    if (!domain_vcpu(d, vcpu))
-        return -ENOENT;
-    lock_take(&d->evtchn.lock);
-    port = port_bind(d, EVTCHN_IPI, vcpu, 0);
-    lock_drop(&d->evtchn.lock);
-    return port;
+    return domain_vcpu(d, vcpu) ? port_bind_alone(d, EVTCHN_IPI, vcpu, 0) : -ENOENT;
 }
 
 int evtchn_bind_virq(struct domain *d, u32 virq, u32 vcpu)

@@ -83,7 +83,7 @@ static int retype(struct page *p, u64 refs, u64 type, enum page_kind kind)
         page_put(p); /* the half state's */
         return rc;
     }
-    if (p->stamp) { /* paired with the store in drop_last(): written before the count reached 0 */
+    if (p->stamp) { /* paired with the store in put_use(): written before the count reached 0 */
         tlb_settle(p->stamp, cpu_online);
         p->stamp = 0;
     }
@@ -125,48 +125,38 @@ int page_get_slow(struct page *p, u32 owner, enum page_kind kind)
     return rc;
 }
 
-/* The count is 1 and shall be 0. false: something changed, look again. `drops_ref`: the caller gives its
- * reference away too. */
-static bool drop_last(struct page *p, u64 refs, u64 type, bool drops_ref)
+/* One use less. `drops_ref`: the caller gives its reference away too. The last use of a table dismantles it. */
+__inline_always void put_use(struct page *p, bool drops_ref)
 {
-    if (is_table(page_kind(type))) {
-        u64 next = (type & PAGE_KIND) | PAGE_BUSY | 512ull << PAGE_PROGRESS_SHIFT;
-        if (!page_cas(p, &refs, &type, drops_ref ? refs : refs + 1, next))
-            return false;
-        page_type_ops.retire(p); /* takes over the reference */
-        return true;
+    for (;;) {
+        u64 refs = p->refs, type = READ_ONCE(p->type);
+        bool is_last = (type & PAGE_COUNT) == 1;
+        ASSERT((type & PAGE_COUNT) != 0);
+        if (is_last && is_table(page_kind(type))) {
+            u64 next = (type & PAGE_KIND) | PAGE_BUSY | 512ull << PAGE_PROGRESS_SHIFT;
+            if (!page_cas(p, &refs, &type, drops_ref ? refs : refs + 1, next))
+                continue;
+            page_type_ops.retire(p); /* takes over the reference */
+            return;
+        }
+        if (is_last)
+            p->stamp = tlb_now(); /* before the count is seen as 0: see retype() */
+        if (!page_cas(p, &refs, &type, refs, type - 1))
+            continue;
+        if (drops_ref)
+            page_put(p);
+        return;
     }
-    p->stamp = tlb_now(); /* before the count is seen as 0: see retype() */
-    if (!page_cas(p, &refs, &type, refs, type - 1))
-        return false;
-    if (drops_ref)
-        page_put(p);
-    return true;
 }
 
 void page_type_put(struct page *p)
 {
-    for (;;) {
-        u64 refs = p->refs, type = READ_ONCE(p->type);
-        ASSERT((type & PAGE_COUNT) != 0);
-        if ((type & PAGE_COUNT) > 1 ? page_cas(p, &refs, &type, refs, type - 1) : drop_last(p, refs, type, false))
-            return;
-    }
+    put_use(p, false);
 }
 
 void page_put_slow(struct page *p)
 {
-    for (;;) {
-        u64 refs = p->refs, type = READ_ONCE(p->type);
-        ASSERT((type & PAGE_COUNT) != 0);
-        if ((type & PAGE_COUNT) == 1) {
-            if (drop_last(p, refs, type, true))
-                return;
-        } else if (page_cas(p, &refs, &type, refs, type - 1)) {
-            page_put(p);
-            return;
-        }
-    }
+    put_use(p, true);
 }
 
 void page_assign(struct domain *d, mfn_t m)

@@ -118,7 +118,6 @@ struct domain;
 void page_assign(struct domain *d, mfn_t m);
 /* Take it off the owner's list and drop the owner's reference, once; false: not allocated any more. */
 bool page_release(struct domain *d, struct page *p) __must_use;
-/* Console key and tests: count every page's references again from the tables; returns the number of lies. */
-const char *page_kind_name(enum page_kind k);
+const char *page_kind_name(enum page_kind k); /* for messages */
 
 #endif

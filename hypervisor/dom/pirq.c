@@ -138,12 +138,7 @@ void pirq_unbind(struct domain *d, u32 pirq)
 
 void pirq_set_vcpu(struct domain *d, u32 pirq, u32 vcpu)
 {
-    const struct pirq *p = &d->pirq.item[pirq];
-
-    lock_take(&d->pirq.lock);
-    if (p->port)
-        irq_line_set_cpu(p->line, d->vcpu[vcpu]->unit.cpu);
-    lock_drop(&d->pirq.lock);
+    irq_line_set_cpu(d->pirq.item[pirq].line, d->vcpu[vcpu]->unit.cpu); /* bound while its port is */
 }
 
 int pirq_eoi(struct domain *d, u32 pirq)
@@ -165,9 +160,7 @@ int pirq_status(struct domain *d, u32 pirq, u32 *flags)
 
     if (!p)
         return -EINVAL;
-    lock_take(&d->pirq.lock);
     *flags = (p->is_level ? XENIRQSTAT_needs_eoi : 0) | (p->is_shared ? XENIRQSTAT_shared : 0);
-    lock_drop(&d->pirq.lock);
     return 0;
 }
 

@@ -145,7 +145,7 @@ void vcpu_set_info(struct vcpu *v, struct vcpu_info *info, mfn_t frame)
 {
     struct vcpu_info *old = v->info;
     memcpy(info, old, sizeof(*info));
-    if (old == &v->domain->shared->vcpu_info[v->id & 31] && v->id >= 32)
+    if (v->id >= 32) /* it shared its old one with another vCPU */
         info->evtchn_upcall_mask = 1;
     info->evtchn_upcall_pending = 1;
     info->evtchn_pending_sel = ~0ul;
@@ -208,7 +208,6 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     v->domain = d;
     v->id = id;
     v->info = &d->shared->vcpu_info[id & 31];
-    v->info->evtchn_upcall_mask = 1;
     v->info_mfn = mfn(MFN_NONE);
     v->loaded_on = VCPU_NOWHERE;
     v->xcr0 = fpu_xcr0_allowed() ? 1 : 0;
