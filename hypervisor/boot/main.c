@@ -174,6 +174,7 @@ __init void boot_main(u32 magic, u32 info)
     domain_does_reboot = !boot_options.has_noreboot;
     start_memory();
     spec_init(boot_options.spec_ctrl);
+    pv_pte_init_l1tf();
     spec_init_this();
     start_devices();
     pv_vcpu_init_this();

@@ -39,6 +39,7 @@ struct pv_vcpu {
     u64 syscall_rip;          /* CALLBACKTYPE_syscall, 0 = none */
     u64 event_rip, failsafe_rip, nmi_rip;
     u8 must_look;                     /* the way out has more to do: cont, retired or nmi_pending is set */
+    bool nmi_masked;                  /* entry.S looks at both as one word */
     u8 in_kernel;                     /* guest-kernel mode: the guest's first L4 and GS are in use */
     u8 syscall_masks, failsafe_masks; /* callback flag: deliver with events masked */
     u8 iopl;                          /* virtual, 0..3 */
@@ -57,7 +58,7 @@ struct pv_vcpu {
     u64 debugreg[8];
     u32 pci_cf8;
     u8 cmos_index;
-    bool nmi_pending, nmi_masked, failsafe_due;
+    bool nmi_pending, failsafe_due;
     u64 iobitmap_va;    /* PHYSDEVOP_set_iobitmap: guest address, */
     u32 iobitmap_ports; /* and how many ports it covers */
     mfn_t retired;      /* stack of tables being dismantled (pv/types.c), linked by page.stamp */

@@ -38,6 +38,7 @@
 #define MSR_TSC_DEADLINE   0x6e0u
 #define MSR_X2APIC_BASE    0x800u
 #define MSR_EFER           0xc0000080u
+#define MSR_SYSENTER_CS    0x174u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u
 #define MSR_CSTAR          0xc0000083u

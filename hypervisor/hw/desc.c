@@ -83,6 +83,7 @@ void desc_set_syscall(void (*entry)(void), void (*entry32)(void))
         memcpy(p + 24, &rel, 4);
         cpu_wrmsr(which ? MSR_CSTAR : MSR_LSTAR, (u64)at);
     }
+    cpu_wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER is #GP, whatever ran here before */
     cpu_wrmsr(MSR_STAR, (u64)SEL_USER32 << 48 | (u64)SEL_HV_CS << 32);
     cpu_wrmsr(MSR_SFMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC | RFLAGS_RF);
 }

@@ -23,28 +23,28 @@ static struct {
     cpuset_t pending;
 } request;
 
+/* The clock comes round after four billion flushes. Numbers of before would then look new, so they are forgotten in
+ * time: from ZONE_1 on a flush notes 0, which counts as late for ever, and everybody's number is dropped at ZONE_1 and
+ * ZONE_2; a CPU that was held up between taking and noting its number sees how far the clock has gone. */
+#define ZONE_1 0xfff00000u
+#define ZONE_2 0xfff80000u
+
 static u32 clock_tick(void)
 {
     u32 c = atomic_add(&tlb_clock, 1);
-    if (likely(c))
-        return c;
-    /* Four billion flushes later. Old numbers would look new: forget them all. */
-    c = atomic_add(&tlb_clock, 1);
-    for (u32 i = 0; i < CPU_MAX; i++)
-        (void)atomic_xchg(&tlb_flushed_at[i], 0);
+    if (unlikely(c == ZONE_1 || c == ZONE_2))
+        for (u32 i = 0; i < CPU_MAX; i++)
+            (void)atomic_xchg(&tlb_flushed_at[i], 0);
     return c;
 }
 
 static void clock_note(u32 c)
 {
     u32 *mine = &tlb_flushed_at[cpu_id()];
-    WRITE_ONCE(*mine, c);
+    WRITE_ONCE(*mine, c < ZONE_1 ? c : 0);
     barrier();
-    if (unlikely(c > 0xffff0000u)) { /* near the wrap: pairs with the xchg in clock_tick */
-        (void)atomic_xchg(mine, c);
-        if (READ_ONCE(tlb_clock) < c)
-            (void)atomic_xchg(mine, 0);
-    }
+    if (unlikely(READ_ONCE(tlb_clock) - c > (ZONE_2 - ZONE_1) / 2))
+        WRITE_ONCE(*mine, 0);
 }
 
 static inline void invpcid_all(void)

@@ -21,7 +21,8 @@ extern u32 tlb_clock;
 extern u32 tlb_flushed_at[CPU_MAX];
 static inline u32 tlb_now(void) /* stamp for a debt made now */
 {
-    return READ_ONCE(tlb_clock);
+    u32 now = READ_ONCE(tlb_clock);
+    return max(now, 1u); /* 0 says that there is no debt */
 }
 /* Pay a debt made at `stamp` (0 = none): flush those of `cpus` that have not flushed since. */
 void tlb_settle(u32 stamp, cpuset_t cpus);

@@ -108,14 +108,10 @@ void pv_desc_drop_ldt(struct vcpu *v)
         page_put_as(frame_page_raw(v->pv.ldt[bit_lowest(v->pv.ldt_mapped)]));
 }
 
-bool pv_desc_ldt_fault(struct vcpu *v, u64 address)
+static bool map_ldt(struct vcpu *v, u32 index)
 {
-    u64 offset = address - desc_gdt_base(cpu_id()) - LDT_WINDOW_OFFSET;
-    u32 index = (u32)(offset >> PAGE_SHIFT);
     struct page *table;
-    if (offset >= (u64)v->pv.ldt_entries * 8 || v->pv.ldt_mapped & 1u << index)
-        return false;
-    pte_t *slot = pv_pte_find(v, v->pv.ldt_base + offset, &table);
+    pte_t *slot = pv_pte_find(v, v->pv.ldt_base + index * PAGE_SIZE, &table);
     pte_t e = slot ? READ_ONCE(*slot) : 0;
     struct page *p = e & PTE_P ? frame_page(mfn(pte_mfn(e))) : NULL;
     if (!p || page_get_as(p, domain_owner(v->domain), PAGE_SEG))
@@ -124,4 +120,19 @@ bool pv_desc_ldt_fault(struct vcpu *v, u64 address)
     v->pv.ldt_mapped |= 1u << index;
     desc_map_ldt(index, frame_mfn(p));
     return true;
+}
+
+/* Wirt itself may be the first to load one of its selectors, and then there is nobody to take the fault: so all at
+ * once. What cannot be had now is tried again when the guest touches it. */
+void pv_desc_map_ldt(struct vcpu *v)
+{
+    for (u32 i = 0; i < (v->pv.ldt_entries + 511) / 512; i++)
+        (void)map_ldt(v, i);
+}
+
+bool pv_desc_ldt_fault(struct vcpu *v, u64 address)
+{
+    u64 offset = address - desc_gdt_base(cpu_id()) - LDT_WINDOW_OFFSET;
+    u32 index = (u32)(offset >> PAGE_SHIFT);
+    return offset < (u64)v->pv.ldt_entries * 8 && !(v->pv.ldt_mapped & 1u << index) && map_ldt(v, index);
 }

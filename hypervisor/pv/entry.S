@@ -173,6 +173,8 @@ fast_iret:
     jz iret_slow /* events stay masked: the long way */
     cmpq $0, V_USER_CR3(%r11)
     je iret_slow
+    cmpw $0, V_MUST_LOOK(%r11) /* and nmi_masked behind it */
+    jne iret_slow
     andl $FLAGS_KEEP, %eax
     orl $0x202, %eax
     movq %rax, 16(%rsp)

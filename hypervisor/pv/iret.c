@@ -36,6 +36,8 @@ void pv_iret(struct regs *r)
     r->vector = 0; /* all registers matter: no SYSRET */
     v->info->evtchn_upcall_mask = !(c.rflags & RFLAGS_IF);
     v->pv.nmi_masked = false;
+    if (v->pv.nmi_pending)
+        v->pv.must_look = 1;
 }
 
 void pv_iret_spoilt(struct vcpu *v)
@@ -79,8 +81,10 @@ void pv_exit_look(struct regs *r)
         if (v->pv.retired.n)
             return; /* work is pending: come back after it */
     }
-    v->pv.must_look = 0;
+    (void)atomic_xchg(&v->pv.must_look, 0); /* before nmi_pending is read: who sends one sets them in the other order */
     if (v->cont.is_active) {
+        if (v->pv.nmi_pending)
+            v->pv.must_look = 1;
         pv_call_door(r);
         return;
     }

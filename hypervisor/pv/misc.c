@@ -119,8 +119,8 @@ s64 pv_set_segment_base(const struct call_args *a)
         cpu_irq_enable();
         return 0;
     }
-    if (base + 0x0000800000000000ull >= 0x0001000000000000ull)
-        return -EINVAL; /* not canonical */
+    if (!pv_is_canonical(base))
+        return -EINVAL;
     switch (a->a[0]) {
     case SEGBASE_FS:
         cpu_wrmsr(MSR_FS_BASE, base);

@@ -169,6 +169,8 @@ s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign)
         p = pv_pte_page(value);
         is_done = p && value & PTE_RW && !page_get_quick(p, owner, PAGE_WRITABLE);
         value = pv_pte_adjust(value);
+    } else if (unlikely(pv_pte_l1tf_end)) {
+        is_done = false;
     }
     if (likely(is_done) && unlikely(!atomic_cas64(slot, old, value))) {
         is_done = false;

@@ -69,14 +69,14 @@ bool pv_msr_read(struct vcpu *v, u32 msr, u64 *value)
 
 bool pv_msr_write(struct vcpu *v, u32 msr, u64 value)
 {
-    bool is_canonical = value + 0x0000800000000000ull < 0x0001000000000000ull;
     switch (msr) {
     case MSR_FS_BASE:
     case MSR_GS_BASE:
     case MSR_KERNEL_GS_BASE:
-        if (is_canonical)
-            cpu_wrmsr(msr, value);
-        return is_canonical;
+        if (!pv_is_canonical(value))
+            return false;
+        cpu_wrmsr(msr, value);
+        return true;
     case MSR_HYPERCALL_PAGE:
         return fill_page_at(v, value);
     case MSR_UCODE_REV: /* written as 0 before it is read */

@@ -32,7 +32,12 @@ static bool port_allowed_by_guest(struct vcpu *v, u32 port, u32 bytes)
         return false;
     u8 map[2] = {0xff, 0xff};
     bool has_two = (port & 7) + bytes > 8;
-    if (!guest_read(map, guest_at(v->pv.iobitmap_va + port / 8), has_two ? 2 : 1))
+    if (!v->pv.in_kernel) /* the bitmap is the kernel's; interrupts are off */
+        cpu_write_cr3(v->pv.kernel_cr3);
+    bool is_read = guest_read(map, guest_at(v->pv.iobitmap_va + port / 8), has_two ? 2 : 1);
+    if (!v->pv.in_kernel)
+        cpu_write_cr3(v->pv.user_cr3);
+    if (!is_read)
         return false;
     u32 bits = (u32)(map[0] | map[1] << 8) >> (port & 7);
     return !(bits & ((1u << bytes) - 1));

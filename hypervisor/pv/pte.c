@@ -7,16 +7,23 @@
  * Guest bits: user access is always on (the kernel runs in ring 3); PTE_KERNEL remembers the guest's wish, and only
  * real user pages are global, as the two address spaces of a process share them.
  */
+#include "hw/spec.h"
 #include "lib/log.h"
 #include "pv/pte.h"
 
 #define UPPER_FREE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_NX | (0x7ffull << 52))
 
-__sealed u64 pv_pte_forbidden;
+__sealed u64 pv_pte_forbidden, pv_pte_l1tf_end;
 
 __init void pv_pte_init(void)
 {
     pv_pte_forbidden = PTE_ADDR & ~(BIT(cpu_desc.phys_bits) - 1);
+}
+
+__init void pv_pte_init_l1tf(void)
+{
+    if (spec_policy.has_l1tf)
+        pv_pte_l1tf_end = frame_limit << PAGE_SHIFT;
 }
 
 /* RAM of nobody: devices, firmware tables. Cached mappings of devices become uncached. */
@@ -66,6 +73,8 @@ int pv_pte_write_any(struct domain *d, u32 owner, pte_t *slot, pte_t e, bool kee
                 return rc;
             if (is_same)
                 next = pv_pte_adjust(next);
+        } else if (unlikely(pv_pte_is_leaky(next))) {
+            return -EINVAL;
         }
         if (likely(atomic_cas64(slot, old, next))) {
             if (!is_same)
@@ -113,6 +122,8 @@ int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t 
             if (rc)
                 return rc;
             next |= PTE_US;
+        } else if (unlikely(pv_pte_is_leaky(next))) {
+            return -EINVAL;
         }
         if (atomic_cas64(slot, old, next)) {
             if (!is_same)
@@ -124,19 +135,19 @@ int pv_pte_write_upper(struct domain *d, enum page_kind table, u32 index, pte_t 
     }
 }
 
+/* No references on the way down: interrupts are off instead. A table that is given up meanwhile owes a flush of this
+ * CPU before its frame can be written or given out (tlb_settle), and this CPU answers only behind the walk. */
 pte_t *pv_pte_find(struct vcpu *v, u64 va, struct page **table)
 {
     if (unlikely(!guest_range_ok(va, 1)))
         return NULL;
-    mfn_t m = v->pv.in_kernel ? v->pv.kernel_l4 : v->pv.user_l4;
-    pte_t *t = frame_va(m);
-    for (u32 shift = 39; shift > 12; shift -= 9) {
+    u64 flags = cpu_irq_save();
+    pte_t *t = frame_va(v->pv.in_kernel ? v->pv.kernel_l4 : v->pv.user_l4);
+    for (u32 shift = 39; t && shift > 12; shift -= 9) {
         pte_t e = READ_ONCE(t[va >> shift & 511]);
-        if (unlikely(!(e & PTE_P)))
-            return NULL;
-        m = mfn(pte_mfn(e));
-        t = frame_va(m);
+        *table = frame_page(mfn(pte_mfn(e)));
+        t = likely(e & PTE_P && *table) ? frame_va(mfn(pte_mfn(e))) : NULL;
     }
-    *table = frame_page_raw(m);
-    return &t[va >> 12 & 511];
+    cpu_irq_restore(flags);
+    return likely(t) ? &t[va >> 12 & 511] : NULL;
 }

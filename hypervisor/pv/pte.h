@@ -14,6 +14,15 @@
 #define PV_PTE_SAME (PTE_ADDR | PTE_P | PTE_RW | PV_PTE_CACHE)
 
 extern u64 pv_pte_forbidden; /* bits that no guest may set: physical address bits that do not exist */
+/* L1 terminal fault: on the processors that have it, an entry that is not present and names memory lets a guest read
+ * what the L1 cache holds of that. Such entries are refused; Linux inverts its own on these processors. 0: not
+ * affected. */
+extern u64 pv_pte_l1tf_end;
+#define PV_PTE_L1TF_BITS (PTE_ADDR & (BIT(44) - 1)) /* what the smallest such cache compares */
+static inline bool pv_pte_is_leaky(pte_t e)
+{
+    return unlikely(pv_pte_l1tf_end) && e & PTE_ADDR && (e & PV_PTE_L1TF_BITS) < pv_pte_l1tf_end;
+}
 int pv_pte_get_rare(struct domain *d, u32 owner, pte_t *e);
 
 static inline pte_t pv_pte_adjust(pte_t e)

@@ -31,6 +31,11 @@ s64 pv_get_debugreg(const struct call_args *a);
 /* CPUs that have one of these vCPUs (bit = id) loaded (mmuext.c). */
 cpuset_t pv_mmuext_cpus(const struct domain *d, u64 vcpus);
 
+static inline bool pv_is_canonical(u64 va)
+{
+    return va + 0x0000800000000000ull < 0x0001000000000000ull;
+}
+
 /* --- pv/vcpu.c --- */
 void pv_vcpu_init(void);                     /* fill vcpu_ops, page_type_ops, trap_hooks; boot */
 void pv_vcpu_init_this(void);                /* SYSCALL stubs of this CPU */
@@ -53,6 +58,7 @@ void pv_types_init(void);
 
 /* --- pv/pte.c: one entry --- */
 void pv_pte_init(void);
+void pv_pte_init_l1tf(void); /* when the speculation policy and the end of RAM are known */
 /* pv_pte_get, _put, _write for L1 entries are in line, in pv/pte.h */
 int pv_pte_get_upper(struct domain *d, enum page_kind table, pte_t *e); /* for an L2..L4 table */
 void pv_pte_put_upper(pte_t e);
@@ -94,6 +100,7 @@ u64 pv_audit_recount(u64 *checked);
 bool pv_desc_check(u64 *descriptor);                 /* adjusts; false: not for guests */
 int pv_desc_build(struct page *p);                   /* a PAGE_SEG frame */
 bool pv_desc_ldt_fault(struct vcpu *v, u64 address); /* true: LDT page is there now */
+void pv_desc_map_ldt(struct vcpu *v);                /* what can be mapped of a new one */
 void pv_desc_drop_ldt(struct vcpu *v);
 int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
 

@@ -91,29 +91,29 @@ static void page_fault(struct vcpu *v, struct regs *r)
     pv_trap_inject(v, r, TRAP_PF, &error);
 }
 
-/* INT n with a gate that the real IDT keeps at DPL 0. The instruction decides, not the error code, which one
- * emulator gets wrong. */
-static bool software_interrupt(struct vcpu *v, struct regs *r)
+/* INT n, rip behind it: the guest's handler, or #GP at the instruction if the guest's gate is not for this mode. */
+static void software_interrupt(struct vcpu *v, struct regs *r, u8 vector)
 {
-    u8 code[2];
-    if (!(r->error & 2) || !guest_read(code, guest_at(r->rip), 2) || code[0] != 0xcd)
-        return false;
-    const struct pv_trap *t = &v->pv.trap[code[1]];
-    if (!t->rip || (t->flags & 3) < (v->pv.in_kernel ? 1 : 3))
-        return false;
-    r->rip += 2;
-    pv_trap_inject(v, r, code[1], NULL);
-    return true;
+    const struct pv_trap *t = &v->pv.trap[vector];
+    if (likely(t->rip && (t->flags & 3) >= (v->pv.in_kernel ? 1 : 3))) {
+        pv_trap_inject(v, r, vector, NULL);
+        return;
+    }
+    r->rip -= 2;
+    pv_trap_gp(v, r, vector * 8u + 2);
 }
 
 static void general_protection(struct vcpu *v, struct regs *r)
 {
-    if (software_interrupt(v, r) || (r->error == 0 && pv_priv(v, r)))
+    u8 code[2];
+    if (r->error & 2) { /* a gate of the real IDT that is at DPL 0; one emulator gets the number wrong, so look at it */
+        if (guest_read(code, guest_at(r->rip), 2) && code[0] == 0xcd) {
+            r->rip += 2;
+            software_interrupt(v, r, code[1]);
+            return;
+        }
+    } else if (r->error == 0 && pv_priv(v, r)) {
         return;
-    if (r->error & 2) { /* INT n that the guest does not allow: give the architectural error code */
-        u8 code[2];
-        if (guest_read(code, guest_at(r->rip), 2) && code[0] == 0xcd)
-            r->error = (u32)code[1] * 8 + 2;
     }
     pv_trap_gp(v, r, r->error);
 }
@@ -127,6 +127,9 @@ void pv_trap(struct regs *r)
         return;
     case TRAP_GP:
         general_protection(v, r);
+        return;
+    case 0x80:
+        software_interrupt(v, r, 0x80);
         return;
     case TRAP_UD:
         if (pv_priv_forced(v, r))

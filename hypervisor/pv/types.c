@@ -49,7 +49,10 @@ static int build_l1(struct domain *d, pte_t *t, u32 *progress)
         if (!(e & PTE_P)) {
             if (!(i & 7) && is_zero_line(t + i))
                 i += 7;
-            continue;
+            if (likely(!pv_pte_is_leaky(e)))
+                continue;
+            *progress = i;
+            return -EINVAL;
         }
         int rc = pv_pte_get(d, owner, &e);
         if (unlikely(rc)) {
@@ -70,7 +73,10 @@ static int build_upper(struct domain *d, pte_t *t, enum page_kind kind, u32 *pro
         if (!(e & PTE_P)) {
             if (!(i & 7) && is_zero_line(t + i))
                 i += 7;
-            continue;
+            if (likely(!pv_pte_is_leaky(e)))
+                continue;
+            *progress = i;
+            return -EINVAL;
         }
         if (kind == PAGE_L4 && i >= HV_SLOT && i < HV_SLOT + HV_SLOT_COUNT)
             continue;

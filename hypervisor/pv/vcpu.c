@@ -153,7 +153,8 @@ static bool context_ok(const struct vcpu_guest_context *c)
            (!c->failsafe_callback_eip || pv_trap_rip_ok(c->failsafe_callback_eip)) &&
            (!c->syscall_callback_eip || pv_trap_rip_ok(c->syscall_callback_eip)) &&
            (!c->kernel_sp || guest_range_ok(c->kernel_sp - PAGE_SIZE, PAGE_SIZE)) &&
-           c->gdt_ents <= GDT_RESERVED_PAGE * 512 && c->user_regs.rip + 0x0000800000000000ull < 0x0001000000000000ull;
+           c->gdt_ents <= GDT_RESERVED_PAGE * 512 && pv_is_canonical(c->user_regs.rip) && pv_is_canonical(c->fs_base) &&
+           pv_is_canonical(c->gs_base_kernel) && pv_is_canonical(c->gs_base_user);
 }
 
 static int take_l4(struct vcpu *v, u64 cr3, mfn_t *out)

@@ -30,6 +30,20 @@ static bool is_alone(u32 v)
 
 /* --- what is true afterwards --- */
 
+/* A new LDT: what the guest maps there and could be had is in use now, and nothing else. */
+static void effect_ldt(u32 v)
+{
+    const struct vcpu *self = vcpus[v];
+    for (u32 page = 0; page < 16; page++) {
+        u32 table, index, now = self->pv.ldt_mapped >> page & 1 ? (u32)self->pv.ldt[page].n : 0;
+        if (now && now != known.ldt[v][page] &&
+            (!model_find(known.l4[v][0], self->pv.ldt_base + page * PAGE_SIZE, &table, &index) ||
+             pte_mfn(((pte_t *)frame_va(mfn(table)))[index]) != now))
+            fail("set_ldt: page %u is frame 0x%x, which the guest does not map there", page, now);
+        known.ldt[v][page] = now;
+    }
+}
+
 static void effect_ext(u32 v, const struct mmuext_op *op)
 {
     switch (op->cmd) {
@@ -49,8 +63,7 @@ static void effect_ext(u32 v, const struct mmuext_op *op)
         known.l4[v][1] = (u32)op->arg1.mfn;
         break;
     case MMUEXT_SET_LDT:
-        if (!vcpus[v]->pv.ldt_mapped)
-            memset(known.ldt[v], 0, sizeof(known.ldt[v]));
+        effect_ldt(v);
         break;
     default:
         break;

@@ -11,6 +11,7 @@
 #include "boot/memory.h"
 #include "core/lock.h"
 #include "core/work.h"
+#include "hw/spec.h"
 #include "lib/log.h"
 
 #define TLB_SIZE  24u
@@ -262,6 +263,7 @@ void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4)
     if (old.n)
         page_put_as(frame_page_raw(old));
 }
+struct spec_policy spec_policy; /* not affected by anything */
 void desc_load_gdt(const mfn_t *frame, u32 count)
 {
     (void)frame, (void)count;
