@@ -329,8 +329,11 @@ static void give_up_half_built(u32 m)
     if (owner < PAGE_OWNER_DOMAIN || p->owner != owner || !page_progress(p->type))
         return;
     tally.half_built++;
-    while (page_get_as(p, owner, PAGE_WRITABLE) == -ERESTART)
+    int rc;
+    while ((rc = page_get_as(p, owner, PAGE_WRITABLE)) == -ERESTART)
         drain_all();
+    if (rc)
+        fail("frame 0x%x was left half built, and nobody can use it: %d", m, rc);
     page_put_as(p);
 }
 
