@@ -27,14 +27,13 @@ extern const struct call_entry call_table[CALL_TABLE_SIZE];
 #define CALL_TARGET  8u /* it begins with the number of the domain to act on: the caller, or for dom0 any */
 typedef s64 call_sub_fn(struct domain *d, void *op); /* op: the structure, copied in */
 struct call_sub {
-    call_sub_fn *fn; /* NULL: -ENOSYS */
+    call_sub_fn *fn; /* NULL: there is nothing to do, 0 */
     u8 bytes;        /* of the structure */
-    u8 flags;
+    u8 flags;        /* 0: -ENOSYS */
 };
 #define CALL_SUB(number, fn, type, flags) [number] = {fn, sizeof(type), flags}
-#define CALL_ACCEPT(number)               [number] = {call_sub_accept, 0, CALL_PRIVILEGED}
+#define CALL_ACCEPT(number)               [number] = {NULL, 0, CALL_PRIVILEGED}
 s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg);
-call_sub_fn call_sub_accept; /* there is nothing to do */
 /* An operation of the tools: a structure that begins with its command and the version of its interface. */
 s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *op));
 
@@ -42,6 +41,9 @@ void call_dispatch(struct regs *r); /* from pv/entry.S through vcpu's door; runs
 void call_init(void);               /* boot, once domain_zero exists: pv_call_door and the console's input door */
 
 void call_console_input(void); /* core/console.h's door: bytes wait for dom0 */
+struct xen_domctl_getdomaininfo;
+/* What there is to say of the domain with the lowest number >= first; false: there is none. */
+bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info);
 
 call_fn call_memory_op, call_event_channel_op, call_sched_op, call_vcpu_op, call_physdev_op, call_platform_op,
     call_xen_version, call_console_io, call_set_timer_op, call_sysctl, call_domctl, call_vm_assist, call_multicall;

@@ -24,13 +24,6 @@ void call_init(void)
     console_input_door = call_console_input;
 }
 
-s64 call_sub_accept(struct domain *d, void *op)
-{
-    (void)d;
-    (void)op;
-    return 0;
-}
-
 s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg)
 {
     struct domain *d = domain_current();
@@ -38,7 +31,7 @@ s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg)
     u64 op[32]; /* UINT8_MAX bytes */
     s64 rc;
 
-    if (number >= count || !s->fn)
+    if (number >= count || !s->flags)
         return -ENOSYS;
     if (s->flags & CALL_PRIVILEGED && !d->is_privileged)
         return -EPERM;
@@ -47,7 +40,7 @@ s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg)
     rc = s->flags & CALL_TARGET ? domain_target((domid_t)op[0], &d) : 0;
     if (rc)
         return rc;
-    rc = s->fn(d, op);
+    rc = s->fn ? s->fn(d, op) : 0;
     if (s->flags & CALL_TARGET)
         domain_put(d);
     if (s->flags & CALL_REPLIES && rc != -ERESTART && !guest_write(arg, op, s->bytes) && rc == 0)

@@ -3,12 +3,12 @@
  * domctl: so far the one command that looks, getdomaininfo; making and ending of domains comes with its issue. Control
  * domain only (call/table.c). Numbers are read without stopping the domain: they are a moment's picture.
  */
-#include "call/domctl.h"
 #include "call/call.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "public/domctl.h"
 
-bool domctl_info(u32 first, struct xen_domctl_getdomaininfo *info)
+bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info)
 {
     struct domain *d = domain_next(first);
     bool is_running = false, is_paused = true, is_blocked = true;
@@ -48,7 +48,7 @@ static s64 domctl_do(void *arg)
 
     if (op->cmd != XEN_DOMCTL_getdomaininfo)
         return -ENOSYS;
-    if (!domctl_info(op->domain, &info))
+    if (!call_domctl_info(op->domain, &info))
         return -ESRCH;
     op->domain = info.domain;
     op->u.getdomaininfo = info;

@@ -4,10 +4,10 @@
  * domain only (call/table.c). Lists go out element by element; the machine is one socket and one NUMA node here.
  */
 #include "call/call.h"
-#include "call/domctl.h"
 #include "core/console.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "public/domctl.h"
 #include "public/sysctl.h"
 
 #define PIECE    256u
@@ -74,7 +74,7 @@ static s64 domain_list(struct xen_sysctl_getdomaininfolist *op)
     struct xen_domctl_getdomaininfo info;
     u32 next = op->first_domain, count = 0;
 
-    while (count < op->max_domains && domctl_info(next, &info)) {
+    while (count < op->max_domains && call_domctl_info(next, &info)) {
         next = info.domain + 1u;
         if (!guest_put_at(guest_at(op->buffer), count, &info))
             return -EFAULT;
