@@ -20,15 +20,10 @@ enum lock_rank {
     RANK_PIRQ = 0x39,
     RANK_GRANT = 0x38,
     RANK_VCPU = 0x36,
-    RANK_SCHED = 0x2e, /* per-CPU run queue; _irq */
-    RANK_TIMER = 0x2c, /* per-CPU timer heap; _irq */
-    RANK_SLAB = 0x28,  /* _irq */
-    RANK_FRAME = 0x26, /* _irq */
-    RANK_SMP_CALL = 0x18,
-    RANK_IRQ = 0x14,
-    RANK_IOAPIC = 0x12,
-    RANK_PCI = 0x10,
-    RANK_TIME = 0x0e,
+    RANK_SCHED = 0x2e,   /* per-CPU run queue; _irq */
+    RANK_TIMER = 0x2c,   /* per-CPU timer heap; _irq */
+    RANK_SLAB = 0x28,    /* _irq */
+    RANK_FRAME = 0x26,   /* _irq */
     RANK_CONSOLE = 0x02, /* _irq; everything may log */
 };
 

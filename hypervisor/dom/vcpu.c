@@ -23,7 +23,7 @@ static PERCPU(struct vcpu *, vcpu_loaded);
 static void unload_here(struct vcpu *v)
 {
     vcpu_ops->unload(v);
-    fpu_save(v->fpu, v->xcr0);
+    fpu_save(v->fpu);
     *this_cpu(vcpu_loaded) = NULL;
     atomic_store(&v->loaded_on, VCPU_NOWHERE);
 }

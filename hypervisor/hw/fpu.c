@@ -58,9 +58,8 @@ static void ts_clear(void)
     __asm__ volatile("clts" ::: "memory");
 }
 
-void fpu_save(void *area, u64 xcr0)
+void fpu_save(void *area) /* what the guest switched off is still there and is still its own */
 {
-    (void)xcr0; /* what is switched off is still there and is still this guest's */
     ts_clear();
     if (!allowed) {
         __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");

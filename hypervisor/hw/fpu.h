@@ -14,7 +14,7 @@ void fpu_start(u64 xcr0, u32 bytes); /* boot: what guests may choose from, the s
 u64 fpu_xcr0_allowed(void);          /* 0: no XSAVE on this CPU */
 u32 fpu_size(void);                  /* bytes of a save area, 64-byte aligned */
 void fpu_reset(void *area);          /* the architectural initial state */
-void fpu_save(void *area, u64 xcr0);
+void fpu_save(void *area);
 void fpu_load(void *area, u64 xcr0);
 bool fpu_xcr0_is_valid(u64 xcr0); /* the manual's rules plus the allowed set */
 void fpu_set_xcr0(u64 xcr0);

@@ -31,7 +31,6 @@ static struct {
     u32 last;
 } platform;
 static struct time_sample anchor_old, anchor_new; /* where the slope is measured from, and will be */
-static s64 error_ns;                              /* platform less system time at the last adjustment */
 static u32 slope;                                 /* as measured; scale.s.mul is bent */
 static u64 tsc_hz;
 static struct spin wall_lock;
@@ -170,7 +169,6 @@ void time_adjust(void)
     }
     /* The slope of a long base, and what brings the error to zero within about two seconds. */
     s64 error = (s64)(s.ns - scale_ns(&scale.s, s.tsc)), mul = slope;
-    WRITE_ONCE(error_ns, error);
     error = min(max(error, -(s64)NS_PER_S), (s64)NS_PER_S);
     s64 bend = error * (mul >> 10) / (s64)(2 * NS_PER_S >> 10);
     bend = min(max(bend, -mul / SLEW_MAX), mul / SLEW_MAX);
@@ -197,11 +195,6 @@ const char *time_source(void)
 u64 time_tsc_khz(void)
 {
     return tsc_hz / 1000;
-}
-
-s64 time_error(void)
-{
-    return READ_ONCE(error_ns);
 }
 
 void time_udelay(u32 us)

@@ -40,7 +40,6 @@ u64 time_to_tsc(u64 ns);                     /* TSC value at which time_now() re
 void time_scale_get(struct time_scale *out); /* consistent copy */
 u32 time_generation(void);
 void time_adjust(void); /* called about once a second by core/timer.c's housekeeping */
-s64 time_error(void);   /* ns that system time was behind the platform counter at the last adjustment */
 u64 time_tsc_khz(void);
 const char *time_source(void); /* "hpet", "pm", "pit" */
 void time_udelay(u32 us);

@@ -34,7 +34,7 @@ void log_sink_set(log_sink_fn *sink)
     early_used = 0;
 }
 
-void log_v(enum log_level level, const char *format, va_list args)
+static void log_v(enum log_level level, const char *format, va_list args)
 {
     char line[LINE_SIZE];
 

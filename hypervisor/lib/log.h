@@ -15,7 +15,6 @@ typedef void log_sink_fn(enum log_level level, const char *line);
 extern log_sink_fn *log_sink;         /* read only; set it with: */
 void log_sink_set(log_sink_fn *sink); /* before other CPUs run; plays back what was said so far */
 
-void log_v(enum log_level level, const char *format, va_list args);
 void log_error(const char *format, ...) __printf(1, 2);
 void log_warn(const char *format, ...) __printf(1, 2);
 void log_info(const char *format, ...) __printf(1, 2);
