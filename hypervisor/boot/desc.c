@@ -9,7 +9,7 @@
 #include "hw/trap.h"
 #include "lib/log.h"
 
-#define TSS_OFFSET     2048u
+#define TSS_OFFSET     (GDT_LIMIT + 1u - GDT_RESERVED_BASE)
 #define GATE_INTERRUPT 0x8e00u
 #define GATE_DPL3      0x6000u
 
@@ -31,6 +31,7 @@ struct tss {
 } __packed;
 
 static __sealed struct gate idt[256];
+static __sealed __aligned(4096) u8 empty_page[PAGE_SIZE];
 extern u8 entry_stubs[];
 
 static __init u64 tss_low(u64 base)
@@ -65,6 +66,9 @@ __init void desc_init_this(void)
         panic("boot: no memory for the descriptor tables of CPU %u", cpu);
     window[GDT_RESERVED_PAGE] = pte_make(own.n, HV_RW);
     *this_cpu(desc_window) = window;
+    desc_empty = pte_make(pgtab_paddr(empty_page).a >> PAGE_SHIFT, HV_RO);
+    for (u32 i = 0; i < GDT_RESERVED_PAGE; i++)
+        window[i] = desc_empty;
     fill_page(cpu, percpu_stack[cpu]);
     struct {
         u16 limit;

@@ -50,7 +50,7 @@ static bool extent_take(struct domain *d, const struct xen_memory_reservation *r
 {
     *first = MFN_NONE;
     lock_take(&d->lock);
-    if (d->page_count + (1ull << r->extent_order) <= d->page_max)
+    if (d->page_held + (1ull << r->extent_order) <= d->page_max)
         *first = extent_alloc(r).n;
     if (*first != MFN_NONE)
         extent_assign(d, *first, r->extent_order, gpfn);

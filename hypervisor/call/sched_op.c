@@ -40,15 +40,18 @@ static s64 poll(struct vcpu *v, guest_ptr arg)
     if (!guest_read(port, guest_at(poll.ports), poll.nr_ports * sizeof(port[0])))
         return -EFAULT;
     evtchn_poll_begin(v, poll.nr_ports == 1 ? port[0] : 0);
+    sched_block();
+    __atomic_thread_fence(
+        __ATOMIC_SEQ_CST); /* as in vcpu_block: either the sender sees us waiting, or we see the event */
     rc = poll_look(v, port, poll.nr_ports);
     if (rc) {
+        sched_wake(&v->unit);
         evtchn_poll_end(v);
         return min(rc, 0);
     }
     if (poll.timeout)
         timer_set(&v->poll, poll.timeout);
     v->cont.cursor = 1;
-    sched_block();
     return -ERESTART;
 }
 
@@ -57,6 +60,8 @@ s64 call_sched_op(const struct call_args *args)
     guest_ptr arg = guest_at(args->a[1]);
     struct sched_shutdown s;
 
+    if (unlikely(vcpu_current()->pv.retired.n)) /* nobody sleeps on tables that others may wait for */
+        return -ERESTART;
     switch (args->a[0]) {
     case SCHEDOP_yield:
         sched_yield();

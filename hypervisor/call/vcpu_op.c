@@ -37,6 +37,8 @@ static s64 down(struct vcpu *v)
 
     if (v != vcpu_current())
         return v->is_up ? -EOPNOTSUPP : 0;
+    if (v->pv.retired.n) /* as in sched_op */
+        return -ERESTART;
     lock_take(&d->lock);
     for (u32 i = 0; i < d->vcpu_limit; i++)
         is_last &= !d->vcpu[i] || d->vcpu[i] == v || !d->vcpu[i]->is_up;

@@ -31,7 +31,7 @@ static int make_shared(struct domain *d)
     p->owner = domain_owner(d);
     p->type = PAGE_KIND_OF(PAGE_WRITABLE) | PAGE_VALID | 1; /* Wirt writes it: it can never become a table */
     atomic_store(&p->refs, 1);
-    d->shared_mfn = m;
+    d->shared_mfn = m; /* not counted in page_held: the guest did not ask for it */
     d->shared = frame_va(m);
     for (u32 i = 0; i < ARRAY_COUNT(d->shared->vcpu_info); i++)
         d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
@@ -61,6 +61,11 @@ struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit)
 fail:
     log_error("domain %u: cannot create it: out of memory", id);
     return NULL; /* boot only, until domains can be torn down */
+}
+
+struct domain *domain_of(u32 owner)
+{
+    return table[(owner - PAGE_OWNER_DOMAIN) % DOMAIN_TABLE];
 }
 
 struct domain *domain_next(u32 first)
@@ -148,13 +153,10 @@ static __noreturn void end_of_machine(u8 reason)
 
 void domain_shutdown(struct domain *d, u8 reason)
 {
-    lock_take(&d->lock);
-    bool was = d->is_shut_down;
-    d->is_shut_down = true;
-    d->shutdown_reason = reason;
-    lock_drop(&d->lock);
-    if (was)
+    /* No lock: it may be held by somebody who waits for this CPU to flush, which it will not with interrupts off. */
+    if (atomic_xchg(&d->is_shut_down, true))
         return;
+    d->shutdown_reason = reason;
     if (d == domain_zero)
         end_of_machine(reason);
     for (u32 i = 0; i < d->vcpu_limit; i++)
@@ -182,11 +184,14 @@ void domain_crash(struct domain *d, const char *format, ...)
     va_start(args, format);
     fmt_v(line, sizeof(line), format, args);
     va_end(args);
+    if (vcpu_current_any() && domain_current() == d) { /* whatever becomes of the others: this one does not go on */
+        sched_pause(&vcpu_current()->unit);
+        work_raise(WORK_SCHED);
+    }
     if (d->is_shut_down)
         return;
     log_error("domain %u crashed: %s", d->id, line);
     if (vcpu_current_any() && domain_current() == d)
         dump_guest(vcpu_current());
     domain_shutdown(d, SHUTDOWN_crash);
-    work_raise(WORK_SCHED);
 }

@@ -31,6 +31,7 @@ struct domain {
     struct lock page_lock;
     mfn_t pages; /* list by page.next/prev; n == 0: empty */
     u64 page_count, page_max;
+    u64 page_held; /* frames that are still its own in any way, given back or not; atomic; never over page_max */
     struct shared_info *shared; /* direct-map address */
     mfn_t shared_mfn;
     struct evtchn_table evtchn;
@@ -46,6 +47,9 @@ struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit); /*
 struct domain *domain_get(domid_t id); /* with a reference; NULL: no such domain */
 struct domain *domain_next(u32 first); /* the same for the lowest number >= first */
 void domain_put(struct domain *d);
+/* Of a frame that the caller holds a reference to, or the last one of: it stays as long as the frame is its own. No
+ * reference. */
+struct domain *domain_of(u32 owner);
 /* The domain that a call names: the caller itself (DOMID_SELF or its own number) or, for a control domain,
  * another one. 0 with a reference in *target (domain_put), -EPERM, -ESRCH. */
 int domain_target(domid_t id, struct domain **target) __must_use;

@@ -36,6 +36,7 @@ void page_put_last(struct page *p)
 {
     ASSERT((p->refs & PAGE_REFS) == 0 && !(p->refs & PAGE_ALLOCATED));
     ASSERT((p->type & (PAGE_COUNT | PAGE_BUSY | PAGE_PROGRESS)) == 0);
+    atomic_sub(&domain_of(p->owner)->page_held, 1);
     p->type = 0;
     p->stamp = tlb_now(); /* read-only mappings leave no debt of their own: assume the worst */
     frame_free(frame_mfn(p), 0);
@@ -83,7 +84,7 @@ static int retype(struct page *p, u64 refs, u64 type, enum page_kind kind)
         page_put(p); /* the half state's */
         return rc;
     }
-    if (p->stamp) { /* paired with the store in put_use(): written before the count reached 0 */
+    if (p->stamp) { /* paired with the store in put_use() */
         tlb_settle(p->stamp, cpu_online);
         p->stamp = 0;
     }
@@ -139,10 +140,12 @@ __inline_always void put_use(struct page *p, bool drops_ref)
             page_type_ops.retire(p); /* takes over the reference */
             return;
         }
-        if (is_last)
-            p->stamp = tlb_now(); /* before the count is seen as 0: see retype() */
-        if (!page_cas(p, &refs, &type, refs, type - 1))
+        if (!page_cas(p, &refs, &type, refs, is_last ? (type - 1) | PAGE_BUSY : type - 1))
             continue;
+        if (is_last) { /* all uses are over, and nobody comes before the debt is written */
+            p->stamp = tlb_now();
+            settle_type(p, type - 1);
+        }
         if (drops_ref)
             page_put(p);
         return;
@@ -171,6 +174,7 @@ void page_assign(struct domain *d, mfn_t m)
         frame_page_raw(d->pages)->prev = (u32)m.n;
     d->pages = m;
     d->page_count++;
+    atomic_add(&d->page_held, 1);
     lock_drop(&d->page_lock);
     atomic_store(&p->refs, PAGE_ALLOCATED | 1);
 }

@@ -15,6 +15,7 @@
 
 #define PAGE_ALLOCATED      BIT(63)       /* refs: owned; the owner's list holds one reference */
 #define PAGE_REFS           0xffffffffull /* refs: count */
+#define PAGE_REFS_MOST      0xffff0000u   /* guests take no more; Wirt's own few come on top */
 #define PAGE_COUNT          0xffffffffull /* type: count of uses as this type */
 #define PAGE_PROGRESS_SHIFT 40            /* type: entries [0, progress) hold references (0..512) */
 #define PAGE_PROGRESS       (0x3ffull << PAGE_PROGRESS_SHIFT)
@@ -68,11 +69,13 @@ static inline void page_put(struct page *p) /* the last one frees the frame */
 static inline __must_use bool page_get(struct page *p, u32 owner)
 {
     u64 refs = READ_ONCE(p->refs);
+    if (unlikely(p->owner != owner)) /* others' frames are left alone: not even a moment's use that they could see */
+        return false;
     do {
-        if (unlikely((u32)refs - 1u >= PAGE_REFS - 1)) /* 0, or at the end of the count */
+        if (unlikely((u32)refs - 1u >= PAGE_REFS_MOST)) /* 0, or near the end of the count */
             return false;
     } while (unlikely(!atomic_update64(&p->refs, &refs, refs + 1)));
-    if (likely(p->owner == owner))
+    if (likely(p->owner == owner)) /* it may have gone and come back meanwhile */
         return true;
     page_put(p);
     return false;
@@ -96,8 +99,9 @@ static inline void page_put_as(struct page *p) /* undoes page_get_as */
 static inline __must_use bool page_get_quick(struct page *p, u32 owner, enum page_kind kind) /* false: taken */
 {
     u64 want = PAGE_KIND_OF(kind) | PAGE_VALID, refs = p->refs, type = p->type;
-    if (unlikely((type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) != want || (u32)type >= PAGE_COUNT - 1 ||
-                 (u32)refs - 1u >= PAGE_REFS - 2 || !page_cas(p, &refs, &type, refs + 1, type + 1)))
+    if (unlikely(p->owner != owner || (type & (PAGE_KIND | PAGE_VALID | PAGE_BUSY)) != want ||
+                 (u32)type >= PAGE_COUNT - 1 || (u32)refs - 1u >= PAGE_REFS_MOST ||
+                 !page_cas(p, &refs, &type, refs + 1, type + 1)))
         return true;
     if (likely(p->owner == owner))
         return false;

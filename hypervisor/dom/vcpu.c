@@ -63,10 +63,10 @@ static void load_here(struct vcpu *v)
     *this_cpu(vcpu_loaded) = v;
     v->loaded_on = cpu_id();
     atomic_or(&v->domain->loaded_cpus, BIT(cpu_id()));
-    vcpu_ops->load(v); /* flushes everything */
+    fpu_load(v->fpu, v->xcr0); /* before TS may be set */
+    vcpu_ops->load(v);         /* flushes everything */
     if (old && old->domain != v->domain)
         atomic_and(&old->domain->loaded_cpus, ~BIT(cpu_id()));
-    fpu_load(v->fpu, v->xcr0);
 }
 
 static void leave(struct unit *u)

@@ -16,6 +16,7 @@ __attribute__((section(".stub"), used, aligned(4096))) static const u8 stub_page
 
 /* The pages of this CPU's windows; and how many GDT pages / LDT entries are shown now. */
 PERCPU(pte_t *, desc_window);
+__sealed pte_t desc_empty;
 static PERCPU(u32, desc_gdt_shown);
 static PERCPU(u32, desc_ldt_mapped);
 
@@ -24,13 +25,14 @@ u64 *desc_reserved(u32 cpu)
     return (u64 *)(desc_gdt_base(cpu) + GDT_RESERVED_BASE);
 }
 
+/* Behind the guest's frames stand empty descriptors: a selector there is #GP, as of a GDT that ends before. */
 void desc_load_gdt(const mfn_t *frame, u32 count)
 {
     pte_t *window = *this_cpu(desc_window);
     u32 shown = *this_cpu(desc_gdt_shown);
     u64 base = desc_gdt_base(cpu_id());
     for (u32 i = 0; i < max(count, shown); i++) {
-        pte_t e = i < count ? pte_make(frame[i].n, HV_RW) : 0;
+        pte_t e = i < count ? pte_make(frame[i].n, HV_RW) : desc_empty;
         if (window[i] != e) {
             window[i] = e;
             cpu_invlpg(base + i * PAGE_SIZE);

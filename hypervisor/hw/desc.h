@@ -14,11 +14,12 @@
 
 PERCPU_DECLARE(pte_t *, desc_window); /* the page-table entries of this CPU's windows */
 u64 *desc_reserved(u32 cpu);          /* the descriptors of page 14 */
+extern pte_t desc_empty;              /* maps a page of empty descriptors; sealed */
 static inline u64 desc_gdt_base(u32 cpu)
 {
     return GDT_WINDOW + cpu * GDT_WINDOW_STRIDE;
 }
-/* Show `count` guest frames (0..14) in this CPU's GDT window; the rest become not present. */
+/* Show `count` guest frames (0..14) in this CPU's GDT window; the rest are empty. */
 void desc_load_gdt(const mfn_t *frame, u32 count);
 /* Use `entries` 8-byte descriptors at this CPU's LDT window (0 = no LDT); pages start unmapped and are
  * filled on demand by desc_map_ldt. */

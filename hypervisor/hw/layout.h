@@ -51,6 +51,6 @@
 #define SEL_LDT           0xe050
 #define GDT_RESERVED_PAGE 14
 #define GDT_RESERVED_BASE 0xe000
-#define GDT_LIMIT         0xefff
+#define GDT_LIMIT         0xe7ff /* the TSS begins behind it: its bytes are no descriptors */
 
 #endif

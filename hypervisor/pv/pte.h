@@ -80,7 +80,7 @@ __inline_always int pv_pte_write(struct domain *d, u32 owner, pte_t *slot, pte_t
             return 0;
         goto any;
     }
-    p = pv_pte_page(e);
+    p = frame_page(mfn(pte_mfn(e)));
     if (unlikely(!p))
         goto any;
     if (e & PTE_RW) {

@@ -11,17 +11,6 @@
 
 #define BUDGET 64u /* entries between two looks at pending work */
 
-static struct domain *owner_of(const struct page *p)
-{
-    struct vcpu *v = vcpu_current_any();
-    if (v && domain_owner(v->domain) == p->owner)
-        return v->domain;
-    struct domain *d = domain_get((domid_t)(p->owner - PAGE_OWNER_DOMAIN));
-    if (d)
-        domain_put(d); /* it cannot go while it owns this frame, which we hold */
-    return d;
-}
-
 static void put_entries(struct page *p, enum page_kind kind, u32 from, u32 to)
 {
     const pte_t *t = frame_va(frame_mfn(p));
@@ -94,7 +83,7 @@ static int build(struct page *p, enum page_kind kind, u32 *progress)
 {
     if (kind == PAGE_SEG)
         return pv_desc_build(p);
-    struct domain *d = owner_of(p);
+    struct domain *d = domain_of(p->owner);
     pte_t *t = frame_va(frame_mfn(p));
     int rc = kind == PAGE_L1 ? build_l1(d, t, progress) : build_upper(d, t, kind, progress);
     if (rc && (rc != -ERESTART || kind == PAGE_L1)) {

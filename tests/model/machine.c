@@ -184,6 +184,10 @@ struct domain *domain_get(domid_t id)
     dom[id]->refs++;
     return dom[id];
 }
+struct domain *domain_of(u32 owner)
+{
+    return dom[owner - PAGE_OWNER_DOMAIN];
+}
 void domain_put(struct domain *d)
 {
     d->refs--;
