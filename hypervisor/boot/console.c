@@ -6,7 +6,7 @@
 #include "boot/console.h"
 
 #include "boot/bringup.h"
-#include "boot/vga.h"
+#include "hw/vga.h"
 #include "core/console.h"
 #include "lib/string.h"
 

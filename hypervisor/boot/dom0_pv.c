@@ -6,7 +6,7 @@
  */
 #include "boot/boot.h"
 #include "boot/elf.h"
-#include "boot/vga.h"
+#include "hw/vga.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 

@@ -193,6 +193,6 @@ __init void boot_main(u32 magic, u32 info)
             note_free(boot_info.module[i].start, round_up(boot_info.module[i].end, PAGE_SIZE));
     note_free(pgtab_paddr(init_start).a, pgtab_paddr(init_end).a);
     log_info("Domain 0 starts. Three Ctrl-A switch the serial input to Wirt and back.");
-    console_screen_drop();
+    console_screen_lend(true);
     boot_finish();
 }

@@ -9,7 +9,7 @@
 #ifndef WIRT_BOOT_MBI_H
 #define WIRT_BOOT_MBI_H
 
-#include "boot/vga.h"
+#include "hw/vga.h"
 #include "lib/types.h"
 
 #define MBI_MAGIC1     0x2badb002u

@@ -37,7 +37,7 @@ static u32 guest_victim;
 
 static char input[INPUT_SIZE];
 static u32 input_end, input_start, switch_count;
-static bool is_input_ours;
+static bool is_input_ours, is_screen_lent;
 void (*console_input_door)(void);
 
 static void wires_put(const char *s, size_t n)
@@ -47,7 +47,7 @@ static void wires_put(const char *s, size_t n)
     for (u32 i = 0; i < 2; i++)
         if (console_wires.has_com[i])
             uart_put(i, s, n);
-    if (console_wires.screen)
+    if (console_wires.screen && !is_screen_lent)
         console_wires.screen(s, n);
     is_wire_midline = s[n - 1] != '\n';
 }
@@ -318,10 +318,12 @@ void console_start(void)
     log_sink_set(console_sink);
 }
 
-void console_screen_drop(void)
+void console_screen_lend(bool is_lent)
 {
     u64 flags = lock_take_irq(&console_lock);
 
-    console_wires.screen = NULL;
+    is_screen_lent = is_lent;
+    if (console_wires.screen && !is_lent)
+        console_wires.screen("\f", 1);
     lock_drop_irq(&console_lock, flags);
 }

@@ -12,11 +12,11 @@
 #define CONSOLE_RING_SIZE (128u * 1024u)
 extern struct console_wires {
     bool has_com[2], has_timestamps;
-    void (*screen)(const char *s, size_t n); /* boot's, until dom0 owns the screen; NULL: none */
+    void (*screen)(const char *s, size_t n); /* NULL: none; a form feed clears it */
     int level, guest_level;                  /* enum log_level that is still shown; -1 = none */
 } console_wires;                             /* boot fills it, then calls: */
 void console_start(void);                    /* before other CPUs run */
-void console_screen_drop(void);              /* dom0 owns the screen from here on */
+void console_screen_lend(bool is_lent);      /* to dom0, which draws on it; taken back for what may be the last words */
 void console_ready(void);                    /* interrupt context: received bytes wait */
 /* A guest's text (dom0's go to the wires as they are; others line by line with "(dN) " in front,
  * rate-limited). */

@@ -149,6 +149,7 @@ static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 r
     }
     lock_break_all();
     smp_stop_others();
+    console_screen_lend(false);
     say_tail();
     log_error("Wirt panic on CPU %u: %s", cpu_id(), why);
     if (u)

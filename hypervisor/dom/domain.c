@@ -190,6 +190,8 @@ void domain_crash(struct domain *d, const char *format, ...)
     }
     if (d->is_shut_down)
         return;
+    if (d == domain_zero)
+        console_screen_lend(false);
     log_error("domain %u crashed: %s", d->id, line);
     if (vcpu_current_any() && domain_current() == d)
         dump_guest(vcpu_current());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The screen until dom0 owns it: VGA text at 0xb8000 or a linear framebuffer (EFI) with an own font. Output only. */
-#ifndef WIRT_BOOT_VGA_H
-#define WIRT_BOOT_VGA_H
+/* The screen: VGA text at 0xb8000 or a linear framebuffer (EFI) with an own font. Output only. */
+#ifndef WIRT_HW_VGA_H
+#define WIRT_HW_VGA_H
 
 #include "lib/types.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The 8x16 letters of the framebuffer console (ASCII; anything else is a box). */
-#ifndef WIRT_BOOT_FONT_H
-#define WIRT_BOOT_FONT_H
+#ifndef WIRT_HW_FONT_H
+#define WIRT_HW_FONT_H
 
 #include "lib/types.h"
 

@@ -3,11 +3,11 @@
  * The screen as a sheet of characters: VGA text memory, or a linear framebuffer onto
  * which font.c's glyphs are drawn. A shadow holds what each cell should show and what it
  * shows, so that scrolling never reads slow video memory and draws only cells that changed.
- * No lock: core/console.c serialises callers. Ours until dom0 starts, which owns the screen from then on.
+ * No lock: core/console.c serialises callers. Lent to dom0 once that runs; a form feed draws all of it anew.
  */
-#include "boot/vga.h"
+#include "hw/vga.h"
 
-#include "boot/font.h"
+#include "hw/font.h"
 #include "hw/cpu.h"
 #include "hw/pgtab.h"
 #include "lib/log.h"
@@ -20,12 +20,12 @@
 #define SCROLL_STEP 8u /* framebuffer: lines that a full screen moves up at once */
 #define ATTRIBUTE   0x07u
 
-static __initdata struct vga_mode mode;
-static __initdata u8 *video;
-static __initdata u32 cols, rows, column, row;
-static __initdata char want[ROWS_MAX][COLS_MAX], shown[ROWS_MAX][COLS_MAX];
+static struct vga_mode mode;
+static u8 *video;
+static u32 cols, rows, column, row;
+static char want[ROWS_MAX][COLS_MAX], shown[ROWS_MAX][COLS_MAX];
 
-static __init u32 vga_ink(void) /* light grey */
+static u32 vga_ink(void) /* light grey */
 {
     u32 v = 0;
     v |= (0xc0c0u >> (16 - min(mode.red_size, 16))) << mode.red_pos;
@@ -34,7 +34,7 @@ static __init u32 vga_ink(void) /* light grey */
     return v;
 }
 
-static __init void vga_pixels(u8 *at, u8 bits, u32 ink, u32 bytes)
+static void vga_pixels(u8 *at, u8 bits, u32 ink, u32 bytes)
 {
     for (u32 x = 0; x < CELL_W; x++, at += bytes, bits = (u8)(bits << 1)) {
         u32 v = bits & 0x80u ? ink : 0;
@@ -50,7 +50,7 @@ static __init void vga_pixels(u8 *at, u8 bits, u32 ink, u32 bytes)
     }
 }
 
-static __init void vga_cell(u32 r, u32 c)
+static void vga_cell(u32 r, u32 c)
 {
     char ch = want[r][c];
     shown[r][c] = ch;
@@ -64,7 +64,7 @@ static __init void vga_cell(u32 r, u32 c)
         vga_pixels(at, font_row(ch, y), ink, bytes);
 }
 
-static __init void vga_show(void) /* every cell that is not as it should be */
+static void vga_show(void) /* every cell that is not as it should be */
 {
     for (u32 r = 0; r < rows; r++)
         for (u32 c = 0; c < cols; c++)
@@ -72,7 +72,7 @@ static __init void vga_show(void) /* every cell that is not as it should be */
                 vga_cell(r, c);
 }
 
-static __init void vga_cursor(void)
+static void vga_cursor(void)
 {
     if (mode.kind != VGA_TEXT)
         return;
@@ -81,7 +81,15 @@ static __init void vga_cursor(void)
     cpu_out16(0x3d4, (u16)(0x0f | (at << 8)));
 }
 
-static __init void vga_newline(void)
+static void vga_clear(char now) /* now: what every cell shows */
+{
+    memset(want, ' ', sizeof(want));
+    memset(shown, now, sizeof(shown));
+    row = column = 0;
+    vga_show();
+}
+
+static void vga_newline(void)
 {
     column = 0;
     if (++row < rows)
@@ -111,11 +119,9 @@ __init void vga_init_early(const struct vga_mode *m, void *va)
         mode.kind = VGA_NONE;
         return;
     }
-    memset(want, ' ', sizeof(want));
-    memset(shown, mode.kind == VGA_TEXT ? 0 : ' ', sizeof(shown));
     if (mode.kind == VGA_FRAMEBUFFER)
         memset(video, 0, (size_t)mode.pitch * mode.height);
-    vga_show();
+    vga_clear(mode.kind == VGA_TEXT ? 0 : ' ');
     vga_cursor();
 }
 
@@ -132,13 +138,15 @@ __init void vga_remap(void)
     }
 }
 
-__init void vga_put(const char *s, size_t n)
+void vga_put(const char *s, size_t n)
 {
     if (mode.kind == VGA_NONE)
         return;
     for (; n; n--, s++) {
         if (*s == '\n') {
             vga_newline();
+        } else if (*s == '\f') {
+            vga_clear(0);
         } else if (*s == '\r') {
             column = 0;
         } else if (*s == '\b') {

@@ -3,7 +3,7 @@
  * A 5x7 alphabet drawn for this screen, each row doubled on the way out. One string a
  * letter, one byte a row from the top, bit 4 leftmost; the eighth row is for g p q y.
  */
-#include "boot/font.h"
+#include "hw/font.h"
 
 static const char font[95][8] = {
     "\x00\x00\x00\x00\x00\x00\x00",     "\x04\x04\x04\x04\x04\x00\x04",     /*   ! */
@@ -56,7 +56,7 @@ static const char font[95][8] = {
     "\x00\x00\x08\x15\x02\x00\x00",                                         /* ~ */
 };
 
-__init u8 font_row(char c, u32 y)
+u8 font_row(char c, u32 y)
 {
     if (c < ' ' || c > '~')
         return y < 14 ? 0x7c : 0;
