@@ -18,10 +18,10 @@ static char __initdata cmdline_copy[CMDLINE_MAX];
 
 /* Known to Xen's documentation, without effect here. Silent ones first, up to the bar. */
 char __initdata cmdline_ignored[] =
-    "placeholder no-real-mode edd edid | "
+    "placeholder no-real-mode edd edid sync_console | "
     "acpi acpi_pstate_strict acpi_skip_timer_override acpi_sleep allow_unsafe altp2m apic "
     "apic_verbosity apicv argo asid async-show-all ats badpage bootscrub bootscrub_chunk "
-    "buddy-alloc-size cet clocksource cmci-threshold console_to_ring cpu_type cpufreq cpuid "
+    "buddy-alloc-size cet clocksource cmci-threshold conring_size console_to_ring cpu_type cpufreq cpuid "
     "cpuid_mask_cpu cpuid_mask_ecx cpuid_mask_edx cpuid_mask_ext_ecx cpuid_mask_ext_edx "
     "cpuidle cpuinfo crashinfo_maxaddr crashkernel credit2_balance_over credit2_balance_under "
     "credit2_cap_period_ms credit2_load_precision_shift credit2_load_window_shift "
@@ -35,11 +35,11 @@ char __initdata cmdline_ignored[] =
     "max_gsi_irqs mce mce_fb mce_verbosity mmcfg mmio-relax msi mtrr.show mwait-idle nmi "
     "noapic nofxsr noirqbalance nolapic nomtrr numa partial_emulation pci pci-phantom pcid "
     "pku ple_gap ple_window psr pv pv-l1tf pv-linear-pt rcu-idle-timer-period-ms rmrr ro-hpet "
-    "sched-gran sched_credit_tslice_ms sched_ratelimit_us sched_smt_power_savings "
-    "scrub-domheap serial_tx_buffer serrors shim_mem smt snb_igd_quirk tboot tbuf_size tdt "
+    "sched sched-gran sched_credit_tslice_ms sched_ratelimit_us sched_smt_power_savings "
+    "scrub-domheap serial_tx_buffer serrors shim_mem smap smt snb_igd_quirk tboot tbuf_size tdt "
     "tevt_mask tickle_one_idle_cpu timer_slop tsc tsx ucode unrestricted_guest "
-    "vcpu_migration_delay vesa-map vesa-mtrr vesa-ram viridian-spinlock-retry-count "
-    "vm-notify-window vpid vpmu vwfi watchdog watchdog_timeout x2apic-mode x2apic_phys "
+    "vcpu_migration_delay vesa-map vesa-mtrr vesa-ram vga viridian-spinlock-retry-count "
+    "vm-notify-window vpid vpmu vwfi watchdog watchdog_timeout x2apic x2apic-mode x2apic_phys "
     "xenheap_megabytes xpti xsm ";
 
 static bool __init cmdline_bool(const char *s, bool *out)
@@ -156,11 +156,17 @@ static bool __init cmdline_timestamps_parse(const char *s, struct boot_options *
     return true;
 }
 
+/* Of Xen's ways Wirt tries all, one after the other; only the wish not to reboot at all is one. */
+static bool __init cmdline_reboot_parse(const char *s, struct boot_options *o)
+{
+    o->has_noreboot |= *s == 'n';
+    return strchr("acefknptwx", *s) && *s;
+}
+
 #define FIELD(f) .offset = offsetof(struct boot_options, f)
 struct cmdline_option __initdata cmdline_table[] = {
     {"com1", CMDLINE_TEXT, FIELD(com1), .help = "first serial port"},
     {"com2", CMDLINE_TEXT, FIELD(com2), .help = "second serial port"},
-    {"conring_size", CMDLINE_SIZE, FIELD(conring_size), .help = "size of the log ring"},
     {"console", CMDLINE_TEXT, FIELD(console), .help = "where the log is shown"},
     {"console_timestamps", CMDLINE_CUSTOM, .parse = cmdline_timestamps_parse, .help = "time before each line"},
     {"dom0_max_vcpus", CMDLINE_CUSTOM, .parse = cmdline_dom0_vcpus_parse, .help = "CPUs of dom0"},
@@ -172,15 +178,10 @@ struct cmdline_option __initdata cmdline_table[] = {
     {"mem", CMDLINE_SIZE, FIELD(mem), .help = "no RAM from this address on"},
     {"noreboot", CMDLINE_BOOL, FIELD(has_noreboot), .help = "halt after a failure"},
     {"nosmp", CMDLINE_BOOL, FIELD(has_smp), .is_inverted = true, .help = "one CPU"},
-    {"reboot", CMDLINE_TEXT, FIELD(reboot), .help = "how to reboot"},
-    {"sched", CMDLINE_TEXT, FIELD(sched), .help = "scheduler"},
-    {"smap", CMDLINE_BOOL, FIELD(has_smap), .help = "use SMAP"},
+    {"reboot", CMDLINE_CUSTOM, .parse = cmdline_reboot_parse, .help = "\"no\" is noreboot"},
     {"smep", CMDLINE_BOOL, FIELD(has_smep), .help = "use SMEP"},
     {"smp", CMDLINE_BOOL, FIELD(has_smp), .help = "all CPUs"},
     {"spec-ctrl", CMDLINE_TEXT, FIELD(spec_ctrl), .help = "speculation policy"},
-    {"sync_console", CMDLINE_BOOL, FIELD(is_sync_console), .help = "wait for each character"},
-    {"vga", CMDLINE_TEXT, FIELD(vga), .help = "screen"},
-    {"x2apic", CMDLINE_BOOL, FIELD(has_x2apic), .help = "use x2APIC mode"},
     {"xsave", CMDLINE_BOOL, FIELD(has_xsave), .help = "offer XSAVE to guests"},
 };
 const u32 cmdline_table_count = ARRAY_COUNT(cmdline_table);
@@ -339,7 +340,7 @@ static void __init cmdline_defaults(struct boot_options *o)
     o->dom0_vcpus_min = 1;
     o->dom0_vcpus_max = CPU_MAX;
     o->mem = ~0ull;
-    o->has_smp = o->has_smep = o->has_smap = o->has_xsave = o->has_x2apic = true;
+    o->has_smp = o->has_smep = o->has_xsave = true;
 }
 
 /* Some loaders put the file's name first; no option has a slash in its name. */

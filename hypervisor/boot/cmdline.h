@@ -20,24 +20,21 @@ struct boot_amount {
 
 struct boot_options {
     /* console.c's; text, NULL = default */
-    const char *console, *com1, *com2, *loglvl, *guest_loglvl, *vga;
-    bool has_timestamps, is_sync_console;
+    const char *console, *com1, *com2, *loglvl, *guest_loglvl;
+    bool has_timestamps;
     /* dom0 */
     struct boot_amount dom0_mem, dom0_mem_min, dom0_mem_max;
     u32 dom0_vcpus_min, dom0_vcpus_max; /* 1 and CPU_MAX: as many as there are CPUs */
     bool has_dom0_vcpus_pin;
     const char *dom0_extra; /* behind " -- " on our own line: goes to the end of dom0's; NULL */
     /* machine */
-    u64 mem;                                        /* use no RAM at or above this physical address; ~0 */
-    u32 maxcpus;                                    /* 0: not given */
-    bool has_smp;                                   /* no-smp and nosmp clear it */
-    bool has_noreboot;                              /* stay at the panic message */
-    const char *reboot;                             /* "acpi", "pci", "kbd", "triple", "no" ...; NULL */
-    bool has_smep, has_smap, has_xsave, has_x2apic; /* may be used; true */
-    const char *spec_ctrl;                          /* text, NULL; "no" or "off" or "false" switches everything off */
-    const char *sched;                              /* NULL */
-    u64 conring_size;                               /* bytes; 0 = default */
-    u32 unknown_count, bad_count;                   /* options not known, values not understood: each was logged */
+    u64 mem;                      /* use no RAM at or above this physical address; ~0 */
+    u32 maxcpus;                  /* 0: not given */
+    bool has_smp;                 /* no-smp and nosmp clear it */
+    bool has_noreboot;            /* stay at the panic message */
+    bool has_smep, has_xsave;     /* may be used; true */
+    const char *spec_ctrl;        /* text, NULL; "no" or "off" or "false" switches everything off */
+    u32 unknown_count, bad_count; /* options not known, values not understood: each was logged */
 };
 
 /* Fills *options with defaults, then with what the line says; texts point into a static copy. Logs.

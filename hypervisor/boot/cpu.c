@@ -69,6 +69,10 @@ __init void cpu_init(void)
     cpu_desc.max_leaf = l0.eax;
     cpu_desc.max_ext = cpuid(0x80000000, 0).eax;
     read_words();
+    if (!boot_options.has_smep) /* as if the processor had none */
+        cpu_desc.word[CPU_F_SMEP / 32] &= ~(1u << CPU_F_SMEP % 32);
+    if (!boot_options.has_xsave)
+        cpu_desc.word[CPU_F_XSAVE / 32] &= ~(1u << CPU_F_XSAVE % 32);
     read_names(&l0, cpuid(1, 0).eax);
     if (cpu_has(CPU_F_HYPERVISOR)) {
         struct cpuid h = cpuid(0x40000000, 0);

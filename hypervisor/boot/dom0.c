@@ -91,22 +91,20 @@ static __init const void *unpack_kernel(u64 *size, u64 *owned)
 
 /* Whole 2 MiB: Linux asks for the tables behind its frame list while it maps the end of its memory, and finds them only
  * if pages that it adds beyond that end do not share an L1 table with them. */
-static __init u64 decide_pages(u64 held_bytes)
+static __init u64 decide_pages(u64 held_bytes, u64 *most)
 {
     struct frame_stats s;
     u64 bytes, bytes_max;
     frame_stats(&s);
     u64 available = s.free + (held_bytes >> PAGE_SHIFT); /* freed before the bulk of dom0's memory is taken */
     available -= min(available, RESERVE_FRAMES + available / 512);
-    if (!boot_options.dom0_mem.is_given) { /* keep a sixteenth, at most 128 MiB, for domains and Wirt */
-        u64 keep = min(available / 16, (128ull << 20) >> PAGE_SHIFT);
-        return round_down(available - keep, 512ull);
-    }
     const char *wrong = cmdline_dom0_mem(&boot_options, available << PAGE_SHIFT, &bytes, &bytes_max);
     if (wrong)
         boot_fail("dom0_mem: %s (%lu MiB are available). Give less, or nothing for all.", wrong,
                   available >> (20 - PAGE_SHIFT));
-    return round_down(bytes >> PAGE_SHIFT, 512ull);
+    u64 pages = round_down(bytes >> PAGE_SHIFT, 512ull);
+    *most = boot_options.dom0_mem_max.is_given ? max(bytes_max >> PAGE_SHIFT, pages) : pages;
+    return pages;
 }
 
 /* Where things go. Apart from the image everything is placed upwards in one pass; tables depend on the size of what
@@ -247,7 +245,7 @@ __init void dom0_create(void)
     u64 held = owned;
     for (u32 i = 0; i < min(boot_info.module_count, 2u); i++)
         held += boot_info.module[i].end - boot_info.module[i].start;
-    u64 total = decide_pages(held);
+    u64 most, total = decide_pages(held, &most);
     const char *wrong = elf_parse(&image, file, size, total << PAGE_SHIFT);
     if (!wrong)
         wrong = elf_check_pv(&image);
@@ -262,7 +260,7 @@ __init void dom0_create(void)
         plan.initrd_bytes = boot_info.module[1].end - boot_info.module[1].start;
     make_plan(total);
     plan.p2m = alloc_flat(total * 8, "the list of dom0's frames");
-    d->page_max = total;
+    d->page_max = most;
     give_memory(d, 0, plan.placed_pages);
     dom0_pv_load(&plan, &image);
     if (owned)

@@ -7,6 +7,7 @@
 #include "boot/boot.h"
 #include "boot/elf.h"
 #include "hw/vga.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 
@@ -169,7 +170,9 @@ static __init void fill_start_info(const struct domain *d, const struct dom0_pla
         s->mod_start = p->is_initrd_mapped ? p->v_start + (p->initrd_pfn << PAGE_SHIFT) : p->initrd_pfn;
         s->mod_len = p->initrd_bytes;
     }
-    if (str_copy((char *)s->cmd_line, p->cmdline ? p->cmdline : "", sizeof(s->cmd_line)) >= sizeof(s->cmd_line))
+    const char *extra = boot_options.dom0_extra;
+    if (fmt((char *)s->cmd_line, sizeof(s->cmd_line), "%s%s%s", p->cmdline ? p->cmdline : "", extra ? " " : "",
+            extra ? extra : "") >= (int)sizeof(s->cmd_line))
         log_warn("dom0: the kernel's command line is longer than %lu characters and was cut", sizeof(s->cmd_line) - 1);
     s->console.dom0.info_size = fill_console((struct dom0_vga_console_info *)(void *)(s + 1));
     s->console.dom0.info_off = s->console.dom0.info_size ? sizeof(*s) : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a UEFI start leaves for dom0: the array of configuration tables, through which Linux finds ACPI and SMBIOS (there
- * is nothing below 1 MiB to search), and the memory map. Reads the system table (UEFI Specification 2.10, section 4.3)
- * in memory that firmware keeps; calls nothing of firmware.
+ * What a UEFI start leaves for dom0: the array of configuration tables, through which Linux finds ACPI and SMBIOS
+ * (there is nothing below 1 MiB to search), and the memory map. Reads the system table (UEFI Specification 2.10,
+ * section 4.3) in memory that firmware keeps; calls nothing of firmware.
  */
 #include "boot/boot.h"
 #include "call/platform_op.h"

@@ -11,6 +11,7 @@
 #include "boot/memory.h"
 #include "boot/panic.h"
 #include "call/call.h"
+#include "call/version.h"
 #include "call/platform_op.h"
 #include "core/slab.h"
 #include "core/work.h"
@@ -170,6 +171,8 @@ __init void boot_main(u32 magic, u32 info)
     cpu_init_fpu();
     pv_vcpu_init();
     call_init();
+    if (boot_info.cmdline)
+        str_copy(version_command_line, boot_info.cmdline, sizeof(version_command_line));
     panic_init(!boot_options.has_noreboot);
     domain_does_reboot = !boot_options.has_noreboot;
     start_memory();

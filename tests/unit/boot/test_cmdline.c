@@ -25,9 +25,9 @@ static void test_values(void)
     CU_ASSERT(!o.console && !o.dom0_mem.is_given && o.dom0_vcpus_max == CPU_MAX && test_log[0] == 0);
     parse("  /boot/wirt.gz placeholder console=com1,vga com1=115200,8n1\tloglvl=all "
           "guest_loglvl=error/all "
-          "dom0_mem=512M noreboot no-smep smap=off maxcpus=3 mem=2G sync_console "
+          "dom0_mem=512M noreboot no-smep maxcpus=3 mem=2G sync_console "
           "console_timestamps=boot "
-          "conring_size=64 spec-ctrl=no sched=credit");
+          "spec-ctrl=no");
     CU_ASSERT_STRING_EQUAL(test_log, "");
     CU_ASSERT(o.unknown_count == 0 && o.bad_count == 0);
     CU_ASSERT_STRING_EQUAL(o.console, "com1,vga");
@@ -35,13 +35,17 @@ static void test_values(void)
     CU_ASSERT_STRING_EQUAL(o.loglvl, "all");
     CU_ASSERT_STRING_EQUAL(o.guest_loglvl, "error/all");
     CU_ASSERT(o.dom0_mem.is_given && o.dom0_mem.bytes == 512 << 20);
-    CU_ASSERT(o.has_noreboot && !o.has_smep && !o.has_smap && o.is_sync_console && o.has_timestamps);
-    CU_ASSERT(o.maxcpus == 3 && o.mem == 2ull << 30 && o.conring_size == 65536);
+    CU_ASSERT(o.has_noreboot && !o.has_smep && o.has_timestamps);
+    CU_ASSERT(o.maxcpus == 3 && o.mem == 2ull << 30);
     CU_ASSERT_STRING_EQUAL(o.spec_ctrl, "no");
     parse("nosmp smep=on no-xsave no-spec-ctrl -- root=/dev/xvda quiet");
     CU_ASSERT(!o.has_smp && o.has_smep && !o.has_xsave);
     CU_ASSERT_STRING_EQUAL(o.spec_ctrl, "no");
     CU_ASSERT_STRING_EQUAL(o.dom0_extra, "root=/dev/xvda quiet");
+    parse("reboot=acpi");
+    CU_ASSERT(!o.has_noreboot && o.bad_count == 0);
+    parse("reboot=no");
+    CU_ASSERT(o.has_noreboot && o.bad_count == 0);
     parse("no-smp console_timestamps=none dom0-max-vcpus=2 com1=");
     CU_ASSERT(!o.has_smp && !o.has_timestamps && o.dom0_vcpus_min == 2 && o.dom0_vcpus_max == 2);
     CU_ASSERT(o.com1 && !*o.com1);

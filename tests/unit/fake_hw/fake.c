@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include "boot/bringup.h"
 #include "boot/memory.h"
-#include "boot/vga.h"
+#include "hw/vga.h"
 #include "fake.h"
 #include "hw/irq.h"
 #include "hw/lapic.h"
