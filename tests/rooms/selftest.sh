@@ -45,8 +45,8 @@ spoil include-up hypervisor/hw/pci.c 'FAIL include   hw/pci.c: "dom/domain.h" po
     's|#include "hw/pci.h"|&\n#include "dom/domain.h"|'
 spoil include-sideways hypervisor/pv/misc.c '"hvm/hvm.h" points sideways' \
     '$a #if 0\n#include "hvm/hvm.h"\n#endif'
-spoil include-foreign hypervisor/dom/policy.c '<string.h> is not for the hypervisor' \
-    's|#include "dom/policy.h"|&\n#include <string.h>|'
+spoil include-foreign hypervisor/dom/pirq.c '<string.h> is not for the hypervisor' \
+    's|#include "hw/irq.h"|&\n#include <string.h>|'
 spoil call-up hypervisor/core/work.c 'core/work.c:domain_get: points up to dom/domain.c' - <<'END'
 extern void *domain_get(u16 id);
 void *work_spoilt(void);
@@ -71,13 +71,13 @@ END
     echo '    return i;' && echo '}'; } >"$work/long"
 spoil function hypervisor/core/slab.c 'core/slab.c:slab_spoilt: 64 lines; 60 are allowed' - <"$work/long"
 yes '' | head -n 500 >"$work/blank"
-spoil length hypervisor/dom/policy.h 'FAIL length    dom/policy.h' - <"$work/blank"
+spoil length hypervisor/dom/pirq.h 'FAIL length    dom/pirq.h' - <"$work/blank"
 spoil switch hypervisor/hw/power.c 'configuration switch #ifdef CONFIG_ACPI' '$a #ifdef CONFIG_ACPI\n#endif'
 spoil guard hypervisor/hw/power.h 'configuration switch #ifndef POWER_H' 's/WIRT_HW_POWER_H/POWER_H/'
 spoil spdx hypervisor/dom/page.c 'dom/page.c: its first comment has no SPDX' 1d
 spoil theory hypervisor/hw/msi.c 'FAIL top       hw/msi.c: the comment at its top has' '2,/\*\//d'
-spoil alone hypervisor/lib/heap.h 'FAIL alone     lib/heap.h: does not compile alone' '/#include/d'
-spoil door hypervisor/dom/policy.h 'dom/policy.h:policy_door: a pointer to a function that doors.txt' \
+spoil alone hypervisor/core/symbols.h 'FAIL alone     core/symbols.h: does not compile alone' '/#include/d'
+spoil door hypervisor/dom/pirq.h 'dom/pirq.h:policy_door: a pointer to a function that doors.txt' \
     's|^#endif$|extern void (*policy_door)(void);\n&|'
 spoil door-stale rooms/doors.txt 'hw/trap.h:gone: doors.txt declares it, but there is none' \
     '$a hw/trap.h:gone (3) hw calls pv'
