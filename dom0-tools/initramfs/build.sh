@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Theory: makes dom0's initramfs from busybox, the jobs in this folder, modules of the fetched kernel,
-# the benchmark's meter and those of our tools that are built, each with the libraries it needs. The
-# same inputs give the same bytes: sorted names, no dates, no owners. Needs neither root nor network.
+# the benchmark's meter, the reader of the hypervisor's log and those of our tools that are built, each
+# with the libraries it needs. The same inputs give the same bytes: sorted names, no dates, no owners.
+# Needs neither root nor network.
 # usage: build.sh OUTPUT
 . "$(dirname "$0")/../../tests/lib/common.sh"
 
@@ -78,6 +79,15 @@ stage_meter() {
     stage_program /bin/true /bin
 }
 
+stage_readlog() {
+    local program=$build/boot/readlog source=$here/readlog.c
+    if stale "$program" "$source"; then
+        mkdir -p "$(dirname "$program")"
+        gcc -O2 -Wall -Wextra -Werror -o "$program" "$source" || die "readlog does not compile"
+    fi
+    stage_program "$program" /usr/sbin
+}
+
 [ -d "$kernel" ] || die "no kernel in build/cache: run tests/lib/fetch.sh linux"
 rm -rf "$stage"
 mkdir -p "$stage"/{bin,dev,etc,proc,run,sys,tmp,mnt,jobs,root,usr/sbin}
@@ -90,6 +100,7 @@ install -m 755 "$here/init" "$stage/init"
 install -m 755 "$here"/jobs/* "$stage/jobs/"
 stage_modules
 stage_meter
+stage_readlog
 for tool in "$build"/dom0-tools/bin/*; do
     [ -x "$tool" ] && stage_program "$tool" /usr/sbin
 done

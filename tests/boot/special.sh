@@ -1,25 +1,46 @@
 # SPDX-License-Identifier: MIT
 # Theory: tests that are no row of a table: the GRUB entry, the shell on the serial line, the switch of
-# that line between dom0 and hypervisor, and the text on the screen. Sourced by run-matrix.
+# that line between dom0 and hypervisor with all of its keys, the text on the screen, and the record of a panic.
+# Sourced by run-matrix.
 
-# One boot to the shell: type into it, switch to the hypervisor, ask it for its keys, switch back, leave.
+# One boot to the shell: type into it, switch to the hypervisor, press its keys, switch back, leave. Wirt is asked for
+# every report while two loops keep both CPUs busy, and dom0 has read its log before.
 console_test() {
-    local result help='pressed' ended
+    local result ended key last="'h' pressed" asked=() jobs=shell
     [ "$hv" = none ] && return
     log=$logs/$hv-console.log why=
-    result=$("$top/tests/boot/run-vm" --hv "$hv" --memory 1024 --disk virtio --nic virtio --timeout 240 \
-        --hv-options "console=com1,vga com1=115200,8n1" --linux "console=$console wirt.job=shell" --log "$log" \
-        --send 'dom0:.*#=>echo shell-$((6*7))\n' --send 'shell-42=>\x01\x01\x01' \
-        --send 'nput (to|goes to) (Xen|Wirt)=>h' --send "$help=>\x01\x01\x01" --send 'nput (to|goes to) (DOM0|dom0)=>\n' \
-        --send 'dom0:.*#=>echo back-$((7*7)); poweroff\n')
+    if [ "$hv" = wirt ]; then
+        jobs=log,shell
+        for key in q r m e a i d 0; do
+            asked+=(--send "$last=>$key")
+            last="'$key' pressed"
+        done
+        last='audit: [0-9n]'
+    fi
+    result=$("$top/tests/boot/run-vm" --hv "$hv" --smp 2 --memory 1024 --disk virtio --nic virtio --timeout 240 \
+        --hv-options "console=com1,vga com1=115200,8n1" --linux "console=$console wirt.job=$jobs" --log "$log" \
+        --send 'dom0:.*#=>for i in 1 2; do (yes >/dev/null &); done; sleep 1; echo shell-$((6*7))\n' \
+        --send '^shell-42=>\x01\x01\x01' --send 'nput (to|goes to) (Xen|Wirt)=>h' "${asked[@]}" --send "$last=>\x01\x01\x01" \
+        --send 'nput (to|goes to) (DOM0|dom0)=>\n' --send 'dom0:.*#=>killall yes; echo back-$((7*7)); poweroff\n')
     ended=$(field_of "$result" end)
-    expect_line 'shell-42'
+    expect_line '\| shell-42'
     expect_line 'network: eth0 has 10\.0\.2\.15'
     expect_line 'nput (to|goes to) (Xen|Wirt)'
-    expect_line "$help"
+    expect_line "'h' pressed"
     expect_line 'back-49'
+    [ "$hv" = wirt ] && expect_line 'WIRT-JOB log ok'
+    [ "$hv" = wirt ] && [ -z "$why" ] && why=$(awk -f "$top/tests/boot/keys.awk" "$log")
     [ -n "$why" ] || [ "$ended" = poweroff ] || why="the machine ended by '$ended'"
     report console "$(field_of "$result" wall)"
+}
+
+# A panic, and what the boot after the warm reset says of it.
+panic_test() {
+    [ "$hv" = wirt ] || return
+    log=$logs/panic-record.log why=
+    local begin=$SECONDS
+    "$top/tests/boot/panic-record.sh" bios noreboot >"$log" 2>&1 || why=$(grep -m 1 FAIL "$log" || tail -n 1 "$log")
+    report panic $((SECONDS - begin))
 }
 
 # screen_boot NAME FIRMWARE FILE: Wirt without a kernel, which ends in a message; FILE gets the screen.
@@ -73,7 +94,7 @@ grub_entry_test() {
 
 special_run() {
     local name
-    for name in grub_entry screen console; do
+    for name in grub_entry screen console panic; do
         [[ ${name/_/-} =~ $only ]] && "${name}_test"
     done
 }
