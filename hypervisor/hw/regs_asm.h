@@ -52,25 +52,21 @@
 /* Speculation (hw/spec.c), where a guest comes in to C, all registers saved, and where it goes out again, none to lose:
  * one look at cpu_info's flags, which lie `info` bytes above rsp. Paths without C need neither: they follow no
  * indirect branch and touch nothing but the vCPU's own. */
-.macro SPEC_ENTRY info
-    testb $SPEC_AT_ENTRY, \info + CPU_INFO_EXIT_FLAGS(%rsp)
+.macro SPEC_ACT bits, function, info
+    testb $\bits, \info + CPU_INFO_EXIT_FLAGS(%rsp)
     jnz .Lspec\@
 .Lback\@:
     .pushsection .text.hot.spec, "ax", @progbits
 .Lspec\@:
-    call spec_enter
+    call \function
     jmp .Lback\@
     .popsection
 .endm
+.macro SPEC_ENTRY info
+    SPEC_ACT SPEC_AT_ENTRY, spec_enter, \info
+.endm
 .macro SPEC_EXIT info
-    testb $SPEC_AT_EXIT, \info + CPU_INFO_EXIT_FLAGS(%rsp)
-    jnz .Lspec\@
-.Lback\@:
-    .pushsection .text.hot.spec, "ax", @progbits
-.Lspec\@:
-    call spec_leave
-    jmp .Lback\@
-    .popsection
+    SPEC_ACT SPEC_AT_EXIT, spec_leave, \info
 .endm
 .macro CALL_C function
     subq $8, %rsp
