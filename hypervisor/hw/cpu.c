@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every room asks about the processors: their description, which boot/cpu.c reads and seals, and which of them run.
- * And the MSR read that may fail.
+ * What every room asks about the processors: their description, which boot/cpu.c reads and seals, and which of them
+ * run. And the MSR read that may fail.
  */
 #include "hw/cpu.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the entry files of hw/ and pv/ share: struct regs pushed and popped register by register (hw/regs.h has the
- * layout), instructions that may fault on guest memory, calls into C from a stack that holds a whole frame, and the places
- * where the speculation policy acts.
+ * layout), instructions that may fault on guest memory, calls into C from a stack that holds a whole frame, and the
+ * places where the speculation policy acts.
  */
 #ifndef WIRT_HW_REGS_ASM_H
 #define WIRT_HW_REGS_ASM_H
@@ -16,6 +16,7 @@
 #define SPEC_AT_EXIT        (SPEC_VERW | SPEC_IBRS)
 
 #ifdef __ASSEMBLER__
+/* clang-format off */
 
 .macro PUSH_REGS list:vararg
     .irp reg, \list

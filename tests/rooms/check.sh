@@ -47,11 +47,21 @@ flags() {
 alone() {
     flags=$(flags)
     echo "$sources" | grep '\.h$' | FLAGS=$flags WORK=$work xargs -P 2 -I{} sh -c '
-        log=$(printf %s "$WORK/alone.{}" | tr / _)
+        log=$WORK/alone.$(printf %s "{}" | tr / _)
         echo "#include \"{}\"" | eval "$CC $FLAGS -fsyntax-only -x c -" >"$log" 2>&1 && verdict=ok ||
             verdict="does not compile alone: $(grep -m 1 error: "$log" | sed "s/.*error: //")"
         rm -f "$log"
         printf "alone\t%s\t%s\n" "{}" "$verdict"'
+}
+
+# .clang-format decides how the sources look; it is looked for beside the directory of the sources.
+format() {
+    echo "$sources" | grep '\.[ch]$' >"$work/c-files"
+    # shellcheck disable=SC2046
+    clang-format --dry-run $(cat "$work/c-files") 2>&1 | sed -n 's/^\([^: ]*\):.*clang-format-violations.*/\1/p' |
+        sort -u >"$work/misformatted"
+    awk -v list="$work/misformatted" 'BEGIN { while ((getline f < list) > 0) bad[f] }
+        { printf "format\t%s\t%s\n", $0, ($0 in bad) ? "clang-format would write it otherwise" : "ok" }' "$work/c-files"
 }
 
 {
@@ -63,6 +73,7 @@ alone() {
     grep -o '__HYPERVISOR_[a-z_0-9]*' include/public/xen.h | sed 's/__HYPERVISOR_//' | sort -u >"$work/hypercalls"
     awk -f "$here/rank.awk" -f "$here/symbols.awk" "$work/hypercalls" "$work/symbols" "$work/symbols"
     alone
+    format
     # shellcheck disable=SC2046
     awk -f "$here/locks.awk" core/lock.h "$docs/LOCKS.md" $(echo "$code" | grep '\.c$')
     verdict=$(sh "$here/size.sh" --check "$hv") && verdict=ok

@@ -9,7 +9,8 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/rooms-selftest.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
-cp -r "$1" "$work/hypervisor" && cp -r "$2" "$work/docs" && cp -r "$here" "$work/rooms" && mkdir "$work/o"
+cp -r "$1" "$work/hypervisor" && cp -r "$2" "$work/docs" && cp -r "$here" "$work/rooms" &&
+    cp "$here/../../.clang-format" "$work/" && mkdir "$work/o"
 passed=0 failed=0
 
 judge() {
@@ -77,6 +78,7 @@ spoil guard hypervisor/hw/power.h 'configuration switch #ifndef POWER_H' 's/WIRT
 spoil spdx hypervisor/dom/page.c 'dom/page.c: its first comment has no SPDX' 1d
 spoil theory hypervisor/hw/msi.c 'FAIL top       hw/msi.c: the comment at its top has' '2,/\*\//d'
 spoil alone hypervisor/core/symbols.h 'FAIL alone     core/symbols.h: does not compile alone' '/#include/d'
+spoil format hypervisor/hw/power.c 'FAIL format    hw/power.c' 's/^    /   /'
 spoil door hypervisor/dom/pirq.h 'dom/pirq.h:policy_door: a pointer to a function that doors.txt' \
     's|^#endif$|extern void (*policy_door)(void);\n&|'
 spoil door-stale rooms/doors.txt 'hw/trap.h:gone: doors.txt declares it, but there is none' \

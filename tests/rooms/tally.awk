@@ -43,7 +43,7 @@ END {
             sub(/\t/, " ", key)
             fail("exception", key, "excuses nothing; take it out of exceptions.txt")
         }
-    split("include call prefix function length switch top alone door locks size docs", kinds, " ")
+    split("include call prefix function length switch top alone format door locks size docs", kinds, " ")
     for (i = 1; i in kinds; i++) # a check that looked at nothing is broken
         if (!seen[kinds[i]])
             fail("checker", kinds[i], "looked at nothing")
