@@ -11,12 +11,14 @@
 #include "dom/dump.h"
 #include "hw/power.h"
 #include "hw/smp.h"
+#include "hw/time.h"
 #include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "public/sched.h"
 
-#define DOMAIN_TABLE 64u
+#define REBOOT_SECONDS 5u
+#define DOMAIN_TABLE   64u
 static struct domain *table[DOMAIN_TABLE];
 static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
 struct domain *domain_zero;
@@ -145,6 +147,11 @@ static __noreturn void end_of_machine(u8 reason)
     smp_stop_others();
     if (reason == SHUTDOWN_poweroff)
         power_off_or_halt();
+    if (reason != SHUTDOWN_reboot && domain_does_reboot) { /* somebody may be reading */
+        log_error("Reboot in %u seconds (noreboot on the command line stays here).", REBOOT_SECONDS);
+        for (u32 ms = 0; ms < REBOOT_SECONDS * 1000; ms++)
+            time_udelay(1000);
+    }
     if (reason == SHUTDOWN_reboot || domain_does_reboot)
         power_reboot();
     log_error("halted, as noreboot asks: switch the machine off or reset it");

@@ -2,8 +2,8 @@
 /*
  * Guest descriptors. A frame used in a GDT or LDT has kind PAGE_SEG: all 512 entries were checked and it is
  * writable nowhere, so that the processor never meets a descriptor that could lead out of ring 3: only code and data
- * segments, DPL raised to 3, no gates, no system segments. LDT frames are taken up one by one when the guest first
- * touches them. Hypercalls 2 (set_gdt) and 10 (update_descriptor) are here.
+ * segments, DPL raised to 3, no gates, no system segments. LDT frames are taken up when the LDT is set, those
+ * that cannot be then when the guest first touches them. Hypercalls 2 (set_gdt) and 10 (update_descriptor) are here.
  */
 #include "lib/log.h"
 #include "pv/pv.h"

@@ -213,6 +213,7 @@ iret_pending:
     popq %rax
     pushq $0
     SAVE_REGS
+    SPEC_ENTRY REGS_SIZE
     jmp pv_exit
 
 iret_slow: /* the frame on our stack is still the hypercall's, if none of it was replaced */
@@ -223,10 +224,9 @@ iret_slow: /* the frame on our stack is still the hypercall's, if none of it was
 
 iret_spoilt: /* the guest's stack went away half-way through the frame */
     movq %r11, %rdi
-    leaq -R_SIZE - 8(%rsp), %rsp
-    andq $-16, %rsp
-    call pv_iret_spoilt /* crashes the domain; comes back only to be descheduled */
     FRAME_AT_TOP
+    SPEC_ENTRY REGS_SIZE
+    CALL_C pv_iret_spoilt /* crashes the domain; comes back only to be descheduled */
     jmp pv_exit
 
 /* IRET to the guest faulted (bad cs, ss or rip in its frame): rsp at the five words, guest registers live. Make

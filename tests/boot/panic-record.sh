@@ -59,7 +59,7 @@ boot() {
 
 # What a panic says after the stamp, a regex a line; the record has the same, behind a mark. The wire alone has the
 # last lines of the log again.
-words=("Wirt panic on CPU [0-9]+: key C was pressed" 'while running d0v[0-9]'
+words=("Wirt panic on CPU [0-9]+: key C was pressed" 'while running (d0v[0-9]|idle)'
     'rip [0-9a-f]{4}:ffff8180[0-9a-f]{8} rflags [0-9a-f]{8}' 'rsp [0-9a-f]{4}:ffff[0-9a-f]{12} cr2 [0-9a-f]{16} cr3 [0-9a-f]{13}000'
     'rax [0-9a-f]{16} rbx [0-9a-f]{16} rcx' 'r13 [0-9a-f]{16} r14 [0-9a-f]{16} r15' 'Backtrace:'
     '  \[ffff8180[0-9a-f]*\] panic_on_purpose\+0x' '  \[ffff8180[0-9a-f]*\] console_work\+0x')

@@ -332,6 +332,27 @@ static void second_use(void)
     EQ(one, 1);
 }
 
+/* A vCPU's first state: bases that WRMSR would refuse, and a state that is all right, for comparison. */
+static void contexts(void)
+{
+    static struct vcpu_guest_context c;
+    const u64 odd[] = {1ul << 63, 0x0000800000000000, 0xffff7fffffffffff};
+    c = (struct vcpu_guest_context){.flags = VGCF_in_kernel};
+    c.user_regs.rip = (u64)main;
+    c.ctrlreg[3] = maddr((void *)si->pt_base);
+    test("contexts");
+    for (u32 i = 0; i < COUNT(odd); i++) {
+        u64 *const field[] = {&c.fs_base, &c.gs_base_kernel, &c.gs_base_user, &c.user_regs.rip};
+        for (u32 k = 0; k < COUNT(field); k++) {
+            u64 was = *field[k];
+            *field[k] = odd[i];
+            EQ(vcpu_op(VCPUOP_initialise, 1, &c), E_INVAL);
+            *field[k] = was;
+        }
+    }
+    EQ(vcpu_op(VCPUOP_initialise, 1, &c), 0);
+}
+
 int main(void)
 {
     traps_init();
@@ -343,5 +364,6 @@ int main(void)
     ports();
     second_use();
     machine();
+    contexts();
     return 0;
 }
