@@ -22,6 +22,9 @@ __init void pgtab_init(u64 direct_limit)
     slots += (direct_limit + (1ull << 39) - 1) >> 39;
     for (u64 s = 0; s < slots; s++)
         pgtab_l4[HV_SLOT + s] = pte_make(pgtab_alloc().n, PTE_UPPER | (s == 0 ? PTE_US : 0));
+    for (u64 va = IOREMAP_START; va < IOREMAP_END; va += 512 * PAGE_SIZE)
+        if (!pgtab_leaf(va))
+            panic("boot: no memory for the page tables of the ioremap window");
     map_image(image_start, text_end, HV_RX);
     map_image(text_end, rodata_end, HV_RO);
     map_image(rodata_end, sealed_end, HV_RW); /* read-only after boot */

@@ -173,7 +173,8 @@ static bool exchange_commit(struct exchange *e)
 
     for (u32 i = 0; i < e->frames; i++) {
         struct page *p = exchange_page(e, i);
-        is_done &= page_release(e->d, p);
+        is_done &=
+            page_release(e->d, p) && (READ_ONCE(p->refs) & PAGE_REFS) == 1; /* ours: nobody mapped it meanwhile */
         frame_m2p_set(frame_mfn(p), M2P_INVALID);
         page_put(p);
     }

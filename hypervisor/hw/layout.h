@@ -34,7 +34,7 @@
 #define GDT_WINDOW_STRIDE ADDR(0x20000)
 #define LDT_WINDOW_OFFSET ADDR(0x10000)
 #define IOREMAP_START     ADDR(0xffff810040000000)
-#define IOREMAP_END       ADDR(0xffff810080000000)
+#define IOREMAP_END       ADDR(0xffff810060000000) /* its tables are made at boot: no allocation under spin locks */
 
 #define STACK_ORDER 3
 #define STACK_SIZE  0x8000 /* aligned; pages 0-3: NMI, #MC, #DF, #DB stacks, 4-7: the CPU's stack */

@@ -108,18 +108,19 @@ void pv_desc_drop_ldt(struct vcpu *v)
         page_put_as(frame_page_raw(v->pv.ldt[bit_lowest(v->pv.ldt_mapped)]));
 }
 
-static bool map_ldt(struct vcpu *v, u32 index)
+static int map_ldt(struct vcpu *v, u32 index)
 {
     struct page *table;
     pte_t *slot = pv_pte_find(v, v->pv.ldt_base + index * PAGE_SIZE, &table);
     pte_t e = slot ? READ_ONCE(*slot) : 0;
     struct page *p = e & PTE_P ? frame_page(mfn(pte_mfn(e))) : NULL;
-    if (!p || page_get_as(p, domain_owner(v->domain), PAGE_SEG))
-        return false;
+    int rc = p ? page_get_as(p, domain_owner(v->domain), PAGE_SEG) : -EINVAL;
+    if (rc)
+        return rc;
     v->pv.ldt[index] = frame_mfn(p);
     v->pv.ldt_mapped |= 1u << index;
     desc_map_ldt(index, frame_mfn(p));
-    return true;
+    return 0;
 }
 
 /* Wirt itself may be the first to load one of its selectors, and then there is nobody to take the fault: so all at
@@ -130,9 +131,13 @@ void pv_desc_map_ldt(struct vcpu *v)
         (void)map_ldt(v, i);
 }
 
+/* Also true if somebody is at the page: the guest touches it again. */
 bool pv_desc_ldt_fault(struct vcpu *v, u64 address)
 {
     u64 offset = address - desc_gdt_base(cpu_id()) - LDT_WINDOW_OFFSET;
     u32 index = (u32)(offset >> PAGE_SHIFT);
-    return offset < (u64)v->pv.ldt_entries * 8 && !(v->pv.ldt_mapped & 1u << index) && map_ldt(v, index);
+    if (offset >= (u64)v->pv.ldt_entries * 8 || v->pv.ldt_mapped & 1u << index)
+        return false;
+    int rc = map_ldt(v, index);
+    return rc == 0 || rc == -ERESTART;
 }

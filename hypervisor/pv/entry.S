@@ -237,6 +237,8 @@ iret_fault:
 
 syscall_bad_stack:
     movq 40 + CI_SCRATCH(%rsp), %rax
+    movq (%rsp), %rcx
+    movq 16(%rsp), %r11
     SAVE_FRAME REGS_SYSCALL_VECTOR
     HANDLE pv_bad_stack
 
@@ -318,6 +320,7 @@ page_fault_long:
 page_fault_bad_stack:
     POP_REGS rdx, rcx, rax
     SAVE_REGS
+    cld
     HANDLE pv_bad_stack
 
 /* trap_hooks.guest_entry: an exception, the full frame at rsp. */

@@ -54,8 +54,8 @@ static int set_ldt(struct vcpu *v, u64 base, u64 entries)
     pv_desc_drop_ldt(v);
     v->pv.ldt_base = base;
     v->pv.ldt_entries = (u32)entries;
-    pv_desc_map_ldt(v);
     desc_load_ldt((u32)entries);
+    pv_desc_map_ldt(v);
     return 0;
 }
 

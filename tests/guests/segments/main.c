@@ -206,6 +206,9 @@ static void ldt(void)
     EQ(page_ro(table), 0);
     TRUE(can_load(8 | 7));
     EQ(page_rw(table), E_INVAL); /* in use now */
+    EQ(ext(MMUEXT_SET_LDT, 0, 0), 0);
+    EQ(ext(MMUEXT_SET_LDT, (u64)table, 512), 0);
+    TRUE(can_load(8 | 7)); /* read-only already when it became the LDT, as Linux does it */
     TRUE(!can_load(16 | 7));
     TRUE(!can_load(512 * 8 | 7)); /* behind its end */
     FAILS(mmu1(maddr(&table[2]), forbidden[0]));
