@@ -41,6 +41,8 @@ static int held_get(struct domain *d, struct held *h, mfn_t m)
     return rc;
 }
 
+#define IS_ENTRY(ptr) (BIT((ptr)&7) & 0xd) /* a command that writes an entry; entries are 8 bytes, aligned */
+
 static inline int update_one(struct domain *d, u32 owner, struct held *h, u64 ptr, u64 value)
 {
     pte_t *slot = (pte_t *)(DIRECT_START + (ptr & ~7ull));
@@ -50,14 +52,12 @@ static inline int update_one(struct domain *d, u32 owner, struct held *h, u64 pt
         if (unlikely(rc))
             return rc;
     }
-    if (unlikely(ptr & 4))
-        return -EINVAL;
-    if (h->kind == PAGE_WRITABLE) {
+    if (likely(h->kind == PAGE_L1))
+        return pv_pte_write(d, owner, slot, value, keeps_ad);
+    if (likely(h->kind == PAGE_WRITABLE)) {
         WRITE_ONCE(*slot, unlikely(keeps_ad) ? value | (*slot & (PTE_A | PTE_D)) : value);
         return 0;
     }
-    if (likely(h->kind == PAGE_L1))
-        return pv_pte_write(d, owner, slot, value, keeps_ad);
     return pv_pte_write_upper(d, h->kind, (u32)(ptr >> 3 & 511), slot, value, keeps_ad);
 }
 
@@ -102,10 +102,10 @@ static int update_run(struct domain *d, u32 owner, u64 reqs, u64 count, u64 *at)
     while (i < count) {
         if (unlikely(!guest_read_pair(guest_at(reqs + i * sizeof(struct mmu_update)), &ptr, &value)))
             rc = -EFAULT;
-        else if (likely((ptr & 3) != MMU_MACHPHYS_UPDATE))
+        else if (likely(IS_ENTRY(ptr)))
             rc = update_one(d, owner, &held, ptr, value);
         else
-            rc = machphys_update(d, ptr, value);
+            rc = (ptr & 7) == MMU_MACHPHYS_UPDATE ? machphys_update(d, ptr, value) : -EINVAL;
         if (unlikely(rc))
             break;
         i++;

@@ -102,10 +102,10 @@ static bool would_mmu(const struct domain *d, const struct job *j)
     u64 m = j->req[0].ptr >> PAGE_SHIFT;
     if (!machine_is_ram(m) || known.owner[m] != domain_owner(d))
         return false;
-    if ((j->req[0].ptr & 3) == MMU_MACHPHYS_UPDATE)
-        return !model_is_gone((u32)m);
     if (j->req[0].ptr & 4)
         return false;
+    if ((j->req[0].ptr & 3) == MMU_MACHPHYS_UPDATE)
+        return !model_is_gone((u32)m);
     for (enum page_kind k = PAGE_L1; k <= PAGE_L4; k++)
         if (model_is_used((u32)m, k))
             return model_would_write(d, j->owner, (u32)m, j->req[0].ptr >> 3 & 511, j->req[0].val);
