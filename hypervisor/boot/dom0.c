@@ -24,7 +24,7 @@ static struct range io_storage[16], mem_storage[32], irq_storage[4], ro_storage[
 static __init void *alloc_flat(u64 bytes, const char *what)
 {
     u64 pages = (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    mfn_t m = frame_alloc(order_of(pages), 0, 0);
+    mfn_t m = frame_alloc(order_of(pages), FRAME_RAW, 0);
     if (m.n == MFN_NONE)
         boot_fail("dom0: no %lu MiB of contiguous memory for %s. Give the machine more RAM.", (bytes >> 20) + 1, what);
     for (u64 i = pages; i < 1ull << order_of(pages);) { /* the tail goes back at once, in aligned blocks */
