@@ -10,6 +10,7 @@
 
 #define RAM_BASE 0x10000u
 #define RAM_SIZE 0x10000u
+#define REACH    0x5000u /* behind an address: 1,024 module entries and the like, which is as far as the parser goes */
 
 static u8 *ram;
 static u64 seen_outside;
@@ -17,9 +18,9 @@ void *mbi_va(u64 phys);
 
 void *mbi_va(u64 phys)
 {
-    static u8 nowhere[8192]; /* a wild pointer reads zeros, as absent memory might */
+    static u8 nowhere[REACH]; /* a wild pointer reads zeros, as absent memory might */
 
-    if (phys < RAM_BASE || phys >= RAM_BASE + RAM_SIZE - 4096) {
+    if (phys < RAM_BASE || phys >= RAM_BASE + RAM_SIZE - REACH) {
         seen_outside++;
         return nowhere;
     }
