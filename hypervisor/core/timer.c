@@ -8,14 +8,12 @@
  */
 #include "core/lock.h"
 #include "core/panic.h"
-#include "core/slab.h"
 #include "core/timer.h"
 #include "core/work.h"
 #include "hw/irq.h"
 #include "hw/lapic.h"
 #include "lib/log.h"
 
-#define TIMER_MAX       1023u /* a CPU; with the unused entry 0 two pages of pointers */
 #define DEADLINE_NONE   (~0ull)
 #define HOUSEKEEPING_NS 1000000000ull
 #define DUMP_MAX        16u /* timers of a CPU that are printed one by one */
@@ -32,7 +30,7 @@ static struct timer housekeeping;
 /* The APIC belongs to this CPU; others ask it to look. Under the queue's lock. */
 static void deadline_check(struct timer_queue *q, u32 cpu)
 {
-    struct heap_node *first = heap_min(&q->heap);
+    struct heap_node *first = q->heap.root;
 
     if (!first || first->key >= READ_ONCE(q->deadline))
         return;
@@ -59,10 +57,8 @@ static struct timer_queue *queue_lock(const struct timer *t, u64 *flags)
 
 static void add(struct timer_queue *q, struct timer *t)
 {
-    if (unlikely(!heap_add(&q->heap, &t->node)))
-        log_error("timer: CPU %u has %u timers already, one is lost; spread the vCPUs", t->cpu, TIMER_MAX);
-    else
-        deadline_check(q, t->cpu);
+    heap_add(&q->heap, &t->node);
+    deadline_check(q, t->cpu);
 }
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg, u32 cpu)
@@ -123,7 +119,7 @@ static void timer_work(void)
 
     if (now >= q->deadline)
         q->deadline = DEADLINE_NONE; /* its interrupt, if still to come, finds nothing new */
-    while ((first = heap_min(&q->heap)) != NULL && first->key <= now) {
+    while ((first = q->heap.root) != NULL && first->key <= now) {
         struct timer *t = container_of(first, struct timer, node);
         heap_del(&q->heap, first);
         q->running = t;
@@ -158,12 +154,8 @@ static void keep_house(void *arg)
 void timer_init_this(void)
 {
     struct timer_queue *q = this_cpu(timer_queue);
-    struct heap_node **storage = slab_alloc((TIMER_MAX + 1) * sizeof(*storage));
 
-    if (!storage)
-        panic("timer: no memory for the timers of CPU %u", cpu_id());
     lock_init(&q->lock, RANK_TIMER);
-    heap_init(&q->heap, storage, TIMER_MAX);
     q->deadline = DEADLINE_NONE;
     if (cpu_id() == 0) {
         work_bind(WORK_TIMER, timer_work);
@@ -183,21 +175,22 @@ static void queue_dump(u32 cpu, u64 now)
     struct timer_queue *q = cpu_var(timer_queue, cpu);
     struct timer copy[DUMP_MAX];
     u64 flags = lock_take_irq(&q->lock), deadline = q->deadline, offset;
-    u32 count = q->heap.count;
+    u32 count = q->heap.count, shown = 0;
 
-    for (u32 i = 0; i < min(count, DUMP_MAX); i++)
-        copy[i] = *container_of(q->heap.node[i + 1], struct timer, node);
+    /* the next one, and the first few of those right below it */
+    for (struct heap_node *n = q->heap.root; n && shown < DUMP_MAX; n = shown == 1 ? q->heap.root->child : n->next)
+        copy[shown++] = *container_of(n, struct timer, node);
     lock_drop_irq(&q->lock, flags);
     if (deadline == DEADLINE_NONE)
         log_error("CPU %u: %u timers, APIC off", cpu, count);
     else
         log_error("CPU %u: %u timers, APIC due in %ld us", cpu, count, us_until(deadline, now));
-    for (u32 i = 0; i < min(count, DUMP_MAX); i++) {
+    for (u32 i = 0; i < shown; i++) {
         const char *name = panic_symbol((u64)copy[i].fn, &offset);
         log_error("  in %ld us: %s(%lx)", us_until(copy[i].node.key, now), name, (u64)copy[i].arg);
     }
-    if (count > DUMP_MAX)
-        log_error("  and %u more", count - DUMP_MAX);
+    if (count > shown)
+        log_error("  and %u more", count - shown);
 }
 
 void timer_dump(void)

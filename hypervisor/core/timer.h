@@ -23,7 +23,7 @@ void timer_move(struct timer *t, u32 cpu);  /* keep the deadline */
 void timer_dump(void);                      /* console key 'a' */
 static inline bool timer_is_set(const struct timer *t)
 {
-    return t->node.slot != 0;
+    return t->node.link;
 }
 
 #endif

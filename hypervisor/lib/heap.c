@@ -1,63 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A binary min-heap in a caller's array of node pointers, 1-based so that the parent of i is i / 2.
- * A node knows its slot, which makes removal from the middle logarithmic and "is it queued?" a
- * comparison with 0. The owner of the heap holds its lock around every call; nothing here waits or
- * allocates.
+ * A pairing heap: a tree in which no key is less than that above it. Adding is one comparison; taking a node out joins
+ * those below it two by two, which is logarithmic over any series of calls. The nodes are all the memory there is, so
+ * that adding cannot fail however many vCPUs have timers. The owner of the heap holds its lock around every call;
+ * nothing here waits or recurses.
  */
 #include "lib/heap.h"
 
-void heap_init(struct heap *h, struct heap_node **storage, u32 capacity)
+static void hang(struct heap_node **link, struct heap_node *n)
 {
-    h->node = storage;
-    h->capacity = capacity;
-    h->count = 0;
+    *link = n;
+    if (n)
+        n->link = link;
 }
 
-static void place(struct heap *h, struct heap_node *n, u32 slot)
+/* Two trees become one; siblings of either are the caller's business. */
+static struct heap_node *join(struct heap_node *a, struct heap_node *b)
 {
-    h->node[slot] = n;
-    n->slot = slot;
+    struct heap_node *top = a->key <= b->key ? a : b, *low = top == a ? b : a;
+
+    hang(&low->next, top->child);
+    hang(&top->child, low);
+    return top;
 }
 
-static void sift(struct heap *h, struct heap_node *n, u32 slot)
+/* A row of siblings becomes one tree: pairs from the left, then those from the right; NULL of nothing. */
+static struct heap_node *join_row(struct heap_node *row)
 {
-    while (slot > 1 && h->node[slot / 2]->key > n->key) {
-        place(h, h->node[slot / 2], slot);
-        slot /= 2;
+    struct heap_node *pairs = NULL, *all = NULL;
+
+    while (row) {
+        struct heap_node *a = row, *b = a->next;
+        row = b ? b->next : NULL;
+        a = b ? join(a, b) : a;
+        a->next = pairs;
+        pairs = a;
     }
-    for (;;) {
-        u32 child = slot * 2;
-        if (child > h->count)
-            break;
-        if (child < h->count && h->node[child + 1]->key < h->node[child]->key)
-            child++;
-        if (h->node[child]->key >= n->key)
-            break;
-        place(h, h->node[child], slot);
-        slot = child;
+    while (pairs) {
+        struct heap_node *n = pairs;
+        pairs = n->next;
+        all = all ? join(all, n) : n;
     }
-    place(h, n, slot);
+    return all;
 }
 
-bool heap_add(struct heap *h, struct heap_node *n)
+static void put(struct heap *h, struct heap_node *tree)
 {
-    if (h->count == h->capacity)
-        return false;
-    h->node[++h->count] = n;
-    sift(h, n, h->count);
-    return true;
+    if (tree)
+        tree->next = NULL;
+    hang(&h->root, tree && h->root ? join(h->root, tree) : tree ? tree : h->root);
+}
+
+void heap_add(struct heap *h, struct heap_node *n)
+{
+    n->child = NULL;
+    put(h, n);
+    h->count++;
 }
 
 void heap_del(struct heap *h, struct heap_node *n)
 {
-    u32 slot = n->slot;
-    struct heap_node *last;
-
-    if (!slot)
+    if (!n->link)
         return;
-    n->slot = 0;
-    last = h->node[h->count--];
-    if (last != n)
-        sift(h, last, slot);
+    hang(n->link, n->next);
+    n->link = NULL;
+    put(h, join_row(n->child));
+    h->count--;
 }

@@ -151,30 +151,29 @@ static void str_numbers(void)
 static void heap_random(void)
 {
     enum { COUNT = 100 };
-    struct heap_node node[COUNT] = {{0}}, *storage[COUNT / 2 + 1];
-    struct heap h;
+    struct heap_node node[COUNT] = {{0}};
+    struct heap h = {0};
     u32 used = 0;
     int bad = 0;
 
-    heap_init(&h, storage, COUNT / 2);
     for (int round = 0; round < 50000; round++) {
         struct heap_node *n = &node[fake_random(COUNT)];
         u64 least = ~0ull;
-        if (n->slot) {
+        if (n->link) {
             heap_del(&h, n);
             used--;
         } else {
             n->key = fake_random(1000);
-            bad += heap_add(&h, n) != (used < COUNT / 2);
-            used += n->slot != 0;
+            heap_add(&h, n);
+            used++;
         }
         for (int i = 0; i < COUNT; i++)
-            if (node[i].slot) {
+            if (node[i].link) {
                 least = min(least, node[i].key);
-                bad += h.node[node[i].slot] != &node[i];
+                bad += *node[i].link != &node[i];
             }
         bad += h.count != used;
-        bad += heap_min(&h) ? heap_min(&h)->key != least : used != 0;
+        bad += h.root ? h.root->key != least : used != 0;
     }
     CU_ASSERT_EQUAL(bad, 0);
 }
