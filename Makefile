@@ -11,9 +11,9 @@ initrd := $(O)/dom0/initrd.img
 initramfs := dom0-tools/initramfs
 export BUILD := $(O)
 
-.PHONY: all hypervisor dom0-tools deps fetch initrd run test test-matrix bench size rooms install clean help
+.PHONY: all hypervisor dom0-tools xenstore-lite deps fetch initrd tools-initrd fetch-guests run test test-matrix bench size rooms install clean help
 
-all: hypervisor dom0-tools
+all: hypervisor xenstore-lite dom0-tools
 
 hypervisor:
 	@if [ -f hypervisor/Makefile ]; then $(MAKE) --no-print-directory -C hypervisor O=$(O)/hypervisor; \
@@ -22,18 +22,35 @@ hypervisor:
 dom0-tools:
 	@if [ -f dom0-tools/Makefile ]; then $(MAKE) --no-print-directory -C dom0-tools O=$(O)/dom0-tools; fi
 
+xenstore-lite:
+	@if [ -f xenstore-lite/Makefile ]; then $(MAKE) --no-print-directory -C xenstore-lite O=$(O)/xenstore-lite; fi
+
 deps:
 	@tests/lib/deps.sh
 
 fetch: deps
 	@tests/lib/fetch.sh linux
 
-$(initrd): $(wildcard $(initramfs)/* $(initramfs)/jobs/*) tests/bench/microbench.c \
-		$(wildcard $(O)/dom0-tools/bin/*) | fetch
+fetch-guests: deps
+	@tests/lib/fetch.sh linux cloud xl pvgrub
+
+$(initrd): $(addprefix $(initramfs)/,build.sh stage.sh init modules readlog.c) $(wildcard $(initramfs)/jobs/*) \
+		tests/bench/microbench.c | fetch
 	@$(initramfs)/build.sh $@
 
-initrd: dom0-tools
+initrd:
 	@$(MAKE) --no-print-directory $(initrd)
+
+# The image for domains: with the tools, and with guests to run.
+$(O)/guests/initrd.img: $(initramfs)/guest.sh $(initramfs)/stage.sh $(wildcard $(initramfs)/guest/*) | fetch-guests
+	@$(initramfs)/guest.sh $@
+
+$(O)/dom0/tools.img: $(initrd) $(O)/guests/initrd.img $(initramfs)/tools.sh $(initramfs)/modules.tools \
+		$(wildcard $(initramfs)/tools/*/* $(O)/guests/*.elf $(O)/dom0-tools/bin/* $(O)/xenstore-lite/xenstored) | fetch-guests
+	@$(initramfs)/tools.sh $@
+
+tools-initrd: xenstore-lite dom0-tools
+	@$(MAKE) --no-print-directory $(O)/dom0/tools.img
 
 run: deps
 	@$(MAKE) --no-print-directory $(ours) initrd

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Theory: fetches a Debian package once, as any user, and unpacks it under build/cache without
-# installing anything. `fetch.sh linux` leaves build/cache/linux/{vmlinuz,config,modules,release},
-# `fetch.sh xen` leaves build/cache/xen/hypervisor.gz. What is there already is never fetched again.
+# Theory: fetches Debian packages once, as any user, and unpacks them under build/cache without installing
+# anything. `fetch.sh linux` leaves build/cache/linux/{vmlinuz,config,modules,release}, `cloud` the same of the
+# guests' kernel, `xen` build/cache/xen/hypervisor.gz, `xl` the tree of Debian's own tools in build/cache/xl/root, and
+# `pvgrub` build/cache/pvgrub/grub-x86_64-xen.bin. What is there already is never fetched again.
 . "$(dirname "$0")/common.sh"
 
 # download PACKAGE DIR: with the system's package lists, or else with lists of our own.
@@ -18,33 +19,37 @@ download() {
         (cd "$dir" && apt-get "${private[@]}" download -q "$package" >&2)
 }
 
-# unpack PACKAGE DIR: into DIR.part first, so that an interrupted run leaves nothing that looks whole.
+# unpack DIR PACKAGE...: into DIR.part first, so that an interrupted run leaves nothing that looks whole.
 unpack() {
-    local package=$1 dir=$2
-    say "fetching $package (once; it stays in build/cache)"
+    local dir=$1 package
+    shift
     rm -rf "$dir" "$dir.part"
     mkdir -p "$dir.part/root"
-    download "$package" "$dir.part" ||
-        die "apt-get could not download $package: is a Debian 12 mirror configured and reachable?"
-    dpkg-deb -x "$dir.part/$package"_*.deb "$dir.part/root" || die "dpkg-deb could not unpack $package"
-    rm "$dir.part/$package"_*.deb
+    for package in "$@"; do
+        say "fetching $package (once; it stays in build/cache)"
+        download "$package" "$dir.part" ||
+            die "apt-get could not download $package: is a Debian 12 mirror configured and reachable?"
+        dpkg-deb -x "$dir.part/$package"_*.deb "$dir.part/root" || die "dpkg-deb could not unpack $package"
+        rm "$dir.part/$package"_*.deb
+    done
 }
 
-# newest_kernel: what linux-image-amd64 depends on, e.g. linux-image-6.1.0-56-amd64.
+# newest_kernel META: what a package such as linux-image-amd64 depends on, e.g. linux-image-6.1.0-56-amd64.
 newest_kernel() {
-    apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
+    apt-cache depends "$1" 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
 }
 
-fetch_linux() {
-    local dir=$cache/linux package release
+# fetch_kernel META DIR
+fetch_kernel() {
+    local meta=$1 dir=$2 package release
     [ -e "$dir/release" ] && return 0
-    package=$(newest_kernel)
+    package=$(newest_kernel "$meta")
     if [ -z "$package" ]; then
         mkdir -p "$cache/meta"
-        download linux-image-amd64 "$cache/meta" || die "apt-get knows no linux-image-amd64"
-        package=$(dpkg-deb -f "$cache/meta"/linux-image-amd64_*.deb Depends | sed 's/[ ,(].*//')
+        download "$meta" "$cache/meta" || die "apt-get knows no $meta"
+        package=$(dpkg-deb -f "$cache/meta/$meta"_*.deb Depends | sed 's/[ ,(].*//')
     fi
-    unpack "$package" "$dir"
+    unpack "$dir" "$package"
     release=${package#linux-image-}
     ln -s "root/boot/vmlinuz-$release" "$dir.part/vmlinuz"
     ln -s "root/boot/config-$release" "$dir.part/config"
@@ -56,8 +61,26 @@ fetch_linux() {
 fetch_xen() {
     local dir=$cache/xen
     [ -e "$dir/hypervisor.gz" ] && return 0
-    unpack xen-hypervisor-4.17-amd64 "$dir"
+    unpack "$dir" xen-hypervisor-4.17-amd64
     ln -s root/boot/xen-4.17-amd64.gz "$dir.part/hypervisor.gz"
+    mv "$dir.part" "$dir"
+}
+
+# The programs of Debian's toolstack with the libraries that belong to it; other libraries are the host's.
+fetch_xl() {
+    local dir=$cache/xl
+    [ -e "$dir/root" ] && return 0
+    unpack "$dir" xen-utils-4.17 xen-utils-common xenstore-utils libxenmisc4.17 libxencall1 libxendevicemodel1 \
+        libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1 libxentoollog1 \
+        libyajl2 libext2fs2 libuuid1 libtinfo6 libncurses6
+    mv "$dir.part" "$dir"
+}
+
+fetch_pvgrub() {
+    local dir=$cache/pvgrub
+    [ -e "$dir/root" ] && return 0
+    unpack "$dir" grub-xen-host
+    ln -s root/usr/lib/grub-xen/grub-x86_64-xen.bin "$dir.part/grub-x86_64-xen.bin"
     mv "$dir.part" "$dir"
 }
 
@@ -66,8 +89,11 @@ exec 9>"$cache/lock"
 flock 9
 for what in "$@"; do
     case $what in
-    linux) fetch_linux ;;
+    linux) fetch_kernel linux-image-amd64 "$cache/linux" ;;
+    cloud) fetch_kernel linux-image-cloud-amd64 "$cache/cloud" ;;
     xen) fetch_xen ;;
-    *) die "unknown package '$what': use linux or xen" ;;
+    xl) fetch_xl ;;
+    pvgrub) fetch_pvgrub ;;
+    *) die "unknown package '$what': use linux, cloud, xen, xl or pvgrub" ;;
     esac
 done
