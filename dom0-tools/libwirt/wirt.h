@@ -76,6 +76,7 @@ struct wirt_config {
     uint32_t disk_count, nic_count;
     struct wirt_disk *disk;
     struct wirt_nic *nic;
+    char *notes; /* what was read and has no effect, a line each, or NULL; not written */
 };
 /* Read and validate; error: WIRT_REFUSED with line, column and reason. `origin` names it in messages. */
 int wirt_config_read_file(struct wirt *w, const char *path, struct wirt_config **out);
@@ -96,6 +97,7 @@ int wirt_undefine(struct wirt *w, const char *name);
 int wirt_defined(struct wirt *w, const char *name, struct wirt_config **out);
 int wirt_defined_list(struct wirt *w, char ***names, size_t *count); /* sorted */
 int wirt_autostart(struct wirt *w, const char *name, bool is_on);
+bool wirt_is_autostart(const char *name);
 
 /* ---- running domains; life.c ---- */
 enum wirt_state { WIRT_RUNNING, WIRT_BLOCKED, WIRT_PAUSED, WIRT_SHUTDOWN, WIRT_CRASHED, WIRT_DYING, WIRT_BUILDING };
