@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a device, as device.h describes it. A device is offered by one transaction that writes both directories,
+ * so whoever is killed leaves a whole device or none; it goes when both directories go, upon which the kernel's backend
+ * tears down whatever it holds. Both ends are awaited by watches, never by looking again and again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xen/io/xenbus.h>
+
+#include "device.h"
+#include "internal.h"
+
+#define BACKEND_MS   10000
+#define UNPLUG_MS    10000
+#define TRIES        200
+#define RUN_DIR      "/run/wirt"
+#define BACKEND_ROOT "/local/domain/0/backend"
+
+const char *device_domain(struct wirt *w, uint32_t domid, char *buffer, size_t size)
+{
+    struct wirt_error kept = error_keep(w);
+    char *name = wirt_store_read(w, "/local/domain/%u/name", domid);
+
+    error_restore(w, &kept);
+    if (name)
+        snprintf(buffer, size, "domain %.63s (%u)", name, domid);
+    else
+        snprintf(buffer, size, "domain %u", domid);
+    free(name);
+    return buffer;
+}
+
+int device_domain_check(struct wirt *w, const char *object, uint32_t domid)
+{
+    char *path;
+
+    if (domid == 0)
+        return wirt_fail(w, WIRT_REFUSED, object, "look at the domain", "", "dom0 has its own devices");
+    path = wirt_store_read(w, "/local/domain/%u/domid", domid);
+    if (!path)
+        path = wirt_store_read(w, "/local/domain/%u/name", domid);
+    if (!path && w->error.code == WIRT_NOT_FOUND)
+        return wirt_fail(w, WIRT_NOT_FOUND, object, "look at the domain", "see wirt list",
+                         "there is no domain %u in xenstore", domid);
+    if (!path)
+        return w->error.code;
+    free(path);
+    return 0;
+}
+
+static void add_key(struct device_key *keys, uint32_t *count, const char *name, const char *format, va_list args)
+{
+    struct device_key *key = &keys[*count];
+
+    if (*count == DEVICE_KEY_MAX)
+        abort();
+    key->name = name;
+    vsnprintf(key->value, sizeof(key->value), format, args);
+    ++*count;
+}
+
+void device_front(struct device *d, const char *name, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_key(d->front, &d->front_count, name, format, args);
+    va_end(args);
+}
+
+void device_back(struct device *d, const char *name, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_key(d->back, &d->back_count, name, format, args);
+    va_end(args);
+}
+
+const char *device_back_path(const struct device *d, char path[DEVICE_PATH_MAX])
+{
+    snprintf(path, DEVICE_PATH_MAX, BACKEND_ROOT "/%s/%u/%u", d->kind, d->domid, d->number);
+    return path;
+}
+
+static const char *front_path(const struct device *d, char path[DEVICE_PATH_MAX])
+{
+    snprintf(path, DEVICE_PATH_MAX, "/local/domain/%u/device/%s/%u", d->domid, d->kind, d->number);
+    return path;
+}
+
+int device_lock(struct wirt *w, int *lock)
+{
+    int error;
+
+    if (mkdir(RUN_DIR, 0755) && errno != EEXIST)
+        return fail_errno(w, WIRT_NO_HOST, RUN_DIR, "make the directory", "", "it is needed for a lock");
+    *lock = open(RUN_DIR "/devices.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*lock < 0)
+        return fail_errno(w, WIRT_NO_HOST, RUN_DIR "/devices.lock", "open the lock", "", "it cannot be opened");
+    do
+        error = flock(*lock, LOCK_EX) ? errno : 0;
+    while (error == EINTR);
+    if (!error)
+        return 0;
+    close(*lock);
+    return fail_errno(w, WIRT_NO_HOST, RUN_DIR "/devices.lock", "take the lock", "", "it cannot be had");
+}
+
+void device_unlock(int lock)
+{
+    close(lock);
+}
+
+static void load_module(const char *name)
+{
+    char *argv[] = {(char *)"modprobe", (char *)"-q", (char *)name, NULL};
+    pid_t child;
+
+    if (posix_spawn(&child, "/sbin/modprobe", NULL, NULL, argv, environ) == 0)
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            continue;
+}
+
+int device_backend_check(struct wirt *w, const char *kind, const char *object)
+{
+    const char *module = strcmp(kind, "vbd") ? "xen-netback" : "xen-blkback";
+    char path[64], next[48];
+
+    snprintf(path, sizeof(path), "/sys/bus/xen-backend/drivers/%s", kind);
+    if (access(path, F_OK) == 0)
+        return 0;
+    load_module(module);
+    if (access(path, F_OK) == 0)
+        return 0;
+    snprintf(next, sizeof(next), "try modprobe %s", module);
+    return wirt_fail(w, WIRT_NO_HOST, object, "find its backend", next, "dom0's kernel has no driver %s loaded",
+                     module);
+}
+
+/* Makes a directory of `owner` that `reader` may read, and writes keys into it. False with errno. */
+static bool write_keys(struct xs_handle *store, xs_transaction_t t, const char *dir, uint32_t owner, uint32_t reader,
+                       const struct device_key *keys, uint32_t count)
+{
+    struct xs_permissions perms[2] = {{.id = owner, .perms = XS_PERM_NONE}, {.id = reader, .perms = XS_PERM_READ}};
+    char path[DEVICE_PATH_MAX + 64];
+
+    if (!xs_mkdir(store, t, dir) || !xs_set_permissions(store, t, dir, perms, 2))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, keys[i].name);
+        if (!xs_write(store, t, path, keys[i].value, (unsigned int)strlen(keys[i].value)))
+            return false;
+    }
+    return true;
+}
+
+static bool is_there(struct xs_handle *store, xs_transaction_t t, const char *dir)
+{
+    char path[DEVICE_PATH_MAX + 16], *value;
+
+    snprintf(path, sizeof(path), "%s/state", dir);
+    value = xs_read(store, t, path, NULL);
+    free(value);
+    return value != NULL;
+}
+
+static void common_keys(struct device *d, const char *front, const char *back)
+{
+    device_front(d, "backend", "%s", back);
+    device_front(d, "backend-id", "0");
+    device_front(d, "state", "%d", XenbusStateInitialising);
+    device_back(d, "frontend", "%s", front);
+    device_back(d, "frontend-id", "%u", d->domid);
+    device_back(d, "online", "1");
+    device_back(d, "state", "%d", XenbusStateInitialising);
+}
+
+int device_offer(struct wirt *w, const struct device *offered)
+{
+    char front[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX];
+    struct xs_handle *store = wirt_store(w);
+    struct device d = *offered;
+
+    if (!store)
+        return w->error.code;
+    common_keys(&d, front_path(&d, front), device_back_path(&d, back));
+    for (int i = 0; i < TRIES; i++) {
+        xs_transaction_t t = xs_transaction_start(store);
+        bool is_taken = t && is_there(store, t, back);
+        bool is_good = t && !is_taken && write_keys(store, t, back, 0, d.domid, d.back, d.back_count) &&
+                       write_keys(store, t, front, d.domid, 0, d.front, d.front_count);
+        int error = errno;
+
+        if (t && xs_transaction_end(store, t, !is_good) && is_good)
+            return 0;
+        if (is_taken)
+            return wirt_fail(w, WIRT_EXISTS, d.object, "offer it to the guest", "see wirt dominfo",
+                             "the domain has this device already");
+        if (is_good && errno == EAGAIN)
+            continue;
+        if (!is_good)
+            errno = error;
+        return fail_errno(w, WIRT_FAILED, d.object, "offer it to the guest", "", "xenstored refused the keys");
+    }
+    return wirt_fail(w, WIRT_TIMEOUT, d.object, "offer it to the guest", "try again",
+                     "xenstore changed under each of %d transactions", TRIES);
+}
+
+int device_watch(struct wirt *w, struct watch *watch, const struct device *d)
+{
+    char back[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 8];
+    int error = watch_open(watch);
+
+    snprintf(path, sizeof(path), "%s/state", device_back_path(d, back));
+    if (!error) {
+        error = watch_add(watch, path, "state");
+        if (error)
+            watch_close(watch);
+    }
+    if (!error)
+        return 0;
+    errno = error;
+    return fail_errno(w, WIRT_NO_HOST, d->object, "watch its backend", "try modprobe xenfs",
+                      "no connection to xenstore through /dev/xen/xenbus");
+}
+
+/* Until `token` comes: 0, WIRT_TIMEOUT, or another code with the error set. */
+static int wait_token(struct wirt *w, struct watch *watch, const char *object, const char *token, int timeout_ms)
+{
+    const char *path, *got;
+    int result;
+
+    do
+        result = watch_next(watch, timeout_ms, &path, &got);
+    while (result == 1 && strcmp(got, token));
+    if (result == 1)
+        return 0;
+    if (result == 0)
+        return wirt_fail(w, WIRT_TIMEOUT, object, "wait for its backend", "see dmesg",
+                         "nothing came from dom0's kernel within %d s", timeout_ms / 1000);
+    if (result == -EREMOTE)
+        return wirt_fail(w, WIRT_FAILED, object, "wait for its backend", "", "xenstored refused the watch: %s", path);
+    errno = -result;
+    return fail_errno(w, WIRT_FAILED, object, "wait for its backend", "", "the connection to xenstore broke");
+}
+
+/* The token is new each time: the first event of its watch comes behind all events that are under way. */
+int device_sync(struct wirt *w, struct watch *watch, const char *object)
+{
+    char token[24];
+    int error;
+
+    snprintf(token, sizeof(token), "sync%u", watch->next_id);
+    error = watch_add(watch, BACKEND_ROOT, token);
+    if (!error) {
+        int code = wait_token(w, watch, object, token, BACKEND_MS);
+
+        watch_remove(watch, BACKEND_ROOT, token);
+        return code;
+    }
+    errno = error;
+    return fail_errno(w, WIRT_FAILED, object, "wait for its backend", "", "the connection to xenstore broke");
+}
+
+/* XenbusState* or 0 if the backend's directory is not there. */
+static int read_state(struct wirt *w, const struct device *d)
+{
+    char back[DEVICE_PATH_MAX];
+    char *text = wirt_store_read(w, "%s/state", device_back_path(d, back));
+    int state = text ? atoi(text) : 0;
+
+    free(text);
+    return state;
+}
+
+int device_backend_state(struct wirt *w, const struct device *d)
+{
+    int state = read_state(w, d);
+    char *why;
+
+    if (state >= XenbusStateInitialising && state <= XenbusStateConnected)
+        return 0;
+    why = wirt_store_read(w, "/local/domain/0/error/backend/%s/%u/%u/error", d->kind, d->domid, d->number);
+    wirt_fail(w, WIRT_FAILED, d->object, "connect it in dom0", "see dmesg", "the kernel's backend gave up: %s",
+              why     ? why
+              : state ? "it says no reason"
+                      : "its directory in xenstore is gone");
+    free(why);
+    return WIRT_FAILED;
+}
+
+int device_wait_backend(struct wirt *w, struct watch *watch, const struct device *d)
+{
+    int state, code;
+
+    do {
+        code = wait_token(w, watch, d->object, "state", BACKEND_MS);
+        if (code)
+            return code;
+        state = read_state(w, d);
+    } while (state == XenbusStateInitialising);
+    code = device_sync(w, watch, d->object);
+    return code ? code : device_backend_state(w, d);
+}
+
+int device_withdraw(struct wirt *w, const struct device *d)
+{
+    struct wirt_error kept = error_keep(w);
+    struct xs_handle *store = wirt_store(w);
+    char path[3][DEVICE_PATH_MAX];
+    struct watch watch;
+    int code = 0;
+
+    if (!store)
+        return w->error.code;
+    front_path(d, path[0]);
+    device_back_path(d, path[1]);
+    snprintf(path[2], DEVICE_PATH_MAX, "/local/domain/0/error/backend/%s/%u/%u", d->kind, d->domid, d->number);
+    for (int i = 0; i < 3; i++)
+        if (!xs_rm(store, XBT_NULL, path[i]) && errno != ENOENT && !code)
+            code = fail_errno(w, WIRT_FAILED, d->object, "remove it", "", "xenstored keeps %s", path[i]);
+    /* Directories of a kind and a domain that hold no device any more. */
+    for (int i = 0; i < 2; i++) {
+        unsigned int count = 1;
+        char **left;
+
+        *strrchr(path[i], '/') = 0;
+        left = xs_directory(store, XBT_NULL, path[i], &count);
+        free(left);
+        if (left && !count)
+            xs_rm(store, XBT_NULL, path[i]);
+    }
+    if (!code && watch_open(&watch) == 0) {
+        code = device_sync(w, &watch, d->object);
+        watch_close(&watch);
+    }
+    return kept.code ? error_restore(w, &kept) : code;
+}
+
+/* Asks both sides to close. False if the guest has not got the device at all, so that there is nobody to ask. */
+static bool ask_to_close(struct wirt *w, const struct device *d)
+{
+    char back[DEVICE_PATH_MAX], front[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 8];
+    struct xs_handle *store = wirt_store(w);
+    char *state = wirt_store_read(w, "%s/state", front_path(d, front));
+    int number = state ? atoi(state) : 0;
+
+    free(state);
+    device_back_path(d, back);
+    for (int i = 0; store && i < TRIES; i++) {
+        xs_transaction_t t = xs_transaction_start(store);
+        bool is_good = t && is_there(store, t, back);
+
+        snprintf(path, sizeof(path), "%s/online", back);
+        is_good = is_good && xs_write(store, t, path, "0", 1);
+        snprintf(path, sizeof(path), "%s/state", back);
+        is_good = is_good && xs_write(store, t, path, "5", 1);
+        if (t && xs_transaction_end(store, t, !is_good))
+            break;
+        if (errno != EAGAIN)
+            return false;
+    }
+    return number == XenbusStateInitialised || number == XenbusStateConnected || number == XenbusStateClosing;
+}
+
+int device_unplug(struct wirt *w, const struct device *d)
+{
+    struct wirt_error none = {.code = WIRT_OK};
+    struct watch watch;
+    int state, code = device_watch(w, &watch, d);
+
+    if (code)
+        return code;
+    if (ask_to_close(w, d))
+        do {
+            code = wait_token(w, &watch, d->object, "state", UNPLUG_MS);
+            state = code ? 0 : read_state(w, d);
+        } while (state && state != XenbusStateClosed);
+    watch_close(&watch);
+    /* A guest that does not let go in time loses the device all the same. */
+    error_restore(w, &none);
+    return device_withdraw(w, d);
+}
+
+static int each_of_domain(struct wirt *w, const char *kind, uint32_t domid, device_visit_fn *visit, void *arg)
+{
+    char path[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX + 16];
+    unsigned int count = 0;
+    int result = 0;
+    char **names;
+
+    snprintf(path, sizeof(path), BACKEND_ROOT "/%s/%u", kind, domid);
+    names = xs_directory(w->store, XBT_NULL, path, &count);
+    for (unsigned int i = 0; names && i < count && !result; i++) {
+        snprintf(back, sizeof(back), "%s/%.12s", path, names[i]);
+        result = visit(w, back, domid, (uint32_t)strtoul(names[i], NULL, 10), arg);
+    }
+    free(names);
+    return result;
+}
+
+int device_each(struct wirt *w, const char *kind, uint32_t domid, device_visit_fn *visit, void *arg)
+{
+    unsigned int count = 0;
+    char path[DEVICE_PATH_MAX];
+    int result = 0;
+    char **names;
+
+    if (!wirt_store(w))
+        return w->error.code;
+    if (domid)
+        return each_of_domain(w, kind, domid, visit, arg);
+    snprintf(path, sizeof(path), BACKEND_ROOT "/%s", kind);
+    names = xs_directory(w->store, XBT_NULL, path, &count);
+    if (!names && errno != ENOENT)
+        return fail_errno(w, WIRT_NO_HOST, path, "list the devices", "is xenstored running?", "xenstored does not say");
+    for (unsigned int i = 0; names && i < count && !result; i++)
+        result = each_of_domain(w, kind, (uint32_t)strtoul(names[i], NULL, 10), visit, arg);
+    free(names);
+    return result;
+}
+
+/* Notes the first device that is found. */
+static int note_one(struct wirt *w, const char *back, uint32_t domid, uint32_t number, void *arg)
+{
+    struct device *d = arg;
+
+    (void)w;
+    (void)back;
+    d->domid = domid;
+    d->number = number;
+    return 1;
+}
+
+int wirt_devices_remove(struct wirt *w, uint32_t domid)
+{
+    static const char *const kinds[] = {"vif", "vbd"};
+    struct wirt_error none = {.code = WIRT_OK};
+
+    if (domid == 0)
+        return wirt_fail(w, WIRT_REFUSED, "dom0", "remove its devices", "", "its devices are not ours");
+    for (unsigned int i = 0; i < 2; i++) {
+        struct device d = {.kind = kinds[i]};
+
+        for (int tries = 0; device_each(w, d.kind, domid, note_one, &d) == 1; tries++) {
+            int code;
+
+            snprintf(d.object, sizeof(d.object), "%s %u of domain %u", d.kind, d.number, domid);
+            error_restore(w, &none);
+            code = device_withdraw(w, &d);
+            if (code)
+                return code;
+            if (tries == 1000)
+                return wirt_fail(w, WIRT_FAILED, d.object, "remove it", "", "it comes back each time");
+        }
+    }
+    return wirt_store(w) ? 0 : w->error.code;
+}
