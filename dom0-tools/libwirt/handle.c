@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "hyper.h"
 
 struct wirt *wirt_open(void)
 {
@@ -30,6 +30,8 @@ void wirt_close(struct wirt *w)
         xenevtchn_close(w->events);
     if (w->memory)
         xenforeignmemory_close(w->memory);
+    if (w->arena)
+        xencall_free_buffer_pages(w->call, w->arena, HYPER_ARENA_PAGES);
     if (w->call)
         xencall_close(w->call);
     free(w);

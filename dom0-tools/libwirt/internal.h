@@ -22,6 +22,7 @@ struct wirt {
     xenevtchn_handle *events;
     xengnttab_handle *grants;
     struct xs_handle *store;
+    void *arena; /* hyper.c */
 };
 
 int need_call(struct wirt *w); /* hypercalls: root in dom0, under a hypervisor with Xen's ABI */

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a kernel comes into a guest's memory. A plain ELF is read from its file into the guest's pages, segment by
+ * segment. A packed one is unpacked in one piece into an address range that is as long as the unpacked file; where a
+ * page of that range is a page of a segment, it is the guest's own page, and the rest are pages of the guest below the
+ * kernel, which are free: so nothing is copied and no second copy of the kernel exists. When segments do not lie that
+ * way, the range is ordinary memory, and they are copied. A guest's fresh pages are zero; that is the hypervisor's
+ * promise, and what lies between filesz and memsz is left as it is. The ELF parser is the one that starts dom0.
+ */
+#include "image.h"
+
+#include "boot/elf.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEAD_BYTES      PAGE_SIZE /* program headers lie at byte 64 */
+#define FILE_SIZE_MAX   UNPACK_SIZE_MAX
+#define pages_of(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
+
+static int refuse(struct wirt *w, const struct image *image, const char *step, const char *why)
+{
+    return wirt_fail(w, WIRT_REFUSED, image->object, step, "give a kernel for a Xen PV guest", "%s", why);
+}
+
+static void take_facts(struct image *image)
+{
+    const struct elf_image *e = image->elf;
+
+    image->low = e->low;
+    image->high = e->high;
+    image->virt_base = e->virt_base;
+    image->entry = e->entry;
+    image->init_p2m = e->init_p2m;
+    image->hypercall_page = e->hypercall_page;
+    image->is_initrd_mapped = !e->mod_start_pfn;
+}
+
+static int map_file(struct wirt *w, struct image *image)
+{
+    struct stat s;
+    void *at;
+
+    image->fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (image->fd < 0)
+        return fail_errno(w, errno == ENOENT ? WIRT_NOT_FOUND : WIRT_FAILED, image->object, "open the kernel", "",
+                          "it cannot be opened");
+    if (fstat(image->fd, &s) || !S_ISREG(s.st_mode))
+        return refuse(w, image, "open the kernel", "it is no file");
+    if (s.st_size < 64 || (size_t)s.st_size > FILE_SIZE_MAX)
+        return wirt_fail(w, WIRT_REFUSED, image->object, "open the kernel", "", "a file of %ld bytes is no kernel",
+                         (long)s.st_size);
+    image->file_size = (size_t)s.st_size;
+    at = mmap(NULL, image->file_size, PROT_READ, MAP_SHARED, image->fd, 0);
+    if (at == MAP_FAILED)
+        return fail_errno(w, WIRT_FAILED, image->object, "open the kernel", "", "it cannot be mapped");
+    image->file = at;
+    return 0;
+}
+
+/* The headers of a packed kernel, at the start of the range that all of it will be unpacked to. */
+static int open_packed(struct wirt *w, struct image *image, uint64_t memory_bytes)
+{
+    const char *wrong = unpack_find(&image->packed, image->file, image->file_size);
+    void *at;
+
+    if (wrong)
+        return refuse(w, image, "look at the kernel", wrong);
+    at = mmap(NULL, image->packed.image_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+              0);
+    if (at == MAP_FAILED)
+        return fail_errno(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "no address space");
+    image->flat = at;
+    wrong = unpack_image(&image->packed, at, HEAD_BYTES);
+    if (!wrong)
+        wrong = elf_parse(image->elf, at, image->packed.image_size, memory_bytes);
+    return wrong ? refuse(w, image, "unpack the kernel's headers", wrong) : 0;
+}
+
+int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct image *image)
+{
+    const char *wrong;
+    int code;
+
+    memset(image, 0, sizeof(*image));
+    image->path = path;
+    image->fd = -1;
+    snprintf(image->object, sizeof(image->object), "kernel %s", path);
+    image->elf = calloc(1, sizeof(*image->elf));
+    if (!image->elf)
+        return wirt_fail(w, WIRT_NO_ROOM, image->object, "open the kernel", "", "dom0 is out of memory");
+    code = map_file(w, image);
+    if (!code && memcmp(image->file, "\177ELF", 4) != 0) {
+        code = open_packed(w, image, memory_bytes);
+    } else if (!code) {
+        wrong = elf_parse(image->elf, image->file, image->file_size, memory_bytes);
+        if (!wrong)
+            wrong = elf_check_pv(image->elf);
+        if (wrong)
+            code = refuse(w, image, "look at the kernel", wrong);
+    }
+    if (code)
+        image_close(image);
+    else
+        take_facts(image);
+    return code;
+}
+
+void image_close(struct image *image)
+{
+    if (image->flat)
+        munmap(image->flat, image->packed.image_size);
+    if (image->file)
+        munmap((void *)image->file, image->file_size);
+    if (image->fd >= 0)
+        close(image->fd);
+    free(image->elf);
+    memset(image, 0, sizeof(*image));
+    image->fd = -1;
+}
+
+static int no_map(struct wirt *w, const struct image *image, const int *errors, uint64_t count)
+{
+    for (uint64_t i = 0; errors && i < count; i++)
+        if (errors[i])
+            errno = -errors[i];
+    return fail_errno(w, WIRT_FAILED, image->object, "map the guest's memory for the kernel", "see wirt log",
+                      "%lu pages cannot be mapped", (unsigned long)count);
+}
+
+/* Which machine frame stands behind each page of the unpacked file. false: segments do not lie so that it works. */
+static bool plan_window(const struct image *image, const struct image_memory *to, uint64_t *frame, uint64_t count)
+{
+    uint64_t spare = 0, spare_end = image->elf->low >> PAGE_SHIFT;
+
+    for (uint32_t i = 0; i < image->elf->segment_count; i++) {
+        const struct elf_segment *s = &image->elf->segment[i];
+        uint64_t page = s->offset >> PAGE_SHIFT, end = pages_of(s->offset + s->filesz);
+
+        if (s->filesz && (s->offset % PAGE_SIZE || s->paddr % PAGE_SIZE))
+            return false;
+        for (uint64_t n = s->paddr >> PAGE_SHIFT; page < end; page++, n++) {
+            if (frame[page])
+                return false;
+            frame[page] = to->frame[n];
+        }
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (frame[i])
+            continue;
+        if (spare == spare_end)
+            return false;
+        frame[i] = to->frame[spare++];
+    }
+    return true;
+}
+
+/* Puts the guest's pages behind the range. *is_direct: done; otherwise it stays ordinary memory. */
+static int open_window(struct wirt *w, struct image *image, const struct image_memory *to, bool *is_direct)
+{
+    uint64_t count = pages_of(image->packed.image_size);
+    uint64_t *frame = calloc(count, sizeof(*frame));
+    int *errors = calloc(count, sizeof(*errors));
+    int code = 0;
+
+    *is_direct = false;
+    if (!frame || !errors) {
+        code = wirt_fail(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "dom0 is out of memory");
+    } else if (plan_window(image, to, frame, count)) {
+        void *at = xenforeignmemory_map2(w->memory, to->domid, image->flat, PROT_READ | PROT_WRITE, MAP_FIXED, count,
+                                         frame, errors);
+
+        *is_direct = at == image->flat;
+        for (uint64_t i = 0; i < count && *is_direct; i++)
+            *is_direct = !errors[i];
+        if (!*is_direct)
+            code = no_map(w, image, errors, count);
+    }
+    free(errors);
+    free(frame);
+    return code;
+}
+
+/* Bytes of the file to the guest-physical address paddr: from memory, or read from the file itself. */
+static int put_segment(struct wirt *w, const struct image *image, const struct image_memory *to,
+                       const struct elf_segment *s)
+{
+    uint64_t first = s->paddr >> PAGE_SHIFT, count = pages_of(s->paddr + s->filesz) - first, done = 0;
+    int *errors = calloc(count, sizeof(*errors));
+    uint8_t *at, *start;
+    int code = 0;
+
+    at = errors ? xenforeignmemory_map(w->memory, to->domid, PROT_READ | PROT_WRITE, count, to->frame + first, errors)
+                : NULL;
+    for (uint64_t i = 0; at && i < count; i++)
+        code |= errors[i];
+    if (!at || code)
+        code = no_map(w, image, errors, errors ? count : 0);
+    start = at + (s->paddr & (PAGE_SIZE - 1));
+    if (!code && image->flat)
+        memcpy(start, image->flat + s->offset, s->filesz);
+    while (!code && !image->flat && done < s->filesz) {
+        ssize_t n = pread(image->fd, start + done, s->filesz - done, (off_t)(s->offset + done));
+
+        if (n > 0)
+            done += (uint64_t)n;
+        else if (n == 0 || errno != EINTR)
+            code = fail_errno(w, WIRT_FAILED, image->object, "read the kernel", "", "%lu bytes at %lu cannot be read",
+                              (unsigned long)s->filesz, (unsigned long)s->offset);
+    }
+    if (at)
+        xenforeignmemory_unmap(w->memory, at, count);
+    free(errors);
+    return code;
+}
+
+/* The last page of a segment holds more of the file behind it where zeroes belong. */
+static void clear_tails(const struct image *image)
+{
+    for (uint32_t i = 0; i < image->elf->segment_count; i++) {
+        const struct elf_segment *s = &image->elf->segment[i];
+        uint64_t end = s->offset + s->filesz, room = pages_of(end) * PAGE_SIZE - end;
+
+        memset(image->flat + end, 0, min(room, s->memsz - s->filesz));
+    }
+}
+
+static int unpack_all(struct wirt *w, struct image *image, const struct image_memory *to, bool is_direct)
+{
+    struct elf_image *headers = malloc(sizeof(*headers));
+    const char *wrong;
+    int code = 0;
+
+    if (!headers)
+        return wirt_fail(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "dom0 is out of memory");
+    *headers = *image->elf;
+    wrong = unpack_image(&image->packed, image->flat, image->packed.image_size);
+    if (!wrong)
+        wrong = elf_parse(image->elf, image->flat, image->packed.image_size, to->pages << PAGE_SHIFT);
+    if (!wrong)
+        wrong = elf_check_pv(image->elf);
+    if (!wrong && is_direct && memcmp(headers->segment, image->elf->segment, sizeof(headers->segment)) != 0)
+        wrong = "it is linked for physical addresses of its own (ELF_PADDR_OFFSET); unpack it first";
+    if (wrong)
+        code = refuse(w, image, "unpack the kernel", wrong);
+    free(headers);
+    return code;
+}
+
+int image_load(struct wirt *w, struct image *image, const struct image_memory *to)
+{
+    bool is_direct = false;
+    int code = need_memory(w);
+
+    if (!code && image->packed.decode) {
+        code = open_window(w, image, to, &is_direct);
+        if (!code)
+            code = unpack_all(w, image, to, is_direct);
+        if (!code)
+            take_facts(image);
+    }
+    if (!code && is_direct)
+        clear_tails(image);
+    for (uint32_t i = 0; i < image->elf->segment_count && !code && !is_direct; i++)
+        if (image->elf->segment[i].filesz)
+            code = put_segment(w, image, to, &image->elf->segment[i]);
+    if (image->flat) /* no page of the guest stays mapped */
+        munmap(image->flat, image->packed.image_size);
+    image->flat = NULL;
+    return code;
+}
