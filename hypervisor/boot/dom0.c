@@ -15,6 +15,8 @@
 #include "lib/string.h"
 #include "pv/pv.h"
 
+#define GRANT_FRAMES   64u   /* of its grant table */
+#define GRANT_MAPTRACK 1024u /* frames of 256 mappings each: it maps the rings and the data of all others */
 #define RESERVE_FRAMES 1024u /* 4 MiB left for Wirt beyond what it has: timers, vCPUs, event channels */
 
 static __initdata struct elf_image image;
@@ -252,7 +254,7 @@ __init void dom0_create(void)
     if (wrong)
         boot_fail("dom0: the kernel (module 1) cannot be started: %s", wrong);
     struct domain *d = domain_create(0, true, DOMAIN_VCPU_MAX);
-    if (!d)
+    if (!d || grant_init(d, GRANT_FRAMES, GRANT_MAPTRACK))
         boot_fail("dom0: no memory for the domain itself");
     domain_zero = d;
     plan.cmdline = boot_info.module[0].cmdline;

@@ -12,19 +12,19 @@
 /* Ranks, outermost first: storey * 16 + place. Taking goes strictly downwards in number; two locks
  * of one rank (two run queues) are taken in the order of their addresses. */
 enum lock_rank {
-    RANK_DOMAIN_LIST = 0x3f, /* dom/domain.c */
-    RANK_DOMAIN = 0x3e,      /* struct domain.lock: life, memory list */
+    RANK_DOMAIN = 0x3e, /* struct domain.lock: life, memory list */
     RANK_PAGE_LIST = 0x3c,
     RANK_EVTCHN_PAIR = 0x3b, /* dom/evtchn.c: both ends of an interdomain channel */
     RANK_EVTCHN = 0x3a,      /* struct evtchn_table.lock */
     RANK_PIRQ = 0x39,
     RANK_GRANT = 0x38,
     RANK_VCPU = 0x36,
-    RANK_SCHED = 0x2e,   /* per-CPU run queue; _irq */
-    RANK_TIMER = 0x2c,   /* per-CPU timer heap; _irq */
-    RANK_SLAB = 0x28,    /* _irq */
-    RANK_FRAME = 0x26,   /* _irq */
-    RANK_CONSOLE = 0x02, /* _irq; everything may log */
+    RANK_DOMAIN_LIST = 0x30, /* dom/domain.c: number to domain; _irq */
+    RANK_SCHED = 0x2e,       /* per-CPU run queue; _irq */
+    RANK_TIMER = 0x2c,       /* per-CPU timer heap; _irq */
+    RANK_SLAB = 0x28,        /* _irq */
+    RANK_FRAME = 0x26,       /* _irq */
+    RANK_CONSOLE = 0x02,     /* _irq; everything may log */
 };
 
 struct lock {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains: creation, look-up, the one way to die. The table of domains is under list_lock (RANK_DOMAIN_LIST); a found
- * domain comes with a reference. A domain that breaks its contract is crashed: its vCPUs stop, and for dom0 that
- * ends the machine, with the reason as the last line.
+ * Domains: creation, look-up, the one way to die. A number is an index into the table, and is given out again as late
+ * as possible; list_lock (RANK_DOMAIN_LIST) makes finding a domain and taking a reference to it one step. Reference
+ * 0 frees it. A domain that breaks its contract is crashed: its vCPUs stop, and for dom0 that ends the machine, with
+ * the reason as the last line. Others are then torn down by the toolstack, step after step (domain_destroy).
  */
 #include "dom/domain.h"
 
@@ -18,82 +19,134 @@
 #include "public/sched.h"
 
 #define REBOOT_SECONDS 5u
-#define DOMAIN_TABLE   64u
-static struct domain *table[DOMAIN_TABLE];
+static struct domain *table[DOMID_FIRST_RESERVED];
 static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
+static u32 next_id = 1;
+static struct shared_info nobody __aligned(PAGE_SIZE); /* what is written for the dead goes here */
+const struct domain_ops *domain_ops;
 struct domain *domain_zero;
 bool domain_does_reboot = true;
 
-static int make_shared(struct domain *d)
+/* A slot of the table for d, which has no reference yet: nobody finds it. */
+static int table_add(struct domain *d, domid_t id)
 {
-    mfn_t m = frame_alloc(0, FRAME_ZERO, 0);
-    if (m.n == MFN_NONE)
-        return -ENOMEM;
-    struct page *p = frame_page_raw(m);
-    p->owner = domain_owner(d);
-    p->type = PAGE_KIND_OF(PAGE_WRITABLE) | PAGE_VALID | 1; /* Wirt writes it: it can never become a table */
-    atomic_store(&p->refs, 1);
-    d->shared_mfn = m; /* not counted in page_held: the guest did not ask for it */
-    d->shared = frame_va(m);
-    for (u32 i = 0; i < ARRAY_COUNT(d->shared->vcpu_info); i++)
-        d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
-    return 0;
+    u64 flags = lock_take_irq(&list_lock);
+    int rc = 0;
+
+    if (id == DOMAIN_ANY) {
+        u32 tries = 0;
+        while (table[next_id] && ++tries < DOMID_FIRST_RESERVED)
+            next_id = next_id % (DOMID_FIRST_RESERVED - 1) + 1;
+        rc = table[next_id] ? -ENOSPC : 0;
+        id = (domid_t)next_id;
+    } else if (id >= DOMID_FIRST_RESERVED) {
+        rc = -EINVAL;
+    } else if (table[id]) {
+        rc = -EEXIST;
+    }
+    if (rc == 0) {
+        d->id = id;
+        table[id] = d;
+        next_id = id % (DOMID_FIRST_RESERVED - 1) + 1;
+    }
+    lock_drop_irq(&list_lock, flags);
+    return rc;
 }
 
-struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit)
+/* Nobody can find it any more, and it has no frames. */
+static void domain_free(struct domain *d)
+{
+    u64 flags = lock_take_irq(&list_lock);
+    table[d->id] = NULL;
+    lock_drop_irq(&list_lock, flags);
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i])
+            vcpu_destroy(d->vcpu[i]);
+    evtchn_free(d);
+    pirq_free(d);
+    slab_free(d, sizeof(*d));
+}
+
+int domain_create(domid_t id, bool is_privileged, u32 vcpu_limit, struct domain **out)
 {
     struct domain *d = slab_alloc(sizeof(*d));
-    if (!d)
-        goto fail;
-    d->id = id;
+    int rc = d ? 0 : -ENOMEM;
+
+    if (rc)
+        return rc;
     d->is_privileged = is_privileged;
-    d->refs = 1;
     d->vcpu_limit = min(vcpu_limit, DOMAIN_VCPU_MAX);
+    d->shared = &nobody;
+    d->shared_mfn = mfn(MFN_NONE);
     lock_init(&d->lock, RANK_DOMAIN);
     lock_init(&d->page_lock, RANK_PAGE_LIST);
     evtchn_init(d);
     pirq_init(d);
-    if (make_shared(d))
-        goto fail;
+    rc = table_add(d, id);
+    if (rc) {
+        slab_free(d, sizeof(*d));
+        return rc;
+    }
+    mfn_t shared = page_share(d); /* the first reference: from now on it can be found */
+    if (shared.n == MFN_NONE) {
+        domain_free(d);
+        return -ENOMEM;
+    }
+    atomic_add(&d->refs, 2u); /* its life's, the caller's */
+    d->shared_mfn = shared;
+    struct shared_info *s = frame_va(shared);
+    for (u32 i = 0; i < ARRAY_COUNT(s->vcpu_info); i++)
+        s->vcpu_info[i].evtchn_upcall_mask = 1;
+    d->shared = s;
     domain_update_wallclock(d);
-    lock_take(&list_lock);
-    table[id % DOMAIN_TABLE] = d;
-    lock_drop(&list_lock);
-    return d;
-fail:
-    log_error("domain %u: cannot create it: out of memory", id);
-    return NULL; /* boot only, until domains can be torn down */
+    *out = d;
+    return 0;
 }
 
 struct domain *domain_of(u32 owner)
 {
-    return table[(owner - PAGE_OWNER_DOMAIN) % DOMAIN_TABLE];
+    return table[owner - PAGE_OWNER_DOMAIN];
+}
+
+struct domain *domain_get(domid_t id)
+{
+    u64 flags = lock_take_irq(&list_lock);
+    struct domain *d = id < DOMID_FIRST_RESERVED ? table[id] : NULL;
+
+    if (d && atomic_add(&d->refs, 1u) == 1) { /* being freed, or not ready yet */
+        atomic_sub(&d->refs, 1u);
+        d = NULL;
+    }
+    lock_drop_irq(&list_lock, flags);
+    return d;
 }
 
 struct domain *domain_next(u32 first)
 {
     struct domain *d = NULL;
 
-    lock_take(&list_lock);
-    for (u32 i = 0; i < DOMAIN_TABLE; i++)
-        if (table[i] && table[i]->id >= first && (!d || table[i]->id < d->id))
-            d = table[i];
-    if (d)
-        atomic_add(&d->refs, 1u);
-    lock_drop(&list_lock);
+    for (u32 id = first; id < DOMID_FIRST_RESERVED && !d; id++)
+        if (READ_ONCE(table[id]))
+            d = domain_get((domid_t)id);
     return d;
 }
 
-struct domain *domain_get(domid_t id)
+void domain_put(struct domain *d)
 {
-    lock_take(&list_lock);
-    struct domain *d = table[id % DOMAIN_TABLE];
-    if (d && d->id != id)
-        d = NULL;
-    if (d)
-        atomic_add(&d->refs, 1u);
-    lock_drop(&list_lock);
-    return d;
+    if (atomic_sub(&d->refs, 1u) == 0)
+        domain_free(d);
+}
+
+void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
+{
+    struct domain *d = domain_next(0);
+
+    while (d) {
+        u32 next = d->id + 1u;
+        fn(d, arg);
+        domain_put(d);
+        d = domain_next(next);
+    }
 }
 
 int domain_target(domid_t id, struct domain **target)
@@ -106,20 +159,6 @@ int domain_target(domid_t id, struct domain **target)
         return -EPERM;
     *target = domain_get(id);
     return *target ? 0 : -ESRCH;
-}
-
-void domain_put(struct domain *d)
-{
-    atomic_sub(&d->refs, 1u);
-}
-
-void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
-{
-    lock_take(&list_lock);
-    for (u32 i = 0; i < DOMAIN_TABLE; i++)
-        if (table[i])
-            fn(table[i], arg);
-    lock_drop(&list_lock);
 }
 
 void domain_update_wallclock(struct domain *d)
@@ -136,6 +175,13 @@ void domain_update_wallclock(struct domain *d)
     s->wc_nsec = nsec;
     barrier();
     WRITE_ONCE(s->wc_version, version + 2);
+}
+
+static void for_each_unit(struct domain *d, void (*fn)(struct unit *u))
+{
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i])
+            fn(&d->vcpu[i]->unit);
 }
 
 static __noreturn void end_of_machine(u8 reason)
@@ -166,9 +212,7 @@ void domain_shutdown(struct domain *d, u8 reason)
     d->shutdown_reason = reason;
     if (d == domain_zero)
         end_of_machine(reason);
-    for (u32 i = 0; i < d->vcpu_limit; i++)
-        if (d->vcpu[i])
-            sched_pause(&d->vcpu[i]->unit);
+    for_each_unit(d, sched_pause);
     evtchn_raise_global(domain_zero, VIRQ_DOM_EXC);
 }
 
@@ -203,4 +247,94 @@ void domain_crash(struct domain *d, const char *format, ...)
     if (vcpu_current_any() && domain_current() == d)
         dump_guest(vcpu_current());
     domain_shutdown(d, SHUTDOWN_crash);
+}
+
+void domain_pause(struct domain *d)
+{
+    lock_take(&d->lock);
+    if (d->pause_count++ == 0)
+        for_each_unit(d, sched_pause);
+    lock_drop(&d->lock);
+}
+
+int domain_unpause(struct domain *d)
+{
+    int rc = -EINVAL;
+
+    lock_take(&d->lock);
+    if (d->pause_count && !domain_is_dying(d)) {
+        rc = 0;
+        if (--d->pause_count == 0)
+            for_each_unit(d, sched_unpause);
+    }
+    lock_drop(&d->lock);
+    return rc;
+}
+
+/* Teardown. Each step is done when it answers 0, and begins again where it was when it answers -ERESTART. */
+static int stop_vcpus(struct domain *d)
+{
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i] && sched_is_running(&d->vcpu[i]->unit)) /* not waited for here: work may wait for us */
+            return -ERESTART;
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i])
+            vcpu_stop(d->vcpu[i]);
+    return 0;
+}
+
+static int relinquish(struct domain *d)
+{
+    return domain_ops ? domain_ops->relinquish(d) : 0;
+}
+
+/* Frames of its own that Wirt writes to. */
+static int drop_shared(struct domain *d)
+{
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i])
+            vcpu_drop_info(d->vcpu[i], &nobody);
+    d->shared = &nobody;
+    page_put_as(frame_page_raw(d->shared_mfn));
+    d->shared_mfn = mfn(MFN_NONE);
+    atomic_sub(&d->page_shared, 1);
+    return 0;
+}
+
+static int (*const teardown[])(struct domain *d) = {stop_vcpus, evtchn_destroy_all, pirq_destroy_all, relinquish,
+                                                    drop_shared};
+
+static void begin_teardown(struct domain *d)
+{
+    WRITE_ONCE(d->life, DOMAIN_DYING);
+    for_each_unit(d, sched_pause);
+}
+
+int domain_destroy(struct domain *d)
+{
+    bool is_new_death = false;
+    int rc = 0;
+
+    if (d == domain_zero || d == domain_current())
+        return -EINVAL;
+    lock_take(&d->lock);
+    if (d->life == DOMAIN_ALIVE)
+        begin_teardown(d);
+    while (d->life == DOMAIN_DYING && rc == 0) {
+        rc = teardown[d->teardown](d);
+        if (rc == 0 && ++d->teardown == ARRAY_COUNT(teardown)) {
+            WRITE_ONCE(d->life, DOMAIN_DEAD);
+            is_new_death = true;
+        } else if (rc == 0 && work_is_pending()) {
+            rc = -ERESTART;
+        }
+    }
+    lock_drop(&d->lock);
+    if (!is_new_death)
+        return rc;
+    if (READ_ONCE(d->page_held))
+        log_info("domain %u is dead; others still hold %lu of its frames", d->id, d->page_held);
+    evtchn_raise_global(domain_zero, VIRQ_DOM_EXC);
+    domain_put(d); /* its life's */
+    return 0;
 }

@@ -10,6 +10,7 @@
 #include "core/console.h"
 #include "core/lock.h"
 #include "dom/evtchn.h"
+#include "dom/grant.h"
 #include "dom/pirq.h"
 #include "dom/vcpu.h"
 #include "lib/range.h"
@@ -36,6 +37,7 @@ struct domain {
     mfn_t shared_mfn;
     struct evtchn_table evtchn;
     struct pirq_table pirq;
+    struct grant_table grant;
     struct range_set ports, iomem, irqs; /* what it may touch: ports, frames, PIRQs */
     struct range_set iomem_ro;           /* frames of iomem that it may only read */
     u32 vm_assist;

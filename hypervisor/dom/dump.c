@@ -150,7 +150,7 @@ static void dump_memory(void)
 static void dump_pirqs(struct domain *d, void *arg)
 {
     (void)arg;
-    for (u32 n = 0; n < PIRQ_MAX; n++) {
+    for (u32 n = 0; d->pirq.item && n < PIRQ_MAX; n++) {
         const struct pirq *p = &d->pirq.item[n];
         if (p->port)
             log_error("  d%u PIRQ %u: line %u, port %u%s%s", d->id, n, p->line, p->port,

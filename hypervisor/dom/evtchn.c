@@ -6,6 +6,7 @@
  * Buckets never go before the domain.
  */
 #include "core/slab.h"
+#include "core/work.h"
 #include "dom/domain.h"
 #include "lib/errno.h"
 #include "public/event_channel.h"
@@ -358,4 +359,24 @@ void evtchn_init(struct domain *d)
     lock_init(&d->evtchn.lock, RANK_EVTCHN);
     d->evtchn.limit = EVTCHN_PORTS;
     d->evtchn.next_hint = 1; /* port 0 is nobody's */
+}
+
+int evtchn_destroy_all(struct domain *d)
+{
+    for (u32 port = 1; port < d->evtchn.limit; port++) {
+        if (!evtchn_at(d, port)) {
+            port |= EVTCHN_PER_BUCKET - 1;
+            continue;
+        }
+        (void)evtchn_close(d, port);
+        if (work_is_pending())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+void evtchn_free(struct domain *d)
+{
+    for (u32 i = 0; i < ARRAY_COUNT(d->evtchn.bucket); i++)
+        slab_free(d->evtchn.bucket[i], EVTCHN_PER_BUCKET * sizeof(struct evtchn));
 }

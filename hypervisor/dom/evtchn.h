@@ -34,6 +34,8 @@ struct evtchn_table {
 };
 
 void evtchn_init(struct domain *d);
+int evtchn_destroy_all(struct domain *d); /* d is dying: close every port; 0 or -ERESTART */
+void evtchn_free(struct domain *d);       /* its memory */
 /* Each returns the port (>= 1) or -errno as the ABI has it: -ENOSPC no port, -ENOENT vCPU, -EINVAL, -EEXIST, -ESRCH. */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote);
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, u32 remote_port);

@@ -36,10 +36,11 @@ void page_put_last(struct page *p)
 {
     ASSERT((p->refs & PAGE_REFS) == 0 && !(p->refs & PAGE_ALLOCATED));
     ASSERT((p->type & (PAGE_COUNT | PAGE_BUSY | PAGE_PROGRESS)) == 0);
-    atomic_sub(&domain_of(p->owner)->page_held, 1);
+    struct domain *d = domain_of(p->owner);
     p->type = 0;
     p->stamp = tlb_now(); /* read-only mappings leave no debt of their own: assume the worst */
     frame_free(frame_mfn(p), 0);
+    domain_drop_frame(d); /* and perhaps the domain */
 }
 
 /* End of BUSY: `type` replaces the type word, whatever happened to refs meanwhile. */
@@ -174,7 +175,7 @@ void page_assign(struct domain *d, mfn_t m)
         frame_page_raw(d->pages)->prev = (u32)m.n;
     d->pages = m;
     d->page_count++;
-    atomic_add(&d->page_held, 1);
+    domain_hold_frame(d);
     lock_drop(&d->page_lock);
     atomic_store(&p->refs, PAGE_ALLOCATED | 1);
 }
@@ -197,4 +198,18 @@ bool page_release(struct domain *d, struct page *p)
     lock_drop(&d->page_lock);
     page_put(p);
     return true;
+}
+
+mfn_t page_share(struct domain *d)
+{
+    mfn_t m = frame_alloc(0, FRAME_ZERO, 0);
+    if (m.n == MFN_NONE)
+        return m;
+    struct page *p = frame_page_raw(m);
+    p->owner = domain_owner(d);
+    p->type = PAGE_KIND_OF(PAGE_WRITABLE) | PAGE_VALID | 1; /* Wirt writes it: it can never become a table */
+    atomic_add(&d->page_shared, 1);
+    domain_hold_frame(d);
+    atomic_store(&p->refs, 1);
+    return m;
 }

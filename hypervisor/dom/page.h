@@ -122,6 +122,9 @@ struct domain;
 void page_assign(struct domain *d, mfn_t m);
 /* Take it off the owner's list and drop the owner's reference, once; false: not allocated any more. */
 bool page_release(struct domain *d, struct page *p) __must_use;
+/* A zeroed frame of d besides its memory, for Wirt and the guest both: the caller holds a writable use of it
+ * (page_put_as). .n == MFN_NONE: no memory. */
+mfn_t page_share(struct domain *d);
 const char *page_kind_name(enum page_kind k); /* for messages */
 
 #endif

@@ -4,8 +4,10 @@
  * given out from the top. The table changes under its lock; the interrupt handler gets its item as the argument and
  * reads `port` only. A level line stays masked from firing to the guest's EOI, an edge or MSI needs none.
  */
+#include "core/slab.h"
 #include "dom/domain.h"
 #include "hw/irq.h"
+#include "hw/smp.h"
 #include "lib/errno.h"
 #include "public/physdev.h"
 
@@ -19,9 +21,9 @@ static void line_fired(u32 line, void *arg)
         evtchn_raise_pirq(p->owner, port);
 }
 
-static struct pirq *item_at(struct domain *d, u64 n) /* NULL: no such number */
+static struct pirq *item_at(const struct domain *d, u64 n) /* NULL: no such number, or none was ever mapped */
 {
-    return n < PIRQ_MAX ? &d->pirq.item[n] : NULL;
+    return n < PIRQ_MAX && d->pirq.item ? &d->pirq.item[n] : NULL;
 }
 
 void pirq_init(struct domain *d)
@@ -32,6 +34,10 @@ void pirq_init(struct domain *d)
 /* The item for *pirq, or for a free number from the top if that is negative; NULL: there is none. The lock is held. */
 static struct pirq *item_choose(struct domain *d, s32 *pirq)
 {
+    if (!d->pirq.item)
+        d->pirq.item = slab_alloc(PIRQ_MAX * sizeof(struct pirq));
+    if (!d->pirq.item)
+        return NULL;
     for (s32 n = PIRQ_MAX - 1; *pirq < 0 && n > 0; n--)
         if (!d->pirq.item[n].is_mapped)
             *pirq = n;
@@ -105,9 +111,9 @@ int pirq_bind(struct domain *d, u32 pirq, u32 port, bool will_share)
     int rc = -EINVAL;
 
     lock_take(&d->pirq.lock);
-    if (p->port) {
+    if (p && p->port) {
         rc = -EEXIST;
-    } else if (p->is_mapped && irq_line_info(p->line, &info)) {
+    } else if (p && p->is_mapped && irq_line_info(p->line, &info)) {
         p->is_level = info.is_level;
         p->is_shared = will_share;
         WRITE_ONCE(p->port, (u16)port); /* the line may fire as soon as it is bound */
@@ -176,7 +182,7 @@ int pirq_set_eoi_map(struct domain *d, mfn_t frame)
     lock_take(&t->lock);
     if (t->eoi_map)
         rc = -EBUSY;
-    for (u32 n = 0; rc == 0 && n < PIRQ_MAX; n++)
+    for (u32 n = 0; rc == 0 && t->item && n < PIRQ_MAX; n++)
         if (t->item[n].port && t->item[n].is_level)
             (void)atomic_test_set(map, n);
     if (rc == 0) {
@@ -197,4 +203,27 @@ int pirq_setup_gsi(struct domain *d, u32 gsi, bool is_level, bool is_active_low)
         return -EPERM;
     rc = irq_gsi_setup(gsi, is_level, is_active_low);
     return rc == -EBUSY ? -EEXIST : rc;
+}
+
+int pirq_destroy_all(struct domain *d)
+{
+    for (u32 n = 0; d->pirq.item && n < PIRQ_MAX; n++)
+        (void)pirq_unmap(d, n);
+    if (d->pirq.eoi_map)
+        page_put_as(frame_page_raw(mfn(d->pirq.eoi_mfn)));
+    d->pirq.eoi_map = NULL;
+    return 0;
+}
+
+static void pass_by(void *arg)
+{
+    (void)arg;
+}
+
+void pirq_free(struct domain *d)
+{
+    if (!d->pirq.item)
+        return;
+    smp_call(cpu_online, pass_by, NULL); /* a last interrupt may still be on its way */
+    slab_free(d->pirq.item, PIRQ_MAX * sizeof(struct pirq));
 }

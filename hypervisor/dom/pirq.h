@@ -21,11 +21,13 @@ struct pirq {
 };
 struct pirq_table {
     struct lock lock;
-    struct pirq item[PIRQ_MAX];
-    u64 *eoi_map; /* guest's page (bit per pirq: needs EOI), NULL = none */
+    struct pirq *item; /* PIRQ_MAX of them; NULL until the first is mapped */
+    u64 *eoi_map;      /* guest's page (bit per pirq: needs EOI), NULL = none */
     u64 eoi_mfn;
 };
 void pirq_init(struct domain *d);
+int pirq_destroy_all(struct domain *d); /* d is dying and its ports are closed; 0 */
+void pirq_free(struct domain *d);       /* its memory */
 /* Map a GSI or an MSI; *pirq < 0 asks for any free number. 0 or -errno (public/physdev.h). */
 int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq);
 int pirq_map_msi(struct domain *d, u32 sbdf, u32 entry, u64 table_base, s32 *pirq);

@@ -217,7 +217,7 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     v->unit.state = UNIT_OFFLINE;
     fmt(v->name, sizeof(v->name), "d%uv%u", d->id, id);
     v->unit.name = v->name;
-    v->unit.pause_count = 1; /* released by vcpu_up */
+    v->unit.pause_count = 1u + (d->pause_count != 0) + d->is_shut_down; /* the first is released by vcpu_up */
     v->runstate.state = RUNSTATE_offline;
     timer_init(&v->single, single_fired, v, cpu);
     timer_init(&v->periodic, periodic_fired, v, cpu);
@@ -250,4 +250,27 @@ void vcpu_down(struct vcpu *v)
     timer_stop(&v->single);
     timer_stop(&v->periodic);
     sched_pause(&v->unit);
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+    vcpu_set_periodic(v, 0);
+    timer_stop(&v->single);
+    timer_stop(&v->poll);
+    sched_remove(&v->unit);
+    vcpu_sync(v);
+}
+
+void vcpu_drop_info(struct vcpu *v, struct shared_info *instead)
+{
+    v->info = &instead->vcpu_info[v->id & 31];
+    if (v->info_mfn.n != MFN_NONE)
+        page_put_as(frame_page_raw(v->info_mfn));
+    v->info_mfn = mfn(MFN_NONE);
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+    slab_free(v->fpu, fpu_size());
+    slab_free(v, sizeof(*v));
 }

@@ -102,6 +102,11 @@ static inline struct vcpu *vcpu_current_any(void)
     return u && !u->is_idle ? (struct vcpu *)u : NULL;
 }
 struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu); /* NULL without memory */
+void vcpu_destroy(struct vcpu *v);                           /* its memory; nobody can find it any more */
+/* The domain is dying and v is on no CPU: no timer, no trace of the vCPU on any CPU; it never runs again. */
+void vcpu_stop(struct vcpu *v);
+void vcpu_drop_info(struct vcpu *v,
+                    struct shared_info *instead); /* the guest's frame goes; Wirt writes there instead */
 /* Scheduling hooks are in vcpu.c. Make sure no CPU keeps v's state in its registers (v is not running). */
 void vcpu_sync(struct vcpu *v);
 void vcpu_up(struct vcpu *v);

@@ -93,6 +93,11 @@ struct domain *domain_get(domid_t id)
     atomic_add(&dom[id].refs, 1u);
     return &dom[id];
 }
+cpuset_t cpu_online = 1;
+void smp_call(cpuset_t cpus, void (*fn)(void *arg), void *arg)
+{
+    (void)cpus, (void)fn, (void)arg;
+}
 void domain_put(struct domain *d)
 {
     atomic_sub(&d->refs, 1u);
@@ -202,10 +207,10 @@ static void stop(void)
             (void)evtchn_close(&dom[i], port);
     for (u32 i = 0; i < DOMAINS; i++) {
         CU_ASSERT_EQUAL(dom[i].refs, 1);
-        for (u32 b = 0; b < ARRAY_COUNT(dom[i].evtchn.bucket); b++)
-            slab_free(dom[i].evtchn.bucket[b], 0);
-        for (u32 n = 0; n < PIRQ_MAX; n++)
+        evtchn_free(&dom[i]);
+        for (u32 n = 0; dom[i].pirq.item && n < PIRQ_MAX; n++)
             CU_ASSERT_EQUAL(dom[i].pirq.item[n].port, 0);
+        pirq_free(&dom[i]);
     }
     CU_ASSERT_EQUAL(slab_objects, 0);
 }
