@@ -187,6 +187,7 @@ __init void boot_main(u32 magic, u32 info)
     cpu_irq_enable();
     console_init_late();
     dump_init();
+    grant_key_init();
     pv_audit_init();
     start_cpus();
     dom0_create();

@@ -45,7 +45,8 @@ struct xen_domctl_getdomaininfo;
 /* What there is to say of the domain with the lowest number >= first; false: there is none. */
 bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info);
 
-call_fn call_memory_op, call_event_channel_op, call_sched_op, call_vcpu_op, call_physdev_op, call_platform_op,
-    call_xen_version, call_console_io, call_set_timer_op, call_sysctl, call_domctl, call_vm_assist, call_multicall;
+call_fn call_memory_op, call_event_channel_op, call_grant_table_op, call_sched_op, call_vcpu_op, call_physdev_op,
+    call_platform_op, call_xen_version, call_console_io, call_set_timer_op, call_sysctl, call_domctl, call_vm_assist,
+    call_multicall;
 
 #endif

@@ -30,6 +30,7 @@ const struct call_entry call_table[CALL_TABLE_SIZE] = {
     CALL(update_va_mapping_otherdomain, pv_update_va_mapping_otherdomain, CALL_ANY,
          4),                                                    /* the same, frame of another domain */
     CALL(iret, NULL, CALL_ANY, 0),                              /* return to user mode: entry.S takes it, never we */
+    CALL(grant_table_op, call_grant_table_op, CALL_ANY, 3),     /* frames lent, mapped and copied between domains */
     CALL(vcpu_op, call_vcpu_op, CALL_ANY, 3),                   /* start, stop, timers and areas of vCPUs */
     CALL(set_segment_base, pv_set_segment_base, CALL_ANY, 2),   /* FS and GS bases, user GS selector */
     CALL(mmuext_op, pv_mmuext_op, CALL_ANY, 4),                 /* pins, base pointers, flushes, LDT */

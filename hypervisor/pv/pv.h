@@ -96,6 +96,9 @@ void pv_audit_init(void); /* boot: console key '0' */
  * how many have wrong counters (logged, the first of them one by one). */
 u64 pv_audit_recount(u64 *checked);
 
+/* --- pv/grant.c --- */
+void pv_grant_init(void); /* boot: fill grant_ops */
+
 /* --- pv/desc.c --- */
 bool pv_desc_check(u64 *descriptor);                 /* adjusts; false: not for guests */
 int pv_desc_build(struct page *p);                   /* a PAGE_SEG frame */

@@ -247,6 +247,7 @@ __init void pv_vcpu_init(void)
     trap_hooks.guest_return = pv_exit;
     trap_hooks.guest_page_fault = pv_page_fault_entry;
     pv_types_init();
+    pv_grant_init();
     pv_pte_init();
 }
 
