@@ -194,16 +194,20 @@ static __noreturn void switch_to(struct unit *prev, struct unit *next)
     next->ops->enter(next);
 }
 
-/* This CPU is busy now. Whoever waits here, or wherever it was called from, may run on one that
- * idles. */
+/* This CPU is busy now. Whoever waits here, or wherever it was called from, may run on one that idles. Where nobody
+ * does, those who called relied on us and have no tick: they look again, and set one. */
 static void offer_waiting(struct runq *q)
 {
-    cpuset_t idlers = q->is_called && READ_ONCE(sched_waiting) ? READ_ONCE(sched_idlers) : 0;
+    cpuset_t waiting = q->is_called ? READ_ONCE(sched_waiting) & ~BIT(cpu_id()) : 0;
+    cpuset_t idlers = waiting ? READ_ONCE(sched_idlers) : 0;
 
     q->is_called = false;
+    for (; waiting && !idlers; waiting &= waiting - 1)
+        work_raise_on(bit_lowest(waiting), WORK_SCHED);
     for (; idlers; idlers &= idlers - 1) /* a copy: they may be back before we are through */
         (void)call_idler(idlers & -idlers);
-    list_for_each(at, &q->queue)(void) call_idler(list_item(at, struct unit, node)->affinity);
+    if (READ_ONCE(sched_idlers))
+        list_for_each(at, &q->queue)(void) call_idler(list_item(at, struct unit, node)->affinity);
 }
 
 void sched_run(void)
@@ -220,7 +224,7 @@ void sched_run(void)
     if (!next->is_idle) {
         if (sched_idlers & BIT(cpu_id()))
             atomic_and(&sched_idlers, ~BIT(cpu_id()));
-        if (unlikely(q->is_called || q->count) && READ_ONCE(sched_idlers))
+        if (unlikely(q->is_called || q->count))
             offer_waiting(q);
     }
     if (next == prev) {
@@ -331,6 +335,19 @@ int sched_set_affinity(struct unit *u, cpuset_t cpus)
     if (is_wrong && !is_running)
         unit_migrate(u);
     return 0;
+}
+
+void sched_set_share(struct unit *u, u32 weight, u32 cap)
+{
+    u64 flags;
+    struct runq *q = unit_lock(u, &flags);
+
+    sched_credit_charge(q, time_now()); /* what ran so far counts by the old weight */
+    u->weight = weight;
+    u->cap = cap;
+    if (u->state == UNIT_RUNNING || u->state == UNIT_RUNNABLE) /* the tick may have to come earlier, or again */
+        work_raise_on(u->cpu, WORK_SCHED);
+    lock_drop_irq(&q->lock, flags);
 }
 
 bool sched_is_running(const struct unit *u)

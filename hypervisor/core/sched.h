@@ -61,6 +61,7 @@ void sched_pause_sync(struct unit *u);
 void sched_unpause(struct unit *u);
 void sched_run(void); /* the WORK_SCHED function; returns only if the same unit goes on */
 int sched_set_affinity(struct unit *u, cpuset_t cpus) __must_use; /* -EINVAL: no online CPU in it */
+void sched_set_share(struct unit *u, u32 weight, u32 cap);        /* weight > 0, cap in percent of one CPU, 0 = none */
 static inline struct unit *sched_current(void)
 {
     return (struct unit *)cpu_info()->unit;

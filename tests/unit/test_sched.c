@@ -561,6 +561,45 @@ static void random_operations(void)
     clean();
 }
 
+/* As before, but the called CPU was the last idle one: the queue that called gets its tick all the same. */
+static void callers_do_not_rely_in_vain(void)
+{
+    struct load *hog = load_add(0, BIT(0), 256, 0, 0), *u;
+
+    (void)load_add(2, BIT(2), 256, 0, 0);
+    (void)load_add(3, BIT(3), 256, 0, 0);
+    simulate(MS);
+    u = load_add(0, BIT(0) | BIT(1), 256, 0, 0);
+    (void)load_add(1, BIT(1), 256, 0, 0);
+    simulate(100 * MS);
+    CU_ASSERT(u->entered > 0 && hog->entered > 1);
+    CU_ASSERT_TRUE(is_near(ms_of(u), 50, 20));
+    clean();
+}
+
+static void shares_change(void)
+{
+    struct load *a = load_add(1, BIT(1), 256, 0, 0), *b = load_add(1, BIT(1), 256, 0, 0);
+    u64 before;
+
+    simulate(1000 * MS);
+    CU_ASSERT_TRUE(is_near(ms_of(a), 500, 5));
+    before = ms_of(a);
+    sched_set_share(&a->u, 768, 0);
+    simulate(4000 * MS);
+    CU_ASSERT_TRUE(is_near(ms_of(a) - before, 3000, 2));
+    sched_pause(&b->u);
+    before = ms_of(a);
+    sched_set_share(&a->u, 256, 25); /* it runs alone, and no tick is set: the cap holds at once */
+    simulate(4000 * MS);
+    CU_ASSERT_TRUE(is_near(ms_of(a) - before, 1000, 4));
+    sched_set_share(&a->u, 256, 0);
+    before = ms_of(a);
+    simulate(1000 * MS);
+    CU_ASSERT_TRUE(is_near(ms_of(a) - before, 1000, 11));
+    clean();
+}
+
 CU_TestInfo test_sched[] = {{"weights", weights_share_fairly},
                             {"sleepers do not hoard", sleepers_do_not_hoard},
                             {"woken units run soon", woken_units_run_soon},
@@ -568,6 +607,8 @@ CU_TestInfo test_sched[] = {{"weights", weights_share_fairly},
                             {"caps", caps_hold},
                             {"stealing", idle_cpus_steal},
                             {"called CPUs pass it on", called_cpus_pass_it_on},
+                            {"callers do not rely in vain", callers_do_not_rely_in_vain},
+                            {"shares change", shares_change},
                             {"stolen units", stolen_units_take_no_advantage},
                             {"affinity", affinity_moves_units},
                             {"pause", pause_stops_units},
