@@ -45,8 +45,11 @@ initrd:
 $(O)/guests/initrd.img: $(initramfs)/guest.sh $(initramfs)/stage.sh $(wildcard $(initramfs)/guest/*) | fetch-guests
 	@$(initramfs)/guest.sh $@
 
+$(O)/guests/micro.elf: $(wildcard tests/guests/domu/*)
+	@$(MAKE) --no-print-directory -C tests/guests/domu O=$(O)/guests
+
 $(O)/dom0/tools.img: $(initrd) $(O)/guests/initrd.img $(initramfs)/tools.sh $(initramfs)/modules.tools \
-		$(wildcard $(initramfs)/tools/*/* $(O)/guests/*.elf $(O)/dom0-tools/bin/* $(O)/xenstore-lite/xenstored) | fetch-guests
+		$(O)/guests/micro.elf $(wildcard $(initramfs)/tools/*/* $(O)/dom0-tools/bin/* $(O)/xenstore-lite/xenstored) | fetch-guests
 	@$(initramfs)/tools.sh $@
 
 tools-initrd: xenstore-lite dom0-tools
