@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Xenstore by hand. Values hold any bytes: what is no text is shown as \xNN.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xenstore.h>
+
+#include "cli.h"
+#include "config.h"
+
+/* Xenstore's errno in words that say what happened to a key. */
+static int store_fail(struct run *r, const char *path, const char *step)
+{
+    char object[160];
+
+    snprintf(object, sizeof(object), "key %.140s", path);
+    if (errno == ENOENT)
+        return wirt_fail(r->w, WIRT_NOT_FOUND, object, step, "", "there is no such key");
+    if (errno == EINVAL)
+        return wirt_fail(r->w, WIRT_USAGE, object, step, "", "this is no path: it has / A-Z a-z 0-9 - _ @ only");
+    return wirt_fail(r->w, errno == E2BIG || errno == ENOSPC ? WIRT_NO_ROOM : WIRT_FAILED, object, step, "", "%m");
+}
+
+static void escaped_text(char *buffer, size_t size, const char *value, size_t bytes)
+{
+    size_t used = 0;
+
+    buffer[0] = 0;
+    for (size_t i = 0; i < bytes && used + 8 < size; i++) {
+        unsigned char c = (unsigned char)value[i];
+
+        used += (size_t)snprintf(buffer + used, size - used, c < ' ' || c > '~' ? "\\x%02x" : "%c", c);
+    }
+}
+
+static json_t *permissions_of(struct xs_handle *xs, const char *path)
+{
+    static const char letters[] = "nrwb";
+    unsigned count = 0;
+    struct xs_permissions *p = xs_get_permissions(xs, XBT_NULL, path, &count);
+    json_t *all = json_array();
+
+    for (unsigned i = 0; p && i < count; i++)
+        json_array_append_new(all, json_sprintf("%c%u", letters[p[i].perms & 3], p[i].id));
+    free(p);
+    return all;
+}
+
+/* One key as a row and, without JSON, as a line at once: a listing may be long. */
+static void list_key(struct run *r, struct xs_handle *xs, const char *path, unsigned depth, json_t *rows)
+{
+    const char *name = strrchr(path, '/');
+    unsigned bytes = 0;
+    char *value = xs_read(xs, XBT_NULL, path, &bytes), shown[512];
+    json_t *permissions = r->does_json || run_choice(r, 'p') ? permissions_of(xs, path) : NULL;
+
+    if (rows) {
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:o, s:o}", "path", path, "value",
+                                        value ? json_bytes(value, bytes) : json_null(), "permissions", permissions));
+    } else {
+        escaped_text(shown, sizeof(shown), value ? value : "", bytes);
+        printf("%*s%s = \"%s\"", (int)depth * 2, "", name ? name + 1 : path, shown);
+        for (size_t i = 0; permissions && i < json_array_size(permissions); i++)
+            printf("%s%s", i ? "," : "  ", json_string_value(json_array_get(permissions, i)));
+        printf("\n");
+        json_decref(permissions);
+    }
+    free(value);
+}
+
+static int list_below(struct run *r, struct xs_handle *xs, const char *path, unsigned depth, json_t *rows)
+{
+    unsigned count = 0;
+    char **names = xs_directory(xs, XBT_NULL, path, &count);
+
+    if (!names)
+        return depth ? 0 : store_fail(r, path, "list");
+    for (unsigned i = 0; i < count; i++) {
+        char *child;
+
+        if (asprintf(&child, "%s/%s", strcmp(path, "/") ? path : "", names[i]) < 0)
+            break;
+        list_key(r, xs, child, depth, rows);
+        if (run_choice(r, 'r'))
+            list_below(r, xs, child, depth + 1, rows);
+        free(child);
+    }
+    free(names);
+    return 0;
+}
+
+int run_store_ls(struct run *r)
+{
+    const char *path = r->count ? r->arguments[0] : "/";
+    struct xs_handle *xs = wirt_store(r->w);
+    json_t *rows;
+    int code;
+
+    if (!xs)
+        return (int)wirt_error(r->w)->code;
+    rows = r->does_json ? json_array() : NULL;
+    code = list_below(r, xs, path, 0, rows);
+    if (!code && rows)
+        return show_rows(r, rows, NULL);
+    json_decref(rows);
+    return code;
+}
+
+int run_store_read(struct run *r)
+{
+    const char *path = r->arguments[0];
+    struct xs_handle *xs = wirt_store(r->w);
+    unsigned bytes = 0;
+    char *value;
+
+    if (!xs)
+        return (int)wirt_error(r->w)->code;
+    value = xs_read(xs, XBT_NULL, path, &bytes);
+    if (!value)
+        return store_fail(r, path, "read");
+    if (!r->does_json)
+        return show_text(r, "value", value, bytes);
+    show_done(r, json_pack("{s:s, s:o}", "path", path, "value", json_bytes(value, bytes)), "%s", "");
+    free(value);
+    return 0;
+}
+
+int run_store_write(struct run *r)
+{
+    const char *path = r->arguments[0], *value = r->arguments[1];
+    struct xs_handle *xs = wirt_store(r->w);
+
+    if (!xs)
+        return (int)wirt_error(r->w)->code;
+    if (!xs_write(xs, XBT_NULL, path, value, (unsigned)strlen(value)))
+        return store_fail(r, path, "write");
+    return show_done(r, json_pack("{s:s, s:o}", "path", path, "value", json_bytes(value, strlen(value))), "%s = \"%s\"",
+                     path, value);
+}
+
+int run_store_rm(struct run *r)
+{
+    const char *path = r->arguments[0];
+    struct xs_handle *xs = wirt_store(r->w);
+
+    if (!xs)
+        return (int)wirt_error(r->w)->code;
+    if (!xs_rm(xs, XBT_NULL, path))
+        return store_fail(r, path, "remove");
+    return show_done(r, json_pack("{s:s}", "path", path), "%s: removed", path);
+}
+
+static void print_event(struct run *r, const char *path)
+{
+    json_t *event = r->does_json ? json_pack("{s:s}", "path", path) : NULL;
+
+    if (event)
+        json_dumpf(event, stdout, JSON_COMPACT);
+    printf("%s\n", event ? "" : path);
+    fflush(stdout);
+    json_decref(event);
+}
+
+int run_store_watch(struct run *r)
+{
+    const char *count_text = run_choice(r, 'n'), *time_text = run_choice(r, 't');
+    struct xs_handle *xs;
+    uint64_t left = UINT64_MAX, seconds = 0, start = now_ns();
+    int code = count_text ? parse_number(r, "--count", count_text, 1, UINT32_MAX, &left) : 0;
+
+    code = code || !time_text ? code : parse_number(r, "--timeout", time_text, 1, 1000000, &seconds);
+    if (code)
+        return code;
+    xs = wirt_store(r->w);
+    if (!xs)
+        return (int)wirt_error(r->w)->code;
+    for (int i = 0; i < r->count; i++)
+        if (!xs_watch(xs, r->arguments[i], "w"))
+            return store_fail(r, r->arguments[i], "watch");
+    while (left) {
+        struct pollfd waits = {.fd = xs_fileno(xs), .events = POLLIN};
+        uint64_t spent = (now_ns() - start) / 1000000;
+        char **event;
+
+        if (seconds && spent >= seconds * 1000)
+            return wirt_fail(r->w, WIRT_TIMEOUT, r->arguments[0], "watch", "", "after %lu s there was nothing more",
+                             seconds);
+        if (poll(&waits, 1, seconds ? (int)(seconds * 1000 - spent) : -1) < 0 && errno != EINTR)
+            return store_fail(r, r->arguments[0], "watch");
+        while (left && (event = xs_check_watch(xs))) {
+            print_event(r, event[XS_WATCH_PATH]);
+            free(event);
+            left--;
+        }
+    }
+    return 0;
+}
+
+static int parse_mode(struct run *r, const char *text, struct xs_permissions *p)
+{
+    static const char letters[] = "nrwb"; /* XS_PERM_NONE, _READ, _WRITE, both */
+    const char *at = text[0] ? strchr(letters, text[0]) : NULL;
+    uint64_t id;
+
+    if (at && config_number(text + 1, &id) && id <= 32752) {
+        *p = (struct xs_permissions){.id = (unsigned)id, .perms = (unsigned)(at - letters)};
+        return 0;
+    }
+    return usage_fail(r, "MODE is '%.40s', and has to be n, r, w or b with a domain's number behind it: r0", text);
+}
+
+int run_store_chmod(struct run *r)
+{
+    const char *path = r->arguments[0];
+    unsigned count = (unsigned)r->count - 1;
+    struct xs_permissions *modes = calloc(count, sizeof(*modes));
+    struct xs_handle *xs = NULL;
+    int code = modes ? 0 : wirt_fail(r->w, WIRT_NO_ROOM, path, "set permissions", "", "memory ran out");
+
+    for (unsigned i = 0; i < count && !code; i++)
+        code = parse_mode(r, r->arguments[1 + i], &modes[i]);
+    if (!code) {
+        xs = wirt_store(r->w);
+        code = xs ? 0 : (int)wirt_error(r->w)->code;
+    }
+    if (!code && !xs_set_permissions(xs, XBT_NULL, path, modes, count))
+        code = store_fail(r, path, "set permissions");
+    free(modes);
+    if (code)
+        return code;
+    return show_done(r, json_pack("{s:s, s:o}", "path", path, "permissions", permissions_of(xs, path)),
+                     "%s: permissions set", path);
+}
