@@ -253,8 +253,8 @@ __init void dom0_create(void)
         wrong = elf_check_pv(&image);
     if (wrong)
         boot_fail("dom0: the kernel (module 1) cannot be started: %s", wrong);
-    struct domain *d = domain_create(0, true, DOMAIN_VCPU_MAX);
-    if (!d || grant_init(d, GRANT_FRAMES, GRANT_MAPTRACK))
+    struct domain *d;
+    if (domain_create(0, true, DOMAIN_VCPU_MAX, &d) || grant_init(d, GRANT_FRAMES, GRANT_MAPTRACK))
         boot_fail("dom0: no memory for the domain itself");
     domain_zero = d;
     plan.cmdline = boot_info.module[0].cmdline;

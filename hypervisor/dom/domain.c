@@ -301,8 +301,8 @@ static int drop_shared(struct domain *d)
     return 0;
 }
 
-static int (*const teardown[])(struct domain *d) = {stop_vcpus, evtchn_destroy_all, pirq_destroy_all, relinquish,
-                                                    drop_shared};
+static int (*const teardown[])(struct domain *d) = {stop_vcpus,    evtchn_destroy_all, pirq_destroy_all,
+                                                    grant_destroy, relinquish,         drop_shared};
 
 static void begin_teardown(struct domain *d)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain: memory, vCPUs, event channels, rights. Domains live in a small table; the pointer stays valid
- * while a reference is held (domain_get). Dying is one way: domain_crash or shutdown stops the vCPUs, teardown
- * is resumable (issue of the tools; dom0 is never torn down: its end is the machine's).
+ * A domain: memory, vCPUs, event channels, rights. The pointer stays valid while a reference is held (domain_get);
+ * all the frames that it has, given back or not, hold one together. Life goes one way: a domain that shut down or
+ * crashed stands still until domain_destroy() takes it apart, in steps that can be interrupted. What others still hold
+ * of a dead domain keeps it in the table as a zombie. dom0 is never torn down: its end is the machine's.
  */
 #ifndef WIRT_DOM_DOMAIN_H
 #define WIRT_DOM_DOMAIN_H
@@ -16,11 +17,21 @@
 #include "lib/range.h"
 
 #define DOMAIN_VCPU_MAX 64u
+#define DOMAIN_ANY      0xffffu /* domain_create: a number that was not in use for as long as possible */
+
+enum domain_life {
+    DOMAIN_ALIVE,
+    DOMAIN_DYING, /* being torn down: gets nothing any more */
+    DOMAIN_DEAD   /* has nothing any more; others hold frames of it, or references */
+};
 
 struct domain {
     domid_t id;
     bool is_privileged; /* dom0: a control domain, as call/'s tables have it */
+    u8 life;            /* enum domain_life; forward only, under lock */
+    u8 teardown;        /* steps of domain_destroy that are done; under lock */
     bool is_shut_down;
+    u32 pause_count; /* of the toolstack; its vCPUs are paused once while it is not 0; under lock */
     u8 shutdown_reason;
     u32 refs;         /* atomic */
     struct lock lock; /* RANK_DOMAIN */
@@ -32,9 +43,11 @@ struct domain {
     struct lock page_lock;
     mfn_t pages; /* list by page.next/prev; n == 0: empty */
     u64 page_count, page_max;
-    u64 page_held; /* frames that are still its own in any way, given back or not; atomic; never over page_max */
-    struct shared_info *shared; /* direct-map address */
-    mfn_t shared_mfn;
+    u64 page_held;   /* frames that are still its own in any way, given back or not, those of page_shared as well;
+                        atomic; changed by domain_hold_frame and domain_drop_frame only */
+    u64 page_shared; /* frames that Wirt gave it besides page_max: shared_info, grant table; atomic */
+    struct shared_info *shared; /* direct-map address; of a dead domain: one for all of them */
+    mfn_t shared_mfn;           /* MFN_NONE: gone */
     struct evtchn_table evtchn;
     struct pirq_table pirq;
     struct grant_table grant;
@@ -45,10 +58,47 @@ struct domain {
 };
 
 extern struct domain *domain_zero;
-struct domain *domain_create(domid_t id, bool is_privileged, u32 vcpu_limit); /* NULL: logged why */
-struct domain *domain_get(domid_t id); /* with a reference; NULL: no such domain */
-struct domain *domain_next(u32 first); /* the same for the lowest number >= first */
-void domain_put(struct domain *d);
+/* 0 with a reference in *out; -EEXIST: the number is taken, -ENOSPC: all are, -ENOMEM. It has no vCPUs and no memory.
+ */
+int domain_create(domid_t id, bool is_privileged, u32 vcpu_limit, struct domain **out) __must_use;
+/* Counted; asynchronous. */
+void domain_pause(struct domain *d);
+int domain_unpause(struct domain *d); /* -EINVAL: it is not paused */
+/* Tear it down; the caller holds a reference. 0: dead, -ERESTART: call again, -EINVAL: not this one. */
+int domain_destroy(struct domain *d) __must_use;
+/* Nothing new may be tied to it. Look under the lock under which the tie is made: domain_destroy says it under
+ * domain.lock and takes each of the others afterwards. */
+static inline bool domain_is_dying(const struct domain *d)
+{
+    return READ_ONCE(d->life) != DOMAIN_ALIVE;
+}
+/* The doors to how a kind of domain is torn down (filled by pv/). */
+struct domain_ops {
+    /* All its vCPUs stand still and are on no CPU, and domain.lock is held. Give up address spaces, descriptor tables,
+     * pins and all pages. 0; -ERESTART: work is pending, call again. */
+    int (*relinquish)(struct domain *d);
+};
+extern const struct domain_ops *domain_ops; /* sealed */
+struct domain *domain_get(domid_t id);      /* with a reference; NULL: no such domain */
+struct domain *domain_next(u32 first);      /* the same for the lowest number >= first */
+void domain_put(struct domain *d);          /* any context, but not under a lock of RANK_DOMAIN_LIST or less */
+/* One frame more, or less, is d's: all of them hold one reference together. */
+static inline void domain_hold_frame(struct domain *d)
+{
+    if (atomic_add(&d->page_held, 1) == 1)
+        atomic_add(&d->refs, 1u);
+}
+static inline void domain_drop_frame(struct domain *d)
+{
+    if (atomic_sub(&d->page_held, 1) == 0)
+        domain_put(d);
+}
+/* Frames that it may still be given. */
+static inline u64 domain_page_room(const struct domain *d)
+{
+    u64 most = d->page_max + READ_ONCE(d->page_shared), held = READ_ONCE(d->page_held);
+    return most > held ? most - held : 0;
+}
 /* Of a frame that the caller holds a reference to, or the last one of: it stays as long as the frame is its own. No
  * reference. */
 struct domain *domain_of(u32 owner);
@@ -73,7 +123,7 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, u64 id)
 {
     return id < d->vcpu_limit ? d->vcpu[id] : NULL;
 }
-/* All existing domains, for consoles: fn under the list lock. */
+/* All existing domains, zombies included; no lock is held, new ones may be missed. */
 void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg);
 
 extern bool domain_does_reboot; /* false: noreboot, halt when dom0 crashes */

@@ -44,17 +44,12 @@ static int table_grow(struct domain *d)
 {
     struct grant_table *t = &d->grant;
     struct grant_pins *pins = slab_alloc(GRANT_PER_FRAME * sizeof(*pins));
-    mfn_t m = pins ? frame_alloc(0, FRAME_ZERO, 0) : mfn(MFN_NONE);
-    struct page *p;
+    mfn_t m = pins ? page_share(d) : mfn(MFN_NONE);
 
     if (m.n == MFN_NONE) {
         slab_free(pins, GRANT_PER_FRAME * sizeof(*pins));
         return -ENOMEM;
     }
-    p = frame_page_raw(m);
-    p->owner = domain_owner(d);
-    p->type = PAGE_KIND_OF(PAGE_WRITABLE) | PAGE_VALID | 1; /* Wirt writes it: it can never become a table */
-    atomic_store(&p->refs, 1);
     t->pins[t->frame_count] = pins;
     t->frame[t->frame_count++] = frame_va(m);
     if (t->frame_count * 5 >= t->frame_max * 4 && t->frame_count > 1)
@@ -164,13 +159,6 @@ void grant_page_put(u64 frame, bool writes)
         page_put(p);
 }
 
-/* Frames that a guest still maps are its own from now on: they count like others until they go. */
-static void frame_drop(struct domain *d, struct grant_entry_v1 *frame)
-{
-    atomic_add(&d->page_held, 1);
-    page_put_as(frame_page_raw(paddr_mfn(pgtab_paddr(frame))));
-}
-
 int grant_destroy(struct domain *d)
 {
     struct grant_table *t = &d->grant;
@@ -183,7 +171,8 @@ int grant_destroy(struct domain *d)
     while (rc == 0 && t->frame_count) {
         t->frame_count--;
         slab_free(t->pins[t->frame_count], GRANT_PER_FRAME * sizeof(struct grant_pins));
-        frame_drop(d, t->frame[t->frame_count]);
+        page_put_as(frame_page_raw(paddr_mfn(pgtab_paddr(t->frame[t->frame_count]))));
+        atomic_sub(&d->page_shared, 1);
         if (work_is_pending())
             rc = -ERESTART;
     }
