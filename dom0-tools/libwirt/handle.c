@@ -24,6 +24,8 @@ void wirt_close(struct wirt *w)
         return;
     if (w->store)
         xs_close(w->store);
+    if (w->batch_fd > 0)
+        close(w->batch_fd);
     if (w->grants)
         xengnttab_close(w->grants);
     if (w->events)

@@ -23,6 +23,11 @@ static void *arena(struct wirt *w)
     return w->arena;
 }
 
+bool hyper_ready(struct wirt *w)
+{
+    return arena(w) != NULL;
+}
+
 void *hyper_data(struct wirt *w)
 {
     return (char *)w->arena + ARG_SIZE;

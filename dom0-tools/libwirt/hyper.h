@@ -24,6 +24,7 @@ int hyper_event(struct wirt *w, int cmd, void *arg, size_t size);
 int hyper_mmuext(struct wirt *w, unsigned int cmd, uint64_t mfn, uint32_t domid);
 int hyper_version(struct wirt *w, int cmd, void *arg, size_t size);
 void *hyper_data(struct wirt *w);
+bool hyper_ready(struct wirt *w); /* false: no memory for the arena; true after any successful call */
 
 /* Sets the error for a negative errno of the hypervisor: CAUSE: what the number means here. Returns the code. */
 int hyper_fail(struct wirt *w, int error, const char *object, const char *step, const char *cause, ...)

@@ -22,7 +22,8 @@ struct wirt {
     xenevtchn_handle *events;
     xengnttab_handle *grants;
     struct xs_handle *store;
-    void *arena; /* hyper.c */
+    void *arena;  /* hyper.c */
+    int batch_fd; /* batch.c; 0: none */
 };
 
 int need_call(struct wirt *w); /* hypercalls: root in dom0, under a hypervisor with Xen's ABI */

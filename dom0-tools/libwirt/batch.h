@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many keys of xenstore changed together: one transaction, whose requests all go out in one piece, so that it costs
+ * three round trips however many keys there are. A batch is filled, then committed; when another client got in between
+ * (EAGAIN) it is sent again. Nothing is changed unless everything is.
+ */
+#ifndef WIRT_BATCH_H
+#define WIRT_BATCH_H
+
+#include "internal.h"
+
+struct batch {
+    struct wirt *w;
+    char *data; /* requests, ready but for the transaction's id */
+    size_t used, size;
+    uint32_t count;
+    bool has_failed; /* no memory */
+    char taken[128]; /* after a commit that gave WIRT_EXISTS: the path that was not absent */
+};
+
+void batch_begin(struct batch *b, struct wirt *w);
+/* These cannot fail; what cannot be kept makes the commit fail. A path has no format of its own. */
+void batch_write(struct batch *b, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void batch_mkdir(struct batch *b, const char *path);
+void batch_remove(struct batch *b, const char *path); /* absent is no error */
+void batch_absent(struct batch *b, const char *path); /* if it is there: WIRT_EXISTS */
+void batch_permit(struct batch *b, const char *path, const char *first, const char *second); /* "n0", "r3" or NULL */
+/* object and step for the message. The batch is empty then and may be filled again. */
+void batch_drop(struct batch *b); /* instead */
+int batch_commit(struct batch *b, const char *object, const char *step);
+
+#endif
