@@ -253,8 +253,13 @@ __init void dom0_create(void)
         wrong = elf_check_pv(&image);
     if (wrong)
         boot_fail("dom0: the kernel (module 1) cannot be started: %s", wrong);
+    static __initdata struct domain_config config = {.is_privileged = true,
+                                                     .vcpu_limit = DOMAIN_VCPU_MAX,
+                                                     .port_limit = EVTCHN_PORTS,
+                                                     .grant_frames = GRANT_FRAMES,
+                                                     .grant_maptrack = GRANT_MAPTRACK};
     struct domain *d;
-    if (domain_create(0, true, DOMAIN_VCPU_MAX, &d) || grant_init(d, GRANT_FRAMES, GRANT_MAPTRACK))
+    if (domain_create(&config, &d))
         boot_fail("dom0: no memory for the domain itself");
     domain_zero = d;
     plan.cmdline = boot_info.module[0].cmdline;

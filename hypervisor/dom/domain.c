@@ -28,7 +28,7 @@ struct domain *domain_zero;
 bool domain_does_reboot = true;
 
 /* A slot of the table for d, which has no reference yet: nobody finds it. */
-static int table_add(struct domain *d, domid_t id)
+static int table_add(struct domain *d, u32 id)
 {
     u64 flags = lock_take_irq(&list_lock);
     int rc = 0;
@@ -38,14 +38,14 @@ static int table_add(struct domain *d, domid_t id)
         while (table[next_id] && ++tries < DOMID_FIRST_RESERVED)
             next_id = next_id % (DOMID_FIRST_RESERVED - 1) + 1;
         rc = table[next_id] ? -ENOSPC : 0;
-        id = (domid_t)next_id;
+        id = next_id;
     } else if (id >= DOMID_FIRST_RESERVED) {
         rc = -EINVAL;
     } else if (table[id]) {
         rc = -EEXIST;
     }
     if (rc == 0) {
-        d->id = id;
+        d->id = (domid_t)id;
         table[id] = d;
         next_id = id % (DOMID_FIRST_RESERVED - 1) + 1;
     }
@@ -67,40 +67,56 @@ static void domain_free(struct domain *d)
     slab_free(d, sizeof(*d));
 }
 
-int domain_create(domid_t id, bool is_privileged, u32 vcpu_limit, struct domain **out)
+/* The first reference is its frame's: from now on it can be found. */
+static int make_shared(struct domain *d)
+{
+    mfn_t shared = page_share(d);
+    struct shared_info *s;
+
+    if (shared.n == MFN_NONE)
+        return -ENOMEM;
+    atomic_add(&d->refs, 2u); /* its life's, and the creator's */
+    d->shared_mfn = shared;
+    s = frame_va(shared);
+    for (u32 i = 0; i < ARRAY_COUNT(s->vcpu_info); i++)
+        s->vcpu_info[i].evtchn_upcall_mask = 1;
+    d->shared = s;
+    domain_update_wallclock(d);
+    return 0;
+}
+
+int domain_create(const struct domain_config *c, struct domain **out)
 {
     struct domain *d = slab_alloc(sizeof(*d));
     int rc = d ? 0 : -ENOMEM;
 
     if (rc)
         return rc;
-    d->is_privileged = is_privileged;
-    d->vcpu_limit = min(vcpu_limit, DOMAIN_VCPU_MAX);
+    d->is_privileged = c->is_privileged;
+    d->pause_count = c->is_privileged ? 0 : 1;
+    d->vcpu_limit = min(c->vcpu_limit, DOMAIN_VCPU_MAX);
+    d->weight = DOMAIN_WEIGHT;
+    memcpy(d->handle, c->handle, sizeof(d->handle));
     d->shared = &nobody;
     d->shared_mfn = mfn(MFN_NONE);
     lock_init(&d->lock, RANK_DOMAIN);
     lock_init(&d->page_lock, RANK_PAGE_LIST);
     evtchn_init(d);
+    d->evtchn.limit = min(c->port_limit, EVTCHN_PORTS);
     pirq_init(d);
-    rc = table_add(d, id);
+    rc = table_add(d, c->id);
     if (rc) {
         slab_free(d, sizeof(*d));
         return rc;
     }
-    mfn_t shared = page_share(d); /* the first reference: from now on it can be found */
-    if (shared.n == MFN_NONE) {
+    rc = grant_init(d, c->grant_frames, c->grant_maptrack);
+    if (rc == 0)
+        rc = make_shared(d);
+    if (rc == 0)
+        *out = d;
+    else
         domain_free(d);
-        return -ENOMEM;
-    }
-    atomic_add(&d->refs, 2u); /* its life's, the caller's */
-    d->shared_mfn = shared;
-    struct shared_info *s = frame_va(shared);
-    for (u32 i = 0; i < ARRAY_COUNT(s->vcpu_info); i++)
-        s->vcpu_info[i].evtchn_upcall_mask = 1;
-    d->shared = s;
-    domain_update_wallclock(d);
-    *out = d;
-    return 0;
+    return rc;
 }
 
 struct domain *domain_of(u32 owner)
@@ -167,6 +183,7 @@ void domain_update_wallclock(struct domain *d)
     u64 sec;
     u32 nsec;
     time_wall_get(&sec, &nsec);
+    sec += (u64)d->clock_offset;
     u32 version = s->wc_version & ~1u;
     WRITE_ONCE(s->wc_version, version + 1);
     barrier();
@@ -249,6 +266,14 @@ void domain_crash(struct domain *d, const char *format, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
+bool domain_is_running(const struct domain *d)
+{
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i] && sched_is_running(&d->vcpu[i]->unit))
+            return true;
+    return false;
+}
+
 void domain_pause(struct domain *d)
 {
     lock_take(&d->lock);
@@ -274,9 +299,8 @@ int domain_unpause(struct domain *d)
 /* Teardown. Each step is done when it answers 0, and begins again where it was when it answers -ERESTART. */
 static int stop_vcpus(struct domain *d)
 {
-    for (u32 i = 0; i < d->vcpu_limit; i++)
-        if (d->vcpu[i] && sched_is_running(&d->vcpu[i]->unit)) /* not waited for here: work may wait for us */
-            return -ERESTART;
+    if (domain_is_running(d)) /* not waited for here: its CPU may wait for us */
+        return -ERESTART;
     for (u32 i = 0; i < d->vcpu_limit; i++)
         if (d->vcpu[i])
             vcpu_stop(d->vcpu[i]);

@@ -17,6 +17,7 @@
 #include "lib/range.h"
 
 #define DOMAIN_VCPU_MAX 64u
+#define DOMAIN_WEIGHT   256u
 #define DOMAIN_ANY      0xffffu /* domain_create: a number that was not in use for as long as possible */
 
 enum domain_life {
@@ -27,6 +28,7 @@ enum domain_life {
 
 struct domain {
     domid_t id;
+    u8 handle[16];      /* the toolstack's name for it */
     bool is_privileged; /* dom0: a control domain, as call/'s tables have it */
     u8 life;            /* enum domain_life; forward only, under lock */
     u8 teardown;        /* steps of domain_destroy that are done; under lock */
@@ -54,13 +56,23 @@ struct domain {
     struct range_set ports, iomem, irqs; /* what it may touch: ports, frames, PIRQs */
     struct range_set iomem_ro;           /* frames of iomem that it may only read */
     u32 vm_assist;
+    u32 weight, cap;  /* of the domain's share of the CPUs, as the tools gave it; under lock */
+    s64 clock_offset; /* seconds that its wall clock is ahead */
     struct rate_limit log_rate;
 };
 
 extern struct domain *domain_zero;
-/* 0 with a reference in *out; -EEXIST: the number is taken, -ENOSPC: all are, -ENOMEM. It has no vCPUs and no memory.
- */
-int domain_create(domid_t id, bool is_privileged, u32 vcpu_limit, struct domain **out) __must_use;
+struct domain_config {
+    u32 id; /* or DOMAIN_ANY */
+    bool is_privileged;
+    u32 vcpu_limit, port_limit;       /* port_limit: numbers are below */
+    u32 grant_frames, grant_maptrack; /* as grant_init has them */
+    u8 handle[16];
+};
+/* 0 with a reference in *out; -EEXIST: the number is taken, -ENOSPC: all are, -ENOMEM. Paused, unless it is privileged,
+ * and without vCPUs and memory. */
+int domain_create(const struct domain_config *c, struct domain **out) __must_use;
+bool domain_is_running(const struct domain *d); /* one of its vCPUs is on a CPU */
 /* Counted; asynchronous. */
 void domain_pause(struct domain *d);
 int domain_unpause(struct domain *d); /* -EINVAL: it is not paused */
