@@ -11,7 +11,9 @@
 #include "core/slab.h"
 #include "core/work.h"
 #include "lib/errno.h"
+#include "lib/log.h"
 #include "lib/safe.h"
+#include "lib/string.h"
 #include "public/memory.h"
 
 #define ORDER_MAX 9u /* largest extent: 2 MiB, the work of one step */
@@ -30,11 +32,11 @@ __sealed struct e820_entry memory_map[MEMORY_MAP_MAX];
 __sealed u32 memory_map_count;
 
 /* Frames as `r` wants them. */
-static mfn_t extent_alloc(const struct xen_memory_reservation *r)
+static mfn_t extent_alloc(struct domain *d, const struct xen_memory_reservation *r)
 {
     u32 bits = XENMEMF_get_address_bits(r->mem_flags);
 
-    return frame_alloc(r->extent_order, 0, bits < 52 ? bits : 0);
+    return frame_alloc_claimed(&d->claim, r->extent_order, 0, bits < 52 ? bits : 0);
 }
 
 /* They become d's; M2P says `gpfn` on, or nothing if that is M2P_INVALID. */
@@ -50,8 +52,8 @@ static bool extent_take(struct domain *d, const struct xen_memory_reservation *r
 {
     *first = MFN_NONE;
     lock_take(&d->lock);
-    if (d->page_held + (1ull << r->extent_order) <= d->page_max)
-        *first = extent_alloc(r).n;
+    if (!domain_is_dying(d) && 1ull << r->extent_order <= domain_page_room(d))
+        *first = extent_alloc(d, r).n;
     if (*first != MFN_NONE)
         extent_assign(d, *first, r->extent_order, gpfn);
     lock_drop(&d->lock);
@@ -69,7 +71,7 @@ static bool extent_drop(struct domain *d, u64 first, u32 order)
         is_done = p && page_get(p, domain_owner(d));
         if (!is_done)
             break;
-        is_done = (READ_ONCE(p->type) & PAGE_PINNED) == 0 && page_release(d, p);
+        is_done = page_release(d, p);
         if (is_done)
             frame_m2p_set(mfn(first + j), M2P_INVALID);
         page_put(p);
@@ -153,7 +155,7 @@ static int exchange_prepare(struct exchange *e)
     while (held < e->frames && exchange_hold(e, exchange_page(e, held)))
         held++;
     for (; held == e->frames && taken < e->outs; taken++) {
-        e->out[taken] = extent_alloc(&e->x->out).n;
+        e->out[taken] = extent_alloc(e->d, &e->x->out).n;
         if (e->out[taken] == MFN_NONE)
             break;
     }
@@ -249,6 +251,113 @@ static s64 exchange(struct domain *d, void *arg)
     return rc;
 }
 
+/* As many frames as bring the domain to nr_extents in all; 0 drops what is left of a claim. */
+static s64 claim(struct domain *self, void *arg)
+{
+    const struct xen_memory_reservation *r = arg;
+    u64 count = r->nr_extents;
+    struct domain *d;
+    s64 rc;
+
+    (void)self;
+    if (r->extent_start || r->extent_order || r->mem_flags)
+        return -EINVAL;
+    rc = domain_target(r->domid, &d);
+    if (rc)
+        return rc;
+    lock_take(&d->lock);
+    if (count && (domain_is_dying(d) || d->claim || count <= d->page_count || count > d->page_max))
+        rc = -EINVAL;
+    else
+        rc = frame_claim(&d->claim, count ? count - d->page_count : 0);
+    lock_drop(&d->lock);
+    domain_put(d);
+    if (rc == -ENOMEM)
+        log_warn("domain %u: %lu frames cannot be claimed: not enough are free and unclaimed", r->domid, count);
+    return rc;
+}
+
+static s64 set_memory_map(struct domain *d, void *arg)
+{
+    const struct xen_memory_map *map = &((struct xen_foreign_memory_map *)arg)->map;
+    u32 bytes = map->nr_entries * (u32)sizeof(struct e820_entry), old_bytes;
+    void *new, *old;
+
+    if (map->nr_entries == 0 || map->nr_entries > MEMORY_MAP_MAX)
+        return -EINVAL;
+    new = slab_alloc(bytes);
+    if (!new)
+        return -ENOMEM;
+    if (!guest_read(new, guest_at(map->buffer), bytes)) {
+        slab_free(new, bytes);
+        return -EFAULT;
+    }
+    lock_take(&d->lock);
+    old = d->e820;
+    old_bytes = d->e820_bytes;
+    if (domain_is_dying(d)) {
+        old = new;
+        old_bytes = bytes;
+    } else {
+        d->e820 = new;
+        d->e820_bytes = bytes;
+    }
+    lock_drop(&d->lock);
+    slab_free(old, old_bytes);
+    return old == new ? -ESRCH : 0;
+}
+
+/* A copy, as the builder may replace the map meanwhile. */
+static s64 domain_memory_map(struct domain *d, void *arg)
+{
+    struct xen_memory_map *map = arg;
+    struct e820_entry entry[MEMORY_MAP_MAX];
+    u32 count;
+
+    lock_take(&d->lock);
+    count = min(map->nr_entries, d->e820_bytes / (u32)sizeof(entry[0]));
+    if (d->e820)
+        memcpy(entry, d->e820, count * sizeof(entry[0]));
+    lock_drop(&d->lock);
+    if (!d->e820_bytes)
+        return -ENOSYS; /* as on the first machines: the guest has pages from 0 on */
+    map->nr_entries = count;
+    return guest_write(guest_at(map->buffer), entry, count * sizeof(entry[0])) ? 0 : -EFAULT;
+}
+
+/* What a PV guest says of itself, so: not to be believed. */
+static s64 maximum_gpfn(struct domain *d, void *arg)
+{
+    u64 count = READ_ONCE(d->shared->arch.max_pfn);
+
+    (void)arg;
+    return (s64)min(max(count, 1ul) - 1, PTE_ADDR >> PAGE_SHIFT);
+}
+
+/* Frames of the grant table, to be mapped by mmu_update as that domain's. */
+static s64 acquire_resource(struct domain *d, void *arg)
+{
+    struct xen_mem_acquire_resource *r = arg;
+    u64 count = d->grant.frame_max;
+    int rc = 0;
+    mfn_t m;
+
+    if (r->pad || r->type != XENMEM_resource_grant_table || r->id != XENMEM_resource_grant_table_id_shared)
+        return -EINVAL;
+    if (!r->frame_list) {
+        r->nr_frames = (u32)count;
+        return 0;
+    }
+    if (r->frame > count || r->nr_frames > count - r->frame)
+        return -EINVAL;
+    for (u32 i = 0; i < r->nr_frames && rc == 0; i++) {
+        rc = grant_frame(d, (u32)r->frame + i, &m);
+        if (rc == 0 && !guest_put_at(guest_at(r->frame_list), i, &m.n))
+            rc = -EFAULT;
+    }
+    return rc;
+}
+
 static s64 current_reservation(struct domain *d, void *arg)
 {
     (void)arg;
@@ -292,6 +401,12 @@ static const struct call_sub command[] = {
     CALL_SUB(XENMEM_machine_memory_map, machine_memory_map, struct xen_memory_map, CALL_PRIVILEGED | CALL_REPLIES),
     CALL_SUB(XENMEM_exchange, exchange, struct xen_memory_exchange, CALL_PRIVILEGED | CALL_REPLIES),
     CALL_SUB(XENMEM_machphys_mapping, machphys_mapping, struct xen_machphys_mapping, CALL_ANY | CALL_REPLIES),
+    CALL_SUB(XENMEM_memory_map, domain_memory_map, struct xen_memory_map, CALL_ANY | CALL_REPLIES),
+    CALL_SUB(XENMEM_set_memory_map, set_memory_map, struct xen_foreign_memory_map, CALL_PRIVILEGED | CALL_TARGET),
+    CALL_SUB(XENMEM_maximum_gpfn, maximum_gpfn, struct xen_memory_domain, CALL_ANY | CALL_TARGET),
+    CALL_SUB(XENMEM_claim_pages, claim, struct xen_memory_reservation, CALL_PRIVILEGED),
+    CALL_SUB(XENMEM_acquire_resource, acquire_resource, struct xen_mem_acquire_resource,
+             CALL_PRIVILEGED | CALL_TARGET | CALL_REPLIES),
 };
 
 s64 call_memory_op(const struct call_args *args)

@@ -5,11 +5,13 @@
  * of the frame number, so a block lies wholly in one zone and "below 2^n bytes" is a comparison of
  * zones. Lists are linked by frame numbers in the struct pages; a block's first page carries
  * TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the payment of TLB debts
- * happen at allocation, outside the lock: after the last stale mapping is gone.
+ * happen at allocation, outside the lock: after the last stale mapping is gone. Claims are counted under the same lock
+ * as free frames, so that claimed <= free always, and nobody overdraws them.
  */
 #include "core/frame_map.h"
 #include "core/lock.h"
 #include "hw/tlb.h"
+#include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -107,7 +109,40 @@ static u64 block_get(u32 order, u32 zone_count)
     return MFN_NONE;
 }
 
+int frame_claim(u64 *claim, u64 count)
+{
+    u64 flags = lock_take_irq(&frame_lock);
+    bool is_there = count <= frame_count.free - frame_count.claimed + *claim;
+
+    if (is_there) {
+        frame_count.claimed += count - *claim;
+        *claim = count;
+    }
+    lock_drop_irq(&frame_lock, flags);
+    return is_there ? 0 : -ENOMEM;
+}
+
+/* A block that is nobody else's by claim. */
+static u64 block_get_claimed(u64 *claim, u32 order, u32 zones)
+{
+    u64 count = 1ull << order, n = MFN_NONE, kept;
+
+    if (count <= frame_count.free - frame_count.claimed + (claim ? *claim : 0))
+        n = block_get(order, zones);
+    if (claim && n != MFN_NONE) {
+        kept = min(*claim, count);
+        *claim -= kept;
+        frame_count.claimed -= kept;
+    }
+    return n;
+}
+
 mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits)
+{
+    return frame_alloc_claimed(NULL, order, flags, address_bits);
+}
+
+mfn_t frame_alloc_claimed(u64 *claim, u32 order, u32 flags, u32 address_bits)
 {
     u32 zones = ZONE_COUNT, stamp = 0;
     u64 n, lock_flags;
@@ -117,7 +152,7 @@ mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits)
     if (order > FRAME_ORDER_MAX)
         return mfn(MFN_NONE);
     lock_flags = lock_take_irq(&frame_lock);
-    n = block_get(order, zones);
+    n = block_get_claimed(claim, order, zones);
     lock_drop_irq(&frame_lock, lock_flags);
     if (n == MFN_NONE)
         return mfn(n);

@@ -54,13 +54,18 @@ static inline mfn_t frame_mfn(const struct page *p)
  * anywhere); owner is set to PAGE_OWNER_HV, counters zero, TLB debts of earlier owners paid. Takes
  * the highest addresses that fit. Paying a debt waits for other CPUs: hold no _irq lock here. */
 mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits); /* .n == MFN_NONE: none left */
-void frame_free(mfn_t m, u32 order);                       /* scrubbed when it is next given out; refs must be 0 */
+/* A claim keeps so many free frames for whoever names it: others find none left before it is touched. The counter lies
+ * with its owner and changes here only. 0 drops it; -ENOMEM: not that many are free and unclaimed, nothing changed. */
+int frame_claim(u64 *claim, u64 count);
+mfn_t frame_alloc_claimed(u64 *claim, u32 order, u32 flags, u32 address_bits); /* the claim shrinks by what it gives */
+void frame_free(mfn_t m, u32 order); /* scrubbed when it is next given out; refs must be 0 */
 struct frame_range {
     u64 first, last; /* mfn, inclusive */
 };
 void frame_add_free(u64 first, u64 last); /* hand a known range to the allocator */
 struct frame_stats {
     u64 total, free, used, below_4g_free; /* frames; used: Wirt's and the domains' */
+    u64 claimed;                          /* of the free ones: promised (frame_claim) */
     u64 table_bytes, m2p_bytes;           /* what Wirt spends on bookkeeping */
 };
 void frame_stats(struct frame_stats *out);

@@ -48,6 +48,10 @@ struct domain {
     u64 page_held;   /* frames that are still its own in any way, given back or not, those of page_shared as well;
                         atomic; changed by domain_hold_frame and domain_drop_frame only */
     u64 page_shared; /* frames that Wirt gave it besides page_max: shared_info, grant table; atomic */
+    u64 audit_held;  /* what the self-audit finds of page_held */
+    u64 claim;       /* frames that nobody else gets (core/frame.h) */
+    void *e820;      /* memory map that its builder gave it, NULL = none; under lock */
+    u32 e820_bytes;
     struct shared_info *shared; /* direct-map address; of a dead domain: one for all of them */
     mfn_t shared_mfn;           /* MFN_NONE: gone */
     struct evtchn_table evtchn;

@@ -6,6 +6,7 @@
  *   changing           kind K, BUSY: one CPU builds (count 1) or dismantles (count 0) it, others come again
  *   half               kind K, count 0, progress > 0: entries [0, progress) hold references, the state itself
  *                      holds one reference to the frame
+ * What is half, or pinned, is ALLOCATED, that is in its owner's list: the end of a domain finds all of it there.
  * A change of kind settles the TLB debt first. No lock: compare-and-swap, and BUSY is the only thing to wait for.
  */
 #include "dom/page.h"
@@ -51,6 +52,19 @@ static void settle_type(struct page *p, u64 new_type)
         ;
 }
 
+/* End of a build that stopped at `progress`: half a table, or, if its owner has given the frame back meanwhile, one to
+ * be dismantled. Either state has a reference. */
+static void settle_half(struct page *p, u64 kind, u32 progress)
+{
+    u64 refs = p->refs, type = p->type, half = kind | (u64)progress << PAGE_PROGRESS_SHIFT, next;
+    page_ref_extra(p);
+    do {
+        next = refs & PAGE_ALLOCATED ? half : half | PAGE_BUSY;
+    } while (!page_cas(p, &refs, &type, refs, next));
+    if (next & PAGE_BUSY)
+        page_type_ops.retire(p);
+}
+
 /* We own BUSY with count 1: check the contents from `progress` on. */
 static int build(struct page *p, enum page_kind kind, u32 progress)
 {
@@ -59,8 +73,7 @@ static int build(struct page *p, enum page_kind kind, u32 progress)
     if (rc == 0) {
         settle_type(p, k | PAGE_VALID | 1);
     } else if (rc == -ERESTART && progress) {
-        page_ref_extra(p);
-        settle_type(p, k | (u64)progress << PAGE_PROGRESS_SHIFT);
+        settle_half(p, k, progress);
     } else {
         settle_type(p, 0);
     }
@@ -73,6 +86,8 @@ static int retype(struct page *p, u64 refs, u64 type, enum page_kind kind)
     u32 progress = page_progress(type);
     bool does_resume = progress && page_kind(type) == kind;
     u64 next = PAGE_KIND_OF(kind) | PAGE_BUSY | 1;
+    if (is_table(kind) && !(refs & PAGE_ALLOCATED)) /* given back: it stays what it is */
+        return -EINVAL;
     if (progress && !does_resume) { /* half a table of another kind: dismantle it first */
         if (page_cas(p, &refs, &type, refs, (type & (PAGE_KIND | PAGE_PROGRESS)) | PAGE_BUSY))
             page_type_ops.retire(p); /* the half state's reference goes along */
@@ -184,7 +199,8 @@ bool page_release(struct domain *d, struct page *p)
 {
     u64 refs = p->refs, type = p->type;
     do {
-        if (!(refs & PAGE_ALLOCATED))
+        bool is_half = page_progress(type) && !(type & PAGE_BUSY);
+        if (!(refs & PAGE_ALLOCATED) || type & PAGE_PINNED || is_half)
             return false;
     } while (!page_cas(p, &refs, &type, refs & ~PAGE_ALLOCATED, type));
     lock_take(&d->page_lock);

@@ -120,7 +120,8 @@ static inline __must_use int page_get_as(struct page *p, u32 owner, enum page_ki
 /* Ownership. assign: the frame (fresh from frame_alloc) joins the domain's list; refs = ALLOCATED | 1. */
 struct domain;
 void page_assign(struct domain *d, mfn_t m);
-/* Take it off the owner's list and drop the owner's reference, once; false: not allocated any more. */
+/* Take it off the owner's list and drop the owner's reference, once; false: not allocated any more, pinned, or half
+ * built as a table. */
 bool page_release(struct domain *d, struct page *p) __must_use;
 /* A zeroed frame of d besides its memory, for Wirt and the guest both: the caller holds a writable use of it
  * (page_put_as). .n == MFN_NONE: no memory. */

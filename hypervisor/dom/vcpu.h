@@ -20,6 +20,7 @@ struct domain;
 /* A hypercall that ran out of budget: run again on the way out, before the guest sees anything (upcalls wait). */
 struct vcpu_cont {
     bool is_active, in_multicall;
+    u16 waits;       /* how often it came again for a frame of another domain that somebody is at */
     u64 cursor;      /* owned by the handler; zero when a call starts */
     u64 mc_index;    /* multicall entry to go on with */
     u64 mc_entry[8]; /* that entry as it was read: the guest may have changed it since */

@@ -103,7 +103,8 @@ s64 pv_update_descriptor(const struct call_args *a)
 
 void pv_desc_drop_ldt(struct vcpu *v)
 {
-    desc_load_ldt(0);
+    if (v == vcpu_current_any())
+        desc_load_ldt(0);
     for (; v->pv.ldt_mapped; v->pv.ldt_mapped &= v->pv.ldt_mapped - 1)
         page_put_as(frame_page_raw(v->pv.ldt[bit_lowest(v->pv.ldt_mapped)]));
 }

@@ -61,11 +61,11 @@ static inline int update_one(struct domain *d, u32 owner, struct held *h, u64 pt
     return pv_pte_write_upper(d, h->kind, (u32)(ptr >> 3 & 511), slot, value, keeps_ad);
 }
 
-static int machphys_update(struct domain *d, u64 ptr, u64 value)
+static int machphys_update(u32 owner, u64 ptr, u64 value)
 {
     mfn_t m = mfn(ptr >> PAGE_SHIFT);
     struct page *p = frame_page(m);
-    if (!p || !page_get(p, domain_owner(d)))
+    if (!p || !page_get(p, owner))
         return -EINVAL;
     frame_m2p_set(m, value);
     page_put(p);
@@ -73,24 +73,34 @@ static int machphys_update(struct domain *d, u64 ptr, u64 value)
 }
 
 /* The owner that mapped frames must have: -ESRCH no such domain, -EPERM not yours to map. */
-static int mapped_owner(struct domain *d, u64 foreign, u32 *owner)
+static int mapped_owner(struct domain *d, domid_t id, u32 *owner)
 {
-    domid_t id = (domid_t)foreign;
-    *owner = domain_owner(d);
-    if (id == DOMID_SELF || id == d->id)
-        return 0;
-    if (!d->is_privileged)
-        return -EPERM;
-    if (id == DOMID_IO) {
-        *owner = PV_OWNER_IO;
-        return 0;
-    }
-    struct domain *o = domain_get(id);
-    if (!o)
-        return -ESRCH;
+    struct domain *o;
+    *owner = PV_OWNER_IO;
+    if (id == DOMID_IO)
+        return d->is_privileged ? 0 : -EPERM;
+    int rc = pv_mmuext_target(id, &o);
+    if (rc)
+        return rc;
     *owner = domain_owner(o);
     domain_put(o);
     return 0;
+}
+
+/* Whose tables (with a reference) and whose frames: argument 4 of mmu_update. Of another domain's tables entries can be
+ * written that map its own frames; the domain's builder has no need of more. */
+static int parties(struct domain *self, u32 foreign, struct domain **tables, u32 *owner)
+{
+    u32 id = foreign >> 16 ? (foreign >> 16) - 1 : self->id;
+    if (id != self->id && id != (u16)foreign)
+        return -EPERM;
+    int rc = pv_mmuext_target((domid_t)id, tables);
+    if (rc)
+        return rc;
+    rc = mapped_owner(self, (domid_t)foreign, owner);
+    if (rc)
+        domain_put(*tables);
+    return rc;
 }
 
 /* Requests from *at on, until all are done, one is refused, or other work is due (-ERESTART). */
@@ -105,7 +115,7 @@ static int update_run(struct domain *d, u32 owner, u64 reqs, u64 count, u64 *at)
         else if (likely(IS_ENTRY(ptr)))
             rc = update_one(d, owner, &held, ptr, value);
         else
-            rc = (ptr & 7) == MMU_MACHPHYS_UPDATE ? machphys_update(d, ptr, value) : -EINVAL;
+            rc = (ptr & 7) == MMU_MACHPHYS_UPDATE ? machphys_update(owner, ptr, value) : -EINVAL;
         if (unlikely(rc))
             break;
         i++;
@@ -125,16 +135,20 @@ s64 pv_mmu_update(const struct call_args *a)
     struct domain *d = v->domain;
     u64 count = (u32)a->a[1], i = v->cont.cursor;
     u32 owner = domain_owner(d);
+    bool is_foreign = a->a[3] != DOMID_SELF;
     int rc = 0;
-    if (unlikely(a->a[3] != DOMID_SELF)) {
-        if (a->a[3] >> 16 && (a->a[3] >> 16) - 1 != d->id)
-            return -EPERM; /* tables of another domain: its builder writes them before they are tables */
-        rc = mapped_owner(d, a->a[3] & 0xffff, &owner);
+    if (unlikely(is_foreign)) {
+        rc = parties(d, (u32)a->a[3], &d, &owner);
         if (rc)
             return rc;
     }
     rc =
         guest_range_ok(a->a[0], count * sizeof(struct mmu_update)) ? update_run(d, owner, a->a[0], count, &i) : -EFAULT;
+    if (unlikely(is_foreign)) {
+        domain_put(d);
+        rc = i == v->cont.cursor ? pv_mmuext_wait(v, rc) : rc;
+        d = v->domain;
+    }
     if (rc == -ERESTART) {
         v->cont.cursor = i;
         return rc;
@@ -228,7 +242,8 @@ s64 pv_update_va_mapping(const struct call_args *a)
 
 s64 pv_update_va_mapping_otherdomain(const struct call_args *a)
 {
+    struct vcpu *v = vcpu_current();
     u32 owner;
-    int rc = mapped_owner(domain_current(), a->a[3], &owner);
-    return rc ? rc : update_va(a, owner);
+    int rc = mapped_owner(v->domain, (domid_t)a->a[3], &owner);
+    return rc ? rc : pv_mmuext_wait(v, (int)update_va(a, owner));
 }

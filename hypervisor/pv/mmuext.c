@@ -7,6 +7,8 @@
 #include "core/work.h"
 #include "pv/pv.h"
 
+#define WAITS_MAX 1000u
+
 cpuset_t pv_mmuext_cpus(const struct domain *d, u64 vcpus)
 {
     cpuset_t cpus = 0;
@@ -17,6 +19,28 @@ cpuset_t pv_mmuext_cpus(const struct domain *d, u64 vcpus)
             cpus |= BIT(on);
     }
     return cpus;
+}
+
+int pv_mmuext_target(domid_t id, struct domain **target)
+{
+    int rc = domain_target(id, target);
+    if (rc == 0 && domain_is_dying(*target)) {
+        domain_put(*target);
+        rc = -ESRCH;
+    }
+    return rc;
+}
+
+/* A table that its domain is dismantling may lie on the retired stack of a vCPU that is paused or has crashed. The
+ * control domain must not wait for that one. */
+int pv_mmuext_wait(struct vcpu *v, int rc)
+{
+    if (rc != -ERESTART || v->pv.retired.n || work_is_pending())
+        return rc; /* our own, or simply interrupted */
+    if (v->cont.waits++ == WAITS_MAX)
+        return -EBUSY;
+    sched_yield();
+    return rc;
 }
 
 static int pin(struct domain *d, u64 m, enum page_kind kind)
@@ -59,10 +83,12 @@ static int set_ldt(struct vcpu *v, u64 base, u64 entries)
     return 0;
 }
 
-static int do_one(struct vcpu *v, const struct mmuext_op *op)
+/* `d`: whose frames; the caller's own for anything but pins. */
+static int do_one(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
 {
-    struct domain *d = v->domain;
     u64 vcpus = 0;
+    if (d != v->domain && op->cmd > MMUEXT_UNPIN_TABLE)
+        return -EPERM;
     switch (op->cmd) {
     case MMUEXT_PIN_L1_TABLE:
     case MMUEXT_PIN_L2_TABLE:
@@ -112,13 +138,10 @@ static int do_one(struct vcpu *v, const struct mmuext_op *op)
     }
 }
 
-s64 pv_mmuext_op(const struct call_args *a)
+static s64 do_all(struct vcpu *v, struct domain *d, const struct call_args *a)
 {
-    struct vcpu *v = vcpu_current();
     u64 count = (u32)a->a[1], i = v->cont.cursor, first = i;
     int rc = 0;
-    if (a->a[3] != DOMID_SELF && a->a[3] != v->domain->id)
-        return -EPERM; /* foreign pins come with the domain builder */
     for (; i < count && rc == 0; i++) {
         struct mmuext_op op;
         if (i != first && work_is_pending())
@@ -126,7 +149,9 @@ s64 pv_mmuext_op(const struct call_args *a)
         else if (!guest_get_at(&op, guest_at(a->a[0]), i))
             rc = -EFAULT;
         else
-            rc = do_one(v, &op);
+            rc = do_one(v, d, &op);
+        if (rc == -ERESTART && d != v->domain && i == first)
+            rc = pv_mmuext_wait(v, rc);
         if (rc == -ERESTART) {
             v->cont.cursor = i;
             return rc;
@@ -142,5 +167,19 @@ s64 pv_mmuext_op(const struct call_args *a)
         if (!guest_put(guest_at(a->a[2]), &done))
             rc = -EFAULT;
     }
+    return rc;
+}
+
+s64 pv_mmuext_op(const struct call_args *a)
+{
+    struct vcpu *v = vcpu_current();
+    struct domain *d;
+    if (likely(a->a[3] == DOMID_SELF))
+        return do_all(v, v->domain, a);
+    s64 rc = pv_mmuext_target((domid_t)a->a[3], &d);
+    if (rc)
+        return rc;
+    rc = do_all(v, d, a);
+    domain_put(d);
     return rc;
 }

@@ -30,6 +30,10 @@ s64 pv_get_debugreg(const struct call_args *a);
 
 /* CPUs that have one of these vCPUs (bit = id) loaded (mmuext.c). */
 cpuset_t pv_mmuext_cpus(const struct domain *d, u64 vcpus);
+/* The domain whose frames a call is about, as domain_target(); -ESRCH as well if it is dying. */
+int pv_mmuext_target(domid_t id, struct domain **target) __must_use;
+/* Of an answer about another domain's frames: -ERESTART becomes -EBUSY when that has been going on for too long. */
+int pv_mmuext_wait(struct vcpu *v, int rc);
 
 static inline bool pv_is_canonical(u64 va)
 {
@@ -52,9 +56,13 @@ void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4); /* .n == 0: none */
 /* --- pv/types.c: what L1..L4 are --- */
 void pv_types_drain(struct vcpu *v); /* dismantle what is retired; stops when work is pending */
 int pv_types_pin(struct domain *d, struct page *p, enum page_kind kind); /* 0, -EINVAL, -ERESTART */
-int pv_types_unpin(struct domain *d, struct page *p);
+int pv_types_unpin(struct domain *d, struct page *p);                    /* 0, -EPERM, -EINVAL: it is not pinned */
+bool pv_types_unpin_own(struct page *p);                                 /* the same; the caller holds a reference */
 
 void pv_types_init(void);
+
+/* --- pv/teardown.c: domain_ops.relinquish --- */
+int pv_teardown(struct domain *d);
 
 /* --- pv/pte.c: one entry --- */
 void pv_pte_init(void);

@@ -151,7 +151,7 @@ int pv_types_pin(struct domain *d, struct page *p, enum page_kind kind)
         return rc;
     u64 refs = p->refs, type = p->type;
     do {
-        if (type & PAGE_PINNED) {
+        if (type & PAGE_PINNED || !(refs & PAGE_ALLOCATED)) {
             page_put_as(p);
             return -EINVAL;
         }
@@ -159,17 +159,22 @@ int pv_types_pin(struct domain *d, struct page *p, enum page_kind kind)
     return 0;
 }
 
+bool pv_types_unpin_own(struct page *p)
+{
+    u64 refs = p->refs, type = p->type;
+    do {
+        if (!(type & PAGE_PINNED))
+            return false;
+    } while (!page_cas(p, &refs, &type, refs, type & ~PAGE_PINNED));
+    page_put_as(p); /* the pin's; the caller's reference keeps the frame */
+    return true;
+}
+
 int pv_types_unpin(struct domain *d, struct page *p)
 {
     if (!page_get(p, domain_owner(d)))
         return -EPERM;
-    u64 refs = p->refs, type = p->type;
-    bool was_pinned;
-    do {
-        was_pinned = type & PAGE_PINNED;
-    } while (was_pinned && !page_cas(p, &refs, &type, refs, type & ~PAGE_PINNED));
-    if (was_pinned)
-        page_put_as(p); /* the pin's; ours keeps the frame */
+    bool was_pinned = pv_types_unpin_own(p);
     page_put(p);
     return was_pinned ? 0 : -EINVAL;
 }

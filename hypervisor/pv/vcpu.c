@@ -143,6 +143,7 @@ static void destroy(struct vcpu *v)
 }
 
 static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
+static const struct domain_ops ops_of_domain = {pv_teardown};
 
 static bool context_ok(const struct vcpu_guest_context *c)
 {
@@ -243,6 +244,7 @@ int pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 __init void pv_vcpu_init(void)
 {
     vcpu_ops = &ops;
+    domain_ops = &ops_of_domain;
     trap_hooks.guest_entry = pv_trap_entry;
     trap_hooks.guest_return = pv_exit;
     trap_hooks.guest_page_fault = pv_page_fault_entry;

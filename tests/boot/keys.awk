@@ -104,7 +104,7 @@ END {
     need("d", "^  \\[ffff[0-9a-f]+\\] [a-z_0-9]+\\+0x[0-9a-f]+$", 4)
 
     # The audit looked at every frame of dom0 and found nothing.
-    need("0", "^audit: [0-9]+ frames checked, 0 wrong, in [0-9]+ ms$", 1)
+    need("0", "^audit: [0-9]+ frames, 0 faults, [0-9]+ ms$", 1)
     checked = number("0", "^audit: ")
     must(checked == owned, "audit: " checked " frames checked, but key m says that " owned " are owned")
 

@@ -89,6 +89,8 @@ static void effect(u32 v, const struct job *j, u32 i)
         known.gdt_count[v] = j->frame_count;
         memcpy(known.gdt[v], j->frames, sizeof(j->frames));
         break;
+    case OP_DESTROY:
+        break;
     default:
         effect_ext(v, &j->ext[i]);
         break;
@@ -100,21 +102,23 @@ static void effect(u32 v, const struct job *j, u32 i)
 static bool would_mmu(const struct domain *d, const struct job *j)
 {
     u64 m = j->req[0].ptr >> PAGE_SHIFT;
-    if (!machine_is_ram(m) || known.owner[m] != domain_owner(d))
-        return false;
-    if (j->req[0].ptr & 4)
+    if (!machine_is_ram(m) || j->req[0].ptr & 4)
         return false;
     if ((j->req[0].ptr & 3) == MMU_MACHPHYS_UPDATE)
-        return !model_is_gone((u32)m);
+        return known.owner[m] == j->owner && !model_is_gone((u32)m);
+    if (known.owner[m] != domain_owner(d))
+        return false;
     for (enum page_kind k = PAGE_L1; k <= PAGE_L4; k++)
         if (model_is_used((u32)m, k))
             return model_would_write(d, j->owner, (u32)m, j->req[0].ptr >> 3 & 511, j->req[0].val);
     return model_would_take(domain_owner(d), m, PAGE_WRITABLE);
 }
 
-static bool would_ext(u32 v, const struct mmuext_op *op)
+static bool would_ext(u32 v, u32 d, const struct mmuext_op *op)
 {
-    u32 owner = domain_owner(vcpus[v]->domain);
+    u32 owner = domain_owner(dom[d]);
+    if (d != v / 2 && (v / 2 || dom[d]->life != DOMAIN_ALIVE || op->cmd > MMUEXT_UNPIN_TABLE))
+        return false;
     u64 m = op->arg1.mfn;
     bool is_mine = machine_is_ram(m) && known.owner[m] == owner;
     switch (op->cmd) {
@@ -122,7 +126,7 @@ static bool would_ext(u32 v, const struct mmuext_op *op)
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return is_mine && !known.pin[m] && model_would_take(owner, m, op->cmd + 1);
+        return is_mine && known.allocated[m] && !known.pin[m] && model_would_take(owner, m, op->cmd + 1);
     case MMUEXT_UNPIN_TABLE:
         return is_mine && known.pin[m];
     case MMUEXT_NEW_USER_BASEPTR:
@@ -140,7 +144,7 @@ static bool would(u32 v, const struct job *j)
     u32 owner = domain_owner(d);
     switch (j->op) {
     case OP_MMU:
-        return j->owner != PAGE_OWNER_NONE && would_mmu(d, j);
+        return j->owner != PAGE_OWNER_NONE && would_mmu(dom[j->tables], j);
     case OP_VA:
     case OP_VA_OTHER:
         return j->owner != PAGE_OWNER_NONE && j->table && model_would_write(d, j->owner, j->table, j->index, j->value);
@@ -153,7 +157,7 @@ static bool would(u32 v, const struct job *j)
         return j->table && model_descriptor_ok(j->value) &&
                model_would_take(owner, j->table, model_is_used(j->table, PAGE_SEG) ? PAGE_SEG : PAGE_WRITABLE);
     default:
-        return would_ext(v, &j->ext[0]);
+        return would_ext(v, j->tables, &j->ext[0]);
     }
 }
 
@@ -161,7 +165,7 @@ void job_foretell(u32 v)
 {
     struct job *j = &jobs[v];
     j->foretold = -1;
-    if (j->count != 1 || j->op == OP_FLUSH || j->op == OP_SET_LDT || !jobs_are_done())
+    if (j->count != 1 || j->op == OP_FLUSH || j->op == OP_SET_LDT || j->op == OP_DESTROY || !jobs_are_done())
         return;
     model_check();
     if (!model_is_idle())
@@ -194,10 +198,12 @@ static void job_end(u32 v, s64 rc)
     if (j->foretold >= 0 && (rc == 0) != j->foretold)
         fail("%s by vCPU %u: answer %ld, but the model says that it %s", op_name[j->op], v, rc,
              j->foretold ? "is all right" : "must be refused");
-    if (rc == 0)
-        tally.accepted[j->op]++;
-    else
-        tally.refused[j->op]++;
+    enum op op = j->tables == v / 2 || j->op == OP_DESTROY ? j->op
+                 : j->op == OP_MMU                         ? OP_FOREIGN_TABLE
+                                                           : OP_FOREIGN_PIN;
+    rc == 0 ? tally.accepted[op]++ : tally.refused[op]++;
+    if (j->op == OP_DESTROY)
+        life_end((u32)j->args.a[0]);
     j->is_active = false;
     vcpus[v]->cont = (struct vcpu_cont){0};
 }
@@ -216,6 +222,8 @@ static s64 piece(u32 v)
         race_start(v);
     s64 rc = j->fn(&j->args);
     race_stop();
+    if (j->op == OP_DESTROY)
+        life_learn((u32)j->args.a[0]);
     if (rc != -ERESTART)
         return rc;
     self->cont.is_active = true;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "boot/memory.h"
 #include "core/lock.h"
+#include "core/slab.h"
 #include "core/work.h"
 #include "hw/spec.h"
 #include "lib/log.h"
@@ -190,7 +191,23 @@ struct domain *domain_of(u32 owner)
 }
 void domain_put(struct domain *d)
 {
-    d->refs--;
+    if (--d->refs == 0)
+        fail("domain %u is freed", d->id);
+}
+int domain_target(domid_t id, struct domain **target)
+{
+    struct domain *self = domain_current();
+    if (id == DOMID_SELF)
+        id = self->id;
+    if (id != self->id && !self->is_privileged)
+        return -EPERM;
+    *target = domain_get(id);
+    return *target ? 0 : -ESRCH;
+}
+void slab_free(void *p, size_t size)
+{
+    (void)size;
+    free(p);
 }
 void domain_log(struct domain *d, const char *format, ...)
 {
@@ -233,6 +250,11 @@ bool work_is_pending(void)
     if (looks_left && --looks_left == 0)
         is_pending = true; /* and stays so until the call has ended */
     return is_pending;
+}
+
+void sched_yield(void)
+{
+    is_pending = true;
 }
 
 static bool guest_ok(u64 va, u64 n)
@@ -348,6 +370,17 @@ void machine_load(struct vcpu *v, u32 cpu)
     v->loaded_on = cpu;
     v->domain->loaded_cpus |= BIT(cpu);
     tlb_load_cr3(v->pv.in_kernel ? v->pv.kernel_cr3 : v->pv.user_cr3);
+}
+
+void machine_unload(struct vcpu *v)
+{
+    u32 cpu = v->loaded_on;
+    if (cpu == VCPU_NOWHERE)
+        return;
+    flush(cpu);
+    loaded[cpu] = NULL;
+    cr3[cpu] = 0;
+    v->loaded_on = VCPU_NOWHERE;
 }
 
 void machine_mode(struct vcpu *v, bool is_kernel)

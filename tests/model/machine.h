@@ -28,6 +28,7 @@ extern u32 life[FRAMES];              /* how often each frame was given out */
 void machine_init(void);
 void machine_domains_create(void);
 void machine_load(struct vcpu *v, u32 cpu); /* v is current there from now on */
+void machine_unload(struct vcpu *v);        /* and it is on no CPU */
 void machine_mode(struct vcpu *v, bool is_kernel);
 void machine_pending_in(u32 looks); /* work is pending from that look on; 0 = never */
 extern void (*machine_look_hook)(void);

@@ -141,6 +141,8 @@ bool model_would_take(u32 owner, u64 m, enum page_kind kind)
     if (!machine_is_ram(m) || !refs[m] || known.owner[m] != owner)
         return false;
     bool is_new = kind && kind != PAGE_WRITABLE && !use[m][kind];
+    if (is_new && kind <= PAGE_L4 && !known.allocated[m])
+        return false; /* given back */
     for (enum page_kind k = PAGE_L1; k <= PAGE_WRITABLE && kind; k++)
         if (k != kind && use[m][k])
             return false;

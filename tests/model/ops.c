@@ -24,7 +24,11 @@ const char *const op_name[OP_COUNT] = {"mmu_update",
                                        "fill",
                                        "access",
                                        "drain",
-                                       "stale translation"};
+                                       "stale translation",
+                                       "foreign pin",
+                                       "entry of a foreign table",
+                                       "destroy",
+                                       "birth"};
 
 static bool maps_descriptors(u32 v, pte_t e)
 {
@@ -34,9 +38,9 @@ static bool maps_descriptors(u32 v, pte_t e)
     return false;
 }
 
-static void make_ext(u32 v, struct mmuext_op *op)
+static void make_ext(u32 v, u32 d, struct mmuext_op *op)
 {
-    u32 d = v / 2, n = rnd(20);
+    u32 n = rnd(d == v / 2 || one_in(10) ? 20 : 13);
     u64 mask = rnd(4);
     memset(op, 0, sizeof(*op));
     if (n < 8) {
@@ -89,15 +93,16 @@ static enum op ext_kind(u32 cmd)
 static void op_ext(u32 v)
 {
     u32 count = one_in(4) ? 1 + rnd(BATCH) : 1, none = ~0u;
-    struct job j = {.fn = pv_mmuext_op, .count = count};
+    u32 d = one_in(v / 2 ? 40 : 5) ? rnd(DOMS) : v / 2;
+    struct job j = {.fn = pv_mmuext_op, .count = count, .tables = d};
     for (u32 i = 0; i < count; i++)
-        make_ext(v, &j.ext[i]);
+        make_ext(v, d, &j.ext[i]);
     j.op = ext_kind(j.ext[0].cmd);
     j.args.a[0] = ops_in_guest(v, j.ext, sizeof(j.ext), 0);
     j.args.a[1] = count;
     j.args.a[2] = count > 1 || one_in(2) ? ops_in_guest(v, &none, sizeof(none), 2048) : 0;
-    j.args.a[3] = DOMID_SELF;
-    note("vCPU %u mmuext of %u: %u 0x%lx ...", v, count, j.ext[0].cmd, j.ext[0].arg1.mfn);
+    j.args.a[3] = d == v / 2 ? DOMID_SELF : d;
+    note("vCPU %u mmuext of %u, domain 0x%lx: %u 0x%lx ...", v, count, j.args.a[3], j.ext[0].cmd, j.ext[0].arg1.mfn);
     ops_start(v, &j);
 }
 
@@ -148,7 +153,7 @@ static void op_ldt_fault(u32 v)
 
 /* --- memory --- */
 
-static void frame_new(u32 d, u32 i)
+void ops_frame_new(u32 d, u32 i)
 {
     mfn_t m = frame_alloc(0, 0, 0);
     if (m.n == MFN_NONE)
@@ -171,12 +176,14 @@ static void frame_new(u32 d, u32 i)
 
 void ops_alloc(u32 d)
 {
+    if (dom[d]->life != DOMAIN_ALIVE)
+        return;
     for (u32 n = 0; n < 4; n++) {
         u32 i = rnd(world.size[d]);
         if (world.frame[d][i])
             continue;
         note("domain %u gets a frame", d);
-        frame_new(d, i);
+        ops_frame_new(d, i);
         tally.accepted[OP_ALLOC]++;
         return;
     }
@@ -188,7 +195,7 @@ void ops_release(u32 d, u32 i)
     struct page *p = frame_page_raw(mfn(m));
     if (!page_get(p, domain_owner(dom[d])))
         fail("frame 0x%x is its domain's, but cannot be referenced", m);
-    bool done = !(p->type & PAGE_PINNED) && page_release(dom[d], p);
+    bool done = page_release(dom[d], p), is_half = page_progress(p->type) && !(p->type & PAGE_BUSY);
     if (done) {
         frame_m2p_set(mfn(m), M2P_INVALID);
         known.m2p[m] = M2P_INVALID;
@@ -196,7 +203,7 @@ void ops_release(u32 d, u32 i)
         world.frame[d][i] = 0;
         if (one_in(4) && page_release(dom[d], p))
             fail("frame 0x%x can be released twice", m);
-    } else if (!known.pin[m]) {
+    } else if (!known.pin[m] && !is_half) {
         fail("frame 0x%x cannot be released", m);
     }
     page_put(p);
@@ -212,7 +219,7 @@ static void op_release(u32 d)
     ops_release(d, i);
 }
 
-static void unhold(u32 i)
+void ops_unhold(u32 i)
 {
     struct page *p = frame_page_raw(mfn(known.hold[i].m));
     if (known.hold[i].kind == PAGE_NONE) {
@@ -232,7 +239,7 @@ static void op_hold(u32 d)
     u32 i = rnd(HOLDS), m = entries_pick_any(d), kind = one_in(2) ? PAGE_WRITABLE : PAGE_NONE;
     note("hold %u: frame 0x%x -> 0x%x as %s", i, known.hold[i].m, m, page_kind_name(kind));
     if (known.hold[i].m) {
-        unhold(i);
+        ops_unhold(i);
         return;
     }
     if (!m)
@@ -289,6 +296,20 @@ static void look_hook(void)
 
 /* --- the world --- */
 
+void ops_first_base(u32 v, u32 m)
+{
+    struct job j = {.fn = pv_mmuext_op, .op = OP_BASE, .count = 1, .tables = v / 2};
+    j.ext[0].cmd = MMUEXT_NEW_BASEPTR;
+    j.ext[0].arg1.mfn = m;
+    j.args = (struct call_args){{ops_in_guest(v, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
+    machine_load(vcpus[v], rnd(CPUS));
+    machine_mode(vcpus[v], true);
+    for (ops_start(v, &j); jobs[v].is_active;)
+        job_run(v);
+    if (!known.l4[v][0])
+        fail("no first address space for vCPU %u", v);
+}
+
 void ops_world_create(void)
 {
     static const u32 size[DOMS] = {112, 96, 64};
@@ -296,19 +317,15 @@ void ops_world_create(void)
     for (u32 m = HV_FIRST; m <= RAM_LAST; m++)
         known.owner[m] = PAGE_OWNER_HV;
     machine_look_hook = NULL;
+    for (u32 d = 0; d < DOMS; d++) {
+        dom[d]->life = DOMAIN_ALIVE;
+        dom[d]->refs = DOM_REFS;
+    }
     for (u32 d = 0; d < DOMS; d++)
         for (u32 i = 0; i < size[d]; i++)
-            frame_new(d, i);
-    for (u32 v = 0; v < VCPUS; v++) {
-        struct job j = {.fn = pv_mmuext_op, .op = OP_BASE, .count = 1};
-        j.ext[0].cmd = MMUEXT_NEW_BASEPTR;
-        j.ext[0].arg1.mfn = world.frame[v / 2][v % 2 * 16];
-        j.args = (struct call_args){{ops_in_guest(v, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
-        machine_load(vcpus[v], rnd(CPUS));
-        ops_start(v, &j);
-        if (!known.l4[v][0])
-            fail("no first address space for vCPU %u", v);
-    }
+            ops_frame_new(d, i);
+    for (u32 v = 0; v < VCPUS; v++)
+        ops_first_base(v, world.frame[v / 2][v % 2 * 16]);
     machine_look_hook = look_hook;
 }
 
@@ -340,10 +357,13 @@ static void give_up_half_built(u32 m)
 void ops_world_destroy(void)
 {
     note("the end of all domains");
+    for (u32 d = 1; d < DOMS; d++)
+        if (one_in(2))
+            ops_life_end(d);
     memset(jobs, 0, sizeof(jobs));
     for (u32 i = 0; i < HOLDS; i++)
         if (known.hold[i].m)
-            unhold(i);
+            ops_unhold(i);
     for (u32 v = 0; v < VCPUS; v++) {
         machine_load(vcpus[v], rnd(CPUS));
         machine_mode(vcpus[v], true);
@@ -383,12 +403,18 @@ void ops_world_destroy(void)
     frame_stats(&s);
     if (s.free != HV_FIRST - RAM_FIRST)
         fail("all domains have ended, but only %lu frames are free", s.free);
+    for (u32 d = 0; d < DOMS; d++)
+        if (dom[d]->page_held || dom[d]->refs != DOM_REFS)
+            fail("domain %u has ended, and counts %lu frames and %u references", d, dom[d]->page_held, dom[d]->refs);
 }
 
 void ops_one(void)
 {
-    u32 v = rnd(VCPUS), d = v / 2, n = rnd(100);
+    u32 v = rnd(VCPUS), d, n = rnd(100);
+    if (dom[v / 2]->life != DOMAIN_ALIVE)
+        v %= 2;
     struct vcpu *self = vcpus[v];
+    d = v / 2;
     machine_load(self, self->loaded_on != VCPU_NOWHERE && !one_in(20) ? self->loaded_on : rnd(CPUS));
     machine_pending_in(one_in(2) ? 0 : 1 + rnd(8));
     if (n < 10) {
@@ -405,6 +431,9 @@ void ops_one(void)
         machine_mode(self, true);
         note("vCPU %u goes on", v);
         job_run(v);
+    } else if (n < 18 && d == 0) {
+        machine_mode(self, true);
+        ops_life(v);
     } else if (n < 20) {
         machine_mode(self, one_in(2));
     } else if (n < 24) {

@@ -39,6 +39,10 @@ enum op {
     OP_ACCESS,
     OP_DRAIN,
     OP_STALE,
+    OP_FOREIGN_PIN,
+    OP_FOREIGN_TABLE,
+    OP_DESTROY,
+    OP_BIRTH,
     OP_COUNT
 };
 extern const char *const op_name[OP_COUNT];
@@ -71,6 +75,7 @@ struct job {
     struct call_args args;
     enum op op;
     u32 count, applied, restarts, owner;
+    u32 tables;       /* domain whose tables it is about */
     s8 foretold;      /* accepted 1, refused 0, not known -1 */
     u32 table, index; /* uva: the slot */
     u64 value;
@@ -95,8 +100,21 @@ u64 ops_in_guest(u32 v, const void *data, size_t bytes, u32 at); /* an argument 
 u32 ops_any_frame(u32 d, enum page_kind role);                   /* mostly one of that role, mostly the domain's */
 void ops_start(u32 v, struct job *j);
 
-/* In ops_stale.c: a mapping, an access, and the frame becomes something else without a flush. */
+/* In ops_stale.c: a mapping, an access, and the frame becomes something else without a flush. Also calls that are run
+ * to their end: one entry, one pin of a frame of d. */
 void ops_stale(u32 v);
+bool ops_set(u32 v, u32 table, u32 index, u64 value);
+bool ops_pin(u32 v, u32 d, u32 m, u32 cmd);
+
+/* In ops_life.c: the end of a domain, and the next one. */
+void ops_life(u32 v);
+void ops_life_end(u32 d); /* at once */
+void life_learn(u32 d);   /* a piece of the end is done */
+void life_end(u32 d);     /* all of it */
+void ops_frame_new(u32 d, u32 i);
+void ops_unhold(u32 i);
+void ops_first_base(u32 v, u32 m);
+#define DOM_REFS 1u /* of a domain that has no frames */
 
 /* In ops_ptwr.c: a store by one of the instructions that pv/ptwr.c knows, and some that it does not. */
 void ops_ptwr(u32 v);

@@ -21,7 +21,7 @@ static u32 owner_named(const struct domain *d, u64 id)
 {
     if (id == DOMID_SELF || id == d->id)
         return domain_owner(d);
-    if (!d->is_privileged || (id >= DOMS && id != DOMID_IO))
+    if (!d->is_privileged || (id >= DOMS && id != DOMID_IO) || (id < DOMS && dom[id]->life != DOMAIN_ALIVE))
         return PAGE_OWNER_NONE;
     return id == DOMID_IO ? PAGE_OWNER_IO : (u32)id + PAGE_OWNER_DOMAIN;
 }
@@ -82,10 +82,10 @@ static s64 quick_or_long(const struct call_args *a)
 
 void ops_mmu(u32 v)
 {
-    u32 d = v / 2, count = one_in(2) ? 1 : 1 + rnd(BATCH);
-    struct job j = {.fn = one_in(2) ? pv_mmu_update : quick_or_long, .op = OP_MMU};
-    u64 id = foreign_id(d);
-    bool is_fault = one_in(3); /* the request of a page fault, mostly */
+    bool is_foreign = one_in(v / 2 ? 100 : 12), is_fault = !is_foreign && one_in(3); /* of a page fault, mostly */
+    u32 d = is_foreign ? rnd(DOMS) : v / 2, count = one_in(2) ? 1 : 1 + rnd(BATCH);
+    struct job j = {.fn = one_in(2) ? pv_mmu_update : quick_or_long, .op = OP_MMU, .tables = d};
+    u64 id = is_foreign ? d : foreign_id(d);
     if (is_fault) {
         id = one_in(8) ? id : DOMID_SELF;
         count = one_in(8) ? count : 1;
@@ -117,16 +117,17 @@ void ops_mmu(u32 v)
             j.req[i].val = rnd(1000);
     }
     u32 none = ~0u;
-    j.owner = owner_named(dom[d], id);
+    j.owner = owner_named(dom[v / 2], id);
     j.args.a[0] = ops_in_guest(v, j.req, sizeof(j.req), 0);
     j.args.a[1] = count;
     j.args.a[2] = count > 1 || one_in(is_fault ? 8 : 2) ? ops_in_guest(v, &none, sizeof(none), 2048) : 0;
     j.args.a[3] = id;
-    if (one_in(100)) {
-        u64 tables = rnd(DOMS) + 1; /* whose tables: nobody's but one's own */
-        j.args.a[3] |= tables << 16;
-        if (tables - 1 != d)
+    if (is_foreign) {
+        j.args.a[3] |= (u64)(d + 1) << 16;
+        if (one_in(20) && d != v / 2) { /* of its tables, with frames of others */
+            j.args.a[3] = (u64)(d + 1) << 16 | DOMID_SELF;
             j.owner = PAGE_OWNER_NONE;
+        }
     }
     note("vCPU %u mmu_update of %u, domain 0x%lx: [0x%lx] = 0x%lx ...", v, count, j.args.a[3], j.req[0].ptr,
          j.req[0].val);
@@ -136,7 +137,7 @@ void ops_mmu(u32 v)
 void ops_va(u32 v)
 {
     u32 d = v / 2;
-    struct job j = {.fn = pv_update_va_mapping, .op = OP_VA, .count = 1, .owner = domain_owner(dom[d])};
+    struct job j = {.fn = pv_update_va_mapping, .op = OP_VA, .count = 1, .owner = domain_owner(dom[d]), .tables = d};
     u64 flags = one_in(2) ? 0 : one_in(2) ? UVMF_TLB_FLUSH : UVMF_INVLPG, id = DOMID_SELF, mask = rnd(4);
     if (flags)
         flags |= one_in(3) ? UVMF_ALL : one_in(3) ? ops_in_guest(v, &mask, sizeof(mask), 2056) : UVMF_LOCAL;

@@ -17,20 +17,21 @@ static bool finish(u32 v, struct job *j)
     return tally.accepted[j->op] != before;
 }
 
-static bool set(u32 v, u32 table, u32 index, u64 value)
+bool ops_set(u32 v, u32 table, u32 index, u64 value)
 {
-    struct job j = {.fn = pv_mmu_update, .op = OP_MMU, .count = 1, .owner = domain_owner(vcpus[v]->domain)};
+    struct job j = {
+        .fn = pv_mmu_update, .op = OP_MMU, .count = 1, .owner = domain_owner(vcpus[v]->domain), .tables = v / 2};
     j.req[0] = (struct mmu_update){(u64)table << PAGE_SHIFT | index * 8, value};
     j.args = (struct call_args){{ops_in_guest(v, j.req, sizeof(j.req), 0), 1, 0, DOMID_SELF}};
     return finish(v, &j);
 }
 
-static bool pin(u32 v, u32 m, bool undo)
+bool ops_pin(u32 v, u32 d, u32 m, u32 cmd)
 {
-    struct job j = {.fn = pv_mmuext_op, .op = undo ? OP_UNPIN : OP_PIN, .count = 1};
-    j.ext[0].cmd = undo ? MMUEXT_UNPIN_TABLE : MMUEXT_PIN_L1_TABLE;
+    struct job j = {.fn = pv_mmuext_op, .op = cmd == MMUEXT_UNPIN_TABLE ? OP_UNPIN : OP_PIN, .count = 1, .tables = d};
+    j.ext[0].cmd = cmd;
     j.ext[0].arg1.mfn = m;
-    j.args = (struct call_args){{ops_in_guest(v, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
+    j.args = (struct call_args){{ops_in_guest(v, j.ext, sizeof(j.ext), 0), 1, 0, d == v / 2 ? DOMID_SELF : d}};
     return finish(v, &j);
 }
 
@@ -54,34 +55,35 @@ static void as_memory(u32 v, u64 va, u32 m)
     u32 d = v / 2, table, index;
     bool is_table = one_in(2), is_writable = is_table || one_in(2);
     if (!model_find(known.l4[v][0], va, &table, &index) ||
-        !set(v, table, index, (u64)m << PAGE_SHIFT | PTE_P | (is_writable ? PTE_RW : 0) | (one_in(2) ? PTE_US : 0)))
+        !ops_set(v, table, index, (u64)m << PAGE_SHIFT | PTE_P | (is_writable ? PTE_RW : 0) | (one_in(2) ? PTE_US : 0)))
         return;
     machine_access(cpu_id(), va, true, 0);
     if (is_table) {
-        if (set(v, table, index, one_in(2) ? 0 : (u64)m << PAGE_SHIFT | PTE_P) && pin(v, m, false))
+        if (ops_set(v, table, index, one_in(2) ? 0 : (u64)m << PAGE_SHIFT | PTE_P) &&
+            ops_pin(v, v / 2, m, MMUEXT_PIN_L1_TABLE))
             tally.accepted[OP_STALE]++;
         return;
     }
     for (u32 i = 0; i < world.size[d]; i++)
         if (world.frame[d][i] == m)
             ops_release(d, i);
-    if (set(v, table, index, 0))
+    if (ops_set(v, table, index, 0))
         for (u32 n = 0; n < 4; n++)
-            ops_alloc(rnd(DOMS));
+            ops_alloc(rnd(DOMS)); /* not to one that is dying */
 }
 
 static void as_table(u32 v, u64 va, u32 m)
 {
     u32 table, index;
     u64 data = (u64)entries_pick(v / 2, PAGE_WRITABLE) << PAGE_SHIFT | PTE_P | PTE_RW | PTE_US;
-    if (!find_l2(known.l4[v][0], va, &table, &index) || !pin(v, m, false))
+    if (!find_l2(known.l4[v][0], va, &table, &index) || !ops_pin(v, v / 2, m, MMUEXT_PIN_L1_TABLE))
         return;
     u64 before = ((u64 *)frame_va(mfn(table)))[index];
-    if (set(v, m, va >> 12 & 511, data) && set(v, table, index, (u64)m << PAGE_SHIFT | PTE_P | PTE_RW)) {
+    if (ops_set(v, m, va >> 12 & 511, data) && ops_set(v, table, index, (u64)m << PAGE_SHIFT | PTE_P | PTE_RW)) {
         machine_access(cpu_id(), va, one_in(2), 0);
-        set(v, table, index, one_in(2) ? 0 : before);
+        ops_set(v, table, index, one_in(2) ? 0 : before);
     }
-    if (pin(v, m, true) && set(v, m, 3, 0))
+    if (ops_pin(v, v / 2, m, MMUEXT_UNPIN_TABLE) && ops_set(v, m, 3, 0))
         tally.accepted[OP_STALE]++;
 }
 
