@@ -38,7 +38,7 @@ struct pv_vcpu {
     u64 kernel_sp;            /* checked by stack_switch: outside Wirt's range, canonical, 16-byte aligned */
     u64 syscall_sp;           /* kernel_sp less the 56 bytes of a syscall's bounce frame */
     u64 syscall_rip;          /* CALLBACKTYPE_syscall, 0 = none */
-    u64 event_rip, failsafe_rip, nmi_rip;
+    u64 event_rip, failsafe_rip;
     u8 must_look;                     /* the way out has more to do: cont, retired or nmi_pending is set */
     bool nmi_masked;                  /* entry.S looks at both as one word */
     u8 in_kernel;                     /* guest-kernel mode: the guest's first L4 and GS are in use */

@@ -88,9 +88,9 @@ void pv_exit_look(struct regs *r)
         pv_call_door(r);
         return;
     }
-    if (v->pv.nmi_pending && !v->pv.nmi_masked && v->pv.nmi_rip) {
+    if (v->pv.nmi_pending && !v->pv.nmi_masked && v->pv.trap[TRAP_NMI].rip) {
         v->pv.nmi_pending = false;
         v->pv.nmi_masked = true;
-        pv_trap_bounce(v, r, v->pv.nmi_rip, true, NULL);
+        pv_trap_bounce(v, r, v->pv.trap[TRAP_NMI].rip, true, NULL);
     }
 }

@@ -46,7 +46,7 @@ static s64 callback_set(struct vcpu *v, u32 type, u32 flags, u64 rip)
         v->pv.syscall_masks = masks;
         return 0;
     case CALLBACKTYPE_nmi:
-        v->pv.nmi_rip = rip;
+        v->pv.trap[TRAP_NMI] = (struct pv_trap){.rip = rip}; /* or by set_trap_table, as Linux does */
         return 0;
     default:
         return -ENOSYS; /* sysenter, syscall32: 32-bit programs use int 0x80 */

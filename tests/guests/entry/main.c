@@ -297,6 +297,32 @@ static void int80(void)
     TRUE(faulted(V_GP, 0x402));
 }
 
+/* Linux has its handler in the trap table. One that comes while the handler runs waits for its hypercall iret. */
+static u32 nmi_count, nmi_depth, nmi_nested;
+
+static bool nmi_hook(struct frame *f)
+{
+    if (f->vector != V_NMI)
+        return false;
+    nmi_nested += nmi_depth++ != 0;
+    if (nmi_count++ == 0)
+        call3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0);
+    nmi_depth--;
+    return true;
+}
+
+static void nmi(void)
+{
+    test("nmi-by-trap-table");
+    trap_hook = nmi_hook;
+    EQ(call3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0), 0);
+    for (u64 end = now() + 100000000; now() < end && nmi_count < 2;)
+        call3(__HYPERVISOR_xen_version, 0, 0, 0);
+    trap_hook = NULL;
+    EQ(nmi_count, 2);
+    EQ(nmi_nested, 0);
+}
+
 /* Long calls while a timer goes off all the time: answers and registers belong to the call, events to the handler. */
 static void continued(void)
 {
@@ -345,6 +371,7 @@ int main(void)
     iret_user();
     interrupts();
     breakpoints();
+    nmi();
     continued();
     return 0;
 }
