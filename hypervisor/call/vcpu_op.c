@@ -156,9 +156,7 @@ s64 call_vcpu_op(const struct call_args *args)
     case VCPUOP_register_vcpu_info:
         return register_info(v, arg);
     case VCPUOP_send_nmi:
-        WRITE_ONCE(v->pv.nmi_pending, true);
-        atomic_store(&v->pv.must_look, 1); /* after nmi_pending: the way out looks in the other order */
-        vcpu_kick(v);
+        vcpu_send_nmi(v);
         return 0;
     default: /* register_vcpu_time_memory_area: no stable TSC is promised; get_physid: none is bound for life */
         return -ENOSYS;

@@ -19,6 +19,7 @@
 #include "public/sched.h"
 
 #define REBOOT_SECONDS 5u
+#define RIGHTS_ROOM    16u /* ranges in each of a domain's sets of rights */
 static struct domain *table[DOMID_FIRST_RESERVED];
 static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
 static u32 next_id = 1;
@@ -62,6 +63,9 @@ static void domain_free(struct domain *d)
     for (u32 i = 0; i < d->vcpu_limit; i++)
         if (d->vcpu[i])
             vcpu_destroy(d->vcpu[i]);
+    slab_free(d->ports.item, RIGHTS_ROOM * sizeof(struct range));
+    slab_free(d->iomem.item, RIGHTS_ROOM * sizeof(struct range));
+    slab_free(d->irqs.item, RIGHTS_ROOM * sizeof(struct range));
     evtchn_free(d);
     pirq_free(d);
     slab_free(d, sizeof(*d));
@@ -163,18 +167,6 @@ void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
         domain_put(d);
         d = domain_next(next);
     }
-}
-
-int domain_target(domid_t id, struct domain **target)
-{
-    struct domain *self = domain_current();
-
-    if (id == DOMID_SELF)
-        id = self->id;
-    if (id != self->id && !self->is_privileged)
-        return -EPERM;
-    *target = domain_get(id);
-    return *target ? 0 : -ESRCH;
 }
 
 void domain_update_wallclock(struct domain *d)
@@ -292,6 +284,38 @@ int domain_unpause(struct domain *d)
         if (--d->pause_count == 0)
             for_each_unit(d, sched_unpause);
     }
+    lock_drop(&d->lock);
+    return rc;
+}
+
+int domain_resume(struct domain *d)
+{
+    int rc = -EINVAL;
+
+    lock_take(&d->lock);
+    if (d->is_shut_down && d->shutdown_reason == SHUTDOWN_suspend && !domain_is_dying(d)) {
+        rc = 0;
+        d->shutdown_reason = 0;
+        atomic_store(&d->is_shut_down, false);
+        for_each_unit(d, sched_unpause);
+    }
+    lock_drop(&d->lock);
+    return rc;
+}
+
+int domain_permit(struct domain *d, struct range_set *set, u64 first, u64 last, bool allow)
+{
+    int rc = 0;
+
+    lock_take(&d->lock);
+    if (!d->pause_count || domain_is_running(d))
+        rc = -EBUSY;
+    else if (!set->item && allow)
+        range_init(set, slab_alloc(RIGHTS_ROOM * sizeof(struct range)), RIGHTS_ROOM);
+    if (rc == 0 && !set->item)
+        rc = allow ? -ENOMEM : 0;
+    else if (rc == 0)
+        rc = allow ? range_add(set, first, last) : range_remove(set, first, last);
     lock_drop(&d->lock);
     return rc;
 }

@@ -13,6 +13,7 @@
 #include "dom/evtchn.h"
 #include "dom/grant.h"
 #include "dom/pirq.h"
+#include "dom/policy.h"
 #include "dom/vcpu.h"
 #include "lib/range.h"
 
@@ -80,6 +81,9 @@ bool domain_is_running(const struct domain *d); /* one of its vCPUs is on a CPU 
 /* Counted; asynchronous. */
 void domain_pause(struct domain *d);
 int domain_unpause(struct domain *d); /* -EINVAL: it is not paused */
+int domain_resume(struct domain *d);  /* after SHUTDOWN_suspend; -EINVAL otherwise */
+/* [first, last] into or out of one of its sets of rights. -EBUSY unless it is paused, -ENOSPC, -ENOMEM. */
+int domain_permit(struct domain *d, struct range_set *set, u64 first, u64 last, bool allow);
 /* Tear it down; the caller holds a reference. 0: dead, -ERESTART: call again, -EINVAL: not this one. */
 int domain_destroy(struct domain *d) __must_use;
 /* Nothing new may be tied to it. Look under the lock under which the tie is made: domain_destroy says it under
@@ -118,9 +122,12 @@ static inline u64 domain_page_room(const struct domain *d)
 /* Of a frame that the caller holds a reference to, or the last one of: it stays as long as the frame is its own. No
  * reference. */
 struct domain *domain_of(u32 owner);
-/* The domain that a call names: the caller itself (DOMID_SELF or its own number) or, for a control domain,
- * another one. 0 with a reference in *target (domain_put), -EPERM, -ESRCH. */
-int domain_target(domid_t id, struct domain **target) __must_use;
+/* policy_target() for what is done in a domain's name (POLICY_SERVE): the caller itself or, for a control domain,
+ * another one. */
+static inline __must_use int domain_target(domid_t id, struct domain **target)
+{
+    return policy_target(id, POLICY_SERVE, target);
+}
 /* The guest broke its own contract: log why, stop all its vCPUs; dom0's crash reboots or halts the machine. */
 void domain_crash(struct domain *d, const char *format, ...) __printf(2, 3);
 void domain_shutdown(struct domain *d, u8 reason); /* SHUTDOWN_* of public/sched.h */

@@ -109,6 +109,13 @@ void vcpu_kick(struct vcpu *v)
         smp_kick(v->unit.cpu);
 }
 
+void vcpu_send_nmi(struct vcpu *v)
+{
+    WRITE_ONCE(v->pv.nmi_pending, true);
+    atomic_store(&v->pv.must_look, 1); /* after nmi_pending: the way out looks in the other order */
+    vcpu_kick(v);
+}
+
 void vcpu_block(void)
 {
     struct vcpu *v = vcpu_current();

@@ -118,6 +118,7 @@ void vcpu_update_time(struct vcpu *v);
 void vcpu_set_info(struct vcpu *v, struct vcpu_info *info, mfn_t frame);
 /* Something is pending for it: make it run / leave the guest to look. Any context. */
 void vcpu_kick(struct vcpu *v);
+void vcpu_send_nmi(struct vcpu *v);
 void vcpu_block(void);                                              /* SCHEDOP_block for the current vCPU */
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* consistent copy including now */
 void vcpu_set_single(struct vcpu *v, u64 at_ns);                    /* 0 = stop */

@@ -47,6 +47,8 @@ extern void (*pv_call_door)(struct regs *r); /* the hypercall dispatcher, set by
 /* Initial state of a new vCPU from the ABI's context (VCPUOP_initialise, domctl). Takes references to its L4 and GDT
  * frames. 0, -EINVAL: something in it is not acceptable (logged), -ERESTART. */
 int pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c);
+/* The same of a vCPU that stands still and is on no CPU. */
+void pv_vcpu_context(const struct vcpu *v, struct vcpu_guest_context *c);
 void pv_vcpu_to_kernel(struct vcpu *v); /* current and loaded: CR3, GS, in_kernel */
 void pv_vcpu_to_user(struct vcpu *v);
 /* Replace the kernel's or user's L4: takes over a typed reference to `l4`, drops the old one's. */

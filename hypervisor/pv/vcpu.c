@@ -7,6 +7,7 @@
 #include "core/slab.h"
 #include "hw/spec.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "pv/pv.h"
 
 void (*pv_call_door)(struct regs *r);
@@ -239,6 +240,67 @@ int pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
     v->pv.in_kernel = (c->flags & VGCF_in_kernel) || !user.n;
     v->is_initialised = true;
     return 0;
+}
+
+static void regs_context(const struct vcpu *v, struct cpu_user_regs *u)
+{
+    const struct regs *r = &v->regs;
+    *u = (struct cpu_user_regs){.r15 = r->r15,
+                                .r14 = r->r14,
+                                .r13 = r->r13,
+                                .r12 = r->r12,
+                                .rbp = r->rbp,
+                                .rbx = r->rbx,
+                                .r11 = r->r11,
+                                .r10 = r->r10,
+                                .r9 = r->r9,
+                                .r8 = r->r8,
+                                .rax = r->rax,
+                                .rcx = r->rcx,
+                                .rdx = r->rdx,
+                                .rsi = r->rsi,
+                                .rdi = r->rdi,
+                                .rip = r->rip,
+                                .cs = (u16)r->cs,
+                                .saved_upcall_mask = v->info->evtchn_upcall_mask,
+                                .rflags = r->rflags | (u64)v->pv.iopl << 12,
+                                .rsp = r->rsp,
+                                .ss = (u16)r->ss,
+                                .es = v->pv.es,
+                                .ds = v->pv.ds,
+                                .fs = v->pv.fs,
+                                .gs = v->pv.gs};
+}
+
+void pv_vcpu_context(const struct vcpu *v, struct vcpu_guest_context *c)
+{
+    const struct pv_vcpu *pv = &v->pv;
+    memset(c, 0, sizeof(*c));
+    memcpy(&c->fpu_ctxt, v->fpu, sizeof(c->fpu_ctxt));
+    c->flags = VGCF_i387_valid | (pv->in_kernel ? VGCF_in_kernel : 0) | (v->is_up ? VGCF_online : 0) |
+               (pv->failsafe_masks ? VGCF_failsafe_disables_events : 0) |
+               (pv->syscall_masks ? VGCF_syscall_disables_events : 0);
+    regs_context(v, &c->user_regs);
+    for (u32 i = 0; i < VCPU_TRAPS; i++)
+        c->trap_ctxt[i] = (struct trap_info){(u8)i, pv->trap[i].flags, pv->trap[i].cs, pv->trap[i].rip};
+    c->ldt_base = pv->ldt_base;
+    c->ldt_ents = pv->ldt_entries;
+    for (u32 i = 0; i < pv->gdt_count; i++)
+        c->gdt_frames[i] = pv->gdt[i].n;
+    c->gdt_ents = pv->gdt_count * 512;
+    c->kernel_ss = pv->kernel_ss;
+    c->kernel_sp = pv->kernel_sp;
+    c->ctrlreg[0] = 0x80050033 | (pv->ctrl0_ts ? CR0_TS : 0);
+    c->ctrlreg[1] = xen_pfn_to_cr3(pv->user_l4.n);
+    c->ctrlreg[3] = xen_pfn_to_cr3(pv->kernel_l4.n);
+    memcpy(c->debugreg, pv->debugreg, sizeof(c->debugreg));
+    c->event_callback_eip = pv->event_rip;
+    c->failsafe_callback_eip = pv->failsafe_rip;
+    c->syscall_callback_eip = pv->syscall_rip;
+    c->vm_assist = v->domain->vm_assist;
+    c->fs_base = pv->fs_base;
+    c->gs_base_kernel = pv->gs_base_kernel;
+    c->gs_base_user = pv->gs_base_user;
 }
 
 __init void pv_vcpu_init(void)
