@@ -85,6 +85,12 @@ static s64 status(struct domain *d, void *arg)
     return evtchn_status(d, op->port, op);
 }
 
+static s64 reset(struct domain *d, void *arg)
+{
+    (void)arg;
+    return evtchn_reset(d, &vcpu_current()->cont.cursor);
+}
+
 static const struct call_sub command[] = {
     CALL_SUB(EVTCHNOP_bind_interdomain, bind_interdomain, struct evtchn_bind_interdomain, CALL_ANY | CALL_REPLIES),
     CALL_SUB(EVTCHNOP_bind_virq, bind_virq, struct evtchn_bind_virq, CALL_ANY | CALL_REPLIES),
@@ -95,6 +101,7 @@ static const struct call_sub command[] = {
     CALL_SUB(EVTCHNOP_bind_ipi, bind_ipi, struct evtchn_bind_ipi, CALL_ANY | CALL_REPLIES),
     CALL_SUB(EVTCHNOP_bind_vcpu, bind_vcpu, struct evtchn_bind_vcpu, CALL_ANY),
     CALL_SUB(EVTCHNOP_unmask, unmask, struct evtchn_unmask, CALL_ANY),
+    CALL_SUB(EVTCHNOP_reset, reset, struct evtchn_reset, CALL_ANY | CALL_TARGET),
 };
 
 s64 call_event_channel_op(const struct call_args *args)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Event channels, 2-level ABI. Ports are bound and freed under the domain's table lock; the ends of an interdomain pair
- * change together, under evtchn_pair_lock and both tables' locks. Raising reads `state` (stored last when binding) and
- * takes no lock, but for a send to another domain, which holds its own table's lock: that is what keeps the peer alive.
- * Buckets never go before the domain.
+ * change together, under evtchn_pair_lock and both tables' locks. Raising takes no lock: it reads `state` (stored last
+ * when binding), then the rest, with interrupts off. A dying domain closes all its ports and then has every CPU answer
+ * once (evtchn_destroy_all): behind that nobody raises anything on it. A raise that a close overtakes may reach the
+ * port of the next binding, which no guest can tell from an early event. Buckets never go before the domain.
  */
 #include "core/slab.h"
 #include "core/work.h"
 #include "dom/domain.h"
+#include "hw/smp.h"
 #include "lib/errno.h"
 #include "public/event_channel.h"
 
@@ -100,19 +102,22 @@ void evtchn_raise_pirq(struct domain *d, u32 port)
         evtchn_raise(d, c, port);
 }
 
-static int send_interdomain(struct domain *d, const struct evtchn *c)
+/* What is read of our end may be of two bindings, one closed meanwhile: so the far end must agree that we are a pair.
+ * Interrupts are off from the look at `state` on: the peer's death waits for that (evtchn_destroy_all). */
+static int send_interdomain(const struct domain *d, const struct evtchn *c, u32 port)
 {
-    int rc = -EINVAL;
+    u64 flags = cpu_irq_save();
+    u8 state = atomic_load(&c->state);
 
-    lock_take(&d->evtchn.lock);
-    if (c->state == EVTCHN_INTERDOMAIN) {
-        evtchn_raise(c->peer, evtchn_at(c->peer, c->remote_port), c->remote_port);
-        rc = 0;
-    } else if (c->state == EVTCHN_UNBOUND) {
-        rc = 0; /* nobody listens: dropped */
+    if (likely(state == EVTCHN_INTERDOMAIN)) {
+        struct domain *peer = READ_ONCE(c->peer);
+        u32 far_port = READ_ONCE(c->remote_port);
+        const struct evtchn *r = evtchn_at(peer, far_port);
+        if (likely(r && atomic_load(&r->state) == EVTCHN_INTERDOMAIN && r->peer == d && r->remote_port == port))
+            evtchn_raise(peer, r, far_port);
     }
-    lock_drop(&d->evtchn.lock);
-    return rc;
+    cpu_irq_restore(flags);
+    return likely(state == EVTCHN_INTERDOMAIN) || state == EVTCHN_UNBOUND ? 0 : -EINVAL; /* unbound: nobody listens */
 }
 
 int evtchn_send(struct domain *d, u32 port)
@@ -125,7 +130,7 @@ int evtchn_send(struct domain *d, u32 port)
         evtchn_raise(d, c, port);
         return 0;
     }
-    return send_interdomain(d, c);
+    return send_interdomain(d, c, port);
 }
 
 int evtchn_unmask(struct domain *d, u32 port)
@@ -146,6 +151,8 @@ static int port_alloc(struct domain *d, struct evtchn **out)
 {
     struct evtchn_table *t = &d->evtchn;
 
+    if (domain_is_dying(d))
+        return -ESRCH;
     for (u32 port = t->next_hint; port < t->limit; port++) {
         struct evtchn **bucket = &t->bucket[port / EVTCHN_PER_BUCKET];
         if (!*bucket) {
@@ -157,6 +164,7 @@ static int port_alloc(struct domain *d, struct evtchn **out)
         *out = &(*bucket)[port % EVTCHN_PER_BUCKET];
         if ((*out)->state == EVTCHN_FREE) {
             t->next_hint = port + 1;
+            (void)atomic_test_clear(d->shared->evtchn_pending, port); /* what a close overtook */
             return (int)port;
         }
     }
@@ -170,8 +178,7 @@ static int port_bind(struct domain *d, enum evtchn_state state, u32 vcpu, u32 nu
 
     if (port < 0)
         return port;
-    c->vcpu = (u16)vcpu;
-    c->number = (u16)number;
+    *c = (struct evtchn){.vcpu = (u16)vcpu, .number = (u16)number};
     atomic_store(&c->state, (u8)state);
     return port;
 }
@@ -361,18 +368,37 @@ void evtchn_init(struct domain *d)
     d->evtchn.next_hint = 1; /* port 0 is nobody's */
 }
 
-int evtchn_destroy_all(struct domain *d)
+int evtchn_reset(struct domain *d, u64 *cursor)
 {
-    for (u32 port = 1; port < d->evtchn.limit; port++) {
-        if (!evtchn_at(d, port)) {
+    for (u64 port = max(*cursor, 1ull); port < d->evtchn.limit; port++) {
+        const struct evtchn *c = evtchn_at(d, (u32)port);
+        if (!c) {
             port |= EVTCHN_PER_BUCKET - 1;
             continue;
         }
-        (void)evtchn_close(d, port);
-        if (work_is_pending())
+        if (atomic_load(&c->state) != EVTCHN_FREE)
+            (void)evtchn_close(d, (u32)port);
+        if (work_is_pending()) {
+            *cursor = port + 1;
             return -ERESTART;
+        }
     }
     return 0;
+}
+
+static void pass_by(void *arg)
+{
+    (void)arg;
+}
+
+int evtchn_destroy_all(struct domain *d)
+{
+    u64 cursor = 0; /* what is closed is passed quickly, and stays closed */
+    int rc = evtchn_reset(d, &cursor);
+
+    if (rc == 0) /* whoever raises something at this moment, with interrupts off, ends */
+        smp_call(cpu_online, pass_by, NULL);
+    return rc;
 }
 
 void evtchn_free(struct domain *d)

@@ -2,7 +2,8 @@
 /*
  * Event channels of the 2-level ABI: 4096 ports a domain, pending and mask bits in the shared info page,
  * selector in each vcpu_info. Port states change under the table's lock (RANK_EVTCHN), an interdomain pair also under
- * RANK_EVTCHN_PAIR; raising a port takes no lock (interrupt context may do it): it reads `state`, then the rest.
+ * RANK_EVTCHN_PAIR; raising a port takes no lock (interrupt context may do it): it reads `state`, then the rest, with
+ * interrupts off.
  */
 #ifndef WIRT_DOM_EVTCHN_H
 #define WIRT_DOM_EVTCHN_H
@@ -34,8 +35,10 @@ struct evtchn_table {
 };
 
 void evtchn_init(struct domain *d);
-int evtchn_destroy_all(struct domain *d); /* d is dying: close every port; 0 or -ERESTART */
-void evtchn_free(struct domain *d);       /* its memory */
+int evtchn_reset(struct domain *d, u64 *cursor); /* close every port from *cursor on; 0, -ERESTART with *cursor */
+/* d is dying: close every port; afterwards nothing is raised on it. 0, -ERESTART. */
+int evtchn_destroy_all(struct domain *d);
+void evtchn_free(struct domain *d); /* its memory */
 /* Each returns the port (>= 1) or -errno as the ABI has it: -ENOSPC no port, -ENOENT vCPU, -EINVAL, -EEXIST, -ESRCH. */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote);
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, u32 remote_port);

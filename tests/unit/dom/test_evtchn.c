@@ -94,9 +94,13 @@ struct domain *domain_get(domid_t id)
     return &dom[id];
 }
 cpuset_t cpu_online = 1;
+static bool has_sender; /* another CPU, in whatever it does with interrupts off */
+static u64 sender_steps;
 void smp_call(cpuset_t cpus, void (*fn)(void *arg), void *arg)
 {
     (void)cpus, (void)fn, (void)arg;
+    for (u64 now = atomic_load(&sender_steps); has_sender && atomic_load(&sender_steps) < now + 2;)
+        usleep(0);
 }
 void domain_put(struct domain *d)
 {
@@ -572,6 +576,105 @@ static void test_race(void)
     stop();
 }
 
+static void test_reset(void)
+{
+    u64 cursor = 0;
+    u32 far;
+
+    start();
+    CU_ASSERT(evtchn_bind_virq(&dom[1], VIRQ_TIMER, 2) > 0);
+    for (u32 i = 0; i < 200; i++)
+        CU_ASSERT(evtchn_bind_ipi(&dom[1], i % VCPUS) > 0);
+    far = (u32)evtchn_alloc_unbound(&dom[1], 0);
+    CU_ASSERT_EQUAL(evtchn_bind_interdomain(&dom[0], 1, far), 1);
+    far = (u32)evtchn_alloc_unbound(&dom[2], 1);
+    CU_ASSERT(evtchn_bind_interdomain(&dom[1], 2, far) > 0);
+    CU_ASSERT_EQUAL(evtchn_reset(&dom[1], &cursor), 0);
+    for (u32 port = 1; port < dom[1].evtchn.limit; port++)
+        CU_ASSERT_EQUAL(status_of(1, port), EVTCHNSTAT_closed);
+    CU_ASSERT_EQUAL(status_of(0, 1), EVTCHNSTAT_unbound);
+    CU_ASSERT_EQUAL(status_of(2, far), EVTCHNSTAT_unbound);
+    CU_ASSERT_EQUAL(vcpus[1][2].virq_port[VIRQ_TIMER], 0);
+    CU_ASSERT(dom[0].refs == 1 && dom[1].refs == 1 && dom[2].refs == 1);
+    CU_ASSERT_EQUAL(evtchn_bind_ipi(&dom[1], 0), 1);
+    cursor = 2; /* from there on */
+    CU_ASSERT_EQUAL(evtchn_reset(&dom[1], &cursor), 0);
+    CU_ASSERT_EQUAL(status_of(1, 1), EVTCHNSTAT_ipi);
+    stop();
+}
+
+/* Nothing is tied to a dying domain any more, whoever asks; what was tied to it falls back. */
+static void test_death(void)
+{
+    u32 far, near;
+
+    start();
+    far = (u32)evtchn_alloc_unbound(&dom[1], 0);
+    near = (u32)evtchn_alloc_unbound(&dom[0], 1);
+    CU_ASSERT(evtchn_bind_interdomain(&dom[1], 0, near) > 0);
+    dom[1].life = DOMAIN_DYING;
+    CU_ASSERT_EQUAL(evtchn_alloc_unbound(&dom[1], 0), -ESRCH);
+    CU_ASSERT_EQUAL(evtchn_bind_interdomain(&dom[1], 0, (u32)evtchn_alloc_unbound(&dom[0], 1)), -ESRCH);
+    CU_ASSERT_EQUAL(evtchn_destroy_all(&dom[1]), 0);
+    CU_ASSERT_EQUAL(evtchn_bind_interdomain(&dom[0], 1, far), -EINVAL);
+    CU_ASSERT_EQUAL(status_of(0, near), EVTCHNSTAT_unbound);
+    CU_ASSERT_EQUAL(evtchn_send(&dom[0], near), 0);
+    CU_ASSERT(shared[1].evtchn_pending[0] == 0);
+    CU_ASSERT(dom[0].refs == 1 && dom[1].refs == 1);
+    stop();
+}
+
+static void *death_sender(void *arg)
+{
+    (void)arg;
+    fake_cpu = 1;
+    while (!is_over) {
+        for (u32 port = 1; port < 8; port++) {
+            (void)evtchn_send(&dom[0], port);
+            atomic_add(&sender_steps, 1ull);
+        }
+    }
+    return NULL;
+}
+
+/* Behind evtchn_destroy_all nobody touches the dead domain's shared page. */
+static void test_death_race(void)
+{
+    static struct shared_info gone; /* a new page for each life */
+    pthread_t thread;
+    u64 seen = 0;
+
+    start();
+    is_over = false;
+    has_sender = true;
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, death_sender, NULL), 0);
+    for (u32 i = 0; i < 3000; i++) {
+        dom[1].life = DOMAIN_ALIVE;
+        dom[1].shared = &shared[1];
+        for (u32 n = 0; n < 3; n++)
+            CU_ASSERT_FATAL(evtchn_bind_interdomain(&dom[0], 1, (u32)evtchn_alloc_unbound(&dom[1], 0)) > 0);
+        for (u64 until = atomic_load(&sender_steps) + 9; i % 2 && atomic_load(&sender_steps) < until;)
+            usleep(0);
+        seen |= shared[1].evtchn_pending[0];
+        dom[1].life = DOMAIN_DYING;
+        CU_ASSERT_EQUAL_FATAL(evtchn_destroy_all(&dom[1]), 0);
+        dom[1].shared = &gone;
+        memset(&shared[1], 0, sizeof(shared[1]));
+        usleep(1);
+        for (u32 w = 0; w < 64; w++)
+            CU_ASSERT_EQUAL_FATAL(shared[1].evtchn_pending[w], 0);
+        CU_ASSERT_EQUAL_FATAL(dom[1].refs, 1);
+        for (u32 port = 1; port < 8; port++)
+            (void)evtchn_close(&dom[0], port);
+    }
+    CU_ASSERT(seen != 0); /* it did send */
+    is_over = true;
+    pthread_join(thread, NULL);
+    has_sender = false;
+    dom[1].shared = &shared[1];
+    stop();
+}
+
 static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
 {
     printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
@@ -590,6 +693,9 @@ int main(void)
                            {"poll", test_poll},
                            {"random walk", test_random},
                            {"send against close", test_race},
+                           {"reset", test_reset},
+                           {"death", test_death},
+                           {"send against death", test_death_race},
                            CU_TEST_INFO_NULL};
     CU_SuiteInfo all[] = {{"evtchn", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     unsigned int run, failed;
