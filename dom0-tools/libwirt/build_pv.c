@@ -127,88 +127,6 @@ static int take_memory(struct wirt *w, struct build *b)
     return 0;
 }
 
-/* ---- the layout ---- */
-
-static uint64_t span(uint64_t va, uint64_t end, unsigned int shift)
-{
-    return ((end - 1) >> shift) - (va >> shift) + 1;
-}
-
-static uint64_t table_pages(uint64_t va, uint64_t pages)
-{
-    uint64_t end = va + pages * PAGE;
-
-    return 1 + span(va, end, 39) + span(va, end, 30) + span(va, end, 21);
-}
-
-/* What is mapped ends at a multiple of 4 MiB with 512 KiB of room behind the stack, as Linux wants it; a guest too
- * small for that gets what there is. Everything else of the guest's memory is its own to map. */
-static bool layout_top(struct build_plan *p, uint64_t pages, uint64_t apart)
-{
-    for (uint64_t mapped = (p->table_pfn + 1023) & ~1023ul;; mapped += 1024) {
-        p->table_pages = table_pages(p->v_start, mapped);
-        p->stack_pfn = p->table_pfn + p->table_pages;
-        p->mapped_pages = mapped;
-        if (p->stack_pfn + 129 <= mapped)
-            break;
-    }
-    if (p->mapped_pages + apart > pages)
-        p->mapped_pages = pages > apart ? pages - apart : 0;
-    return p->stack_pfn < p->mapped_pages;
-}
-
-bool build_layout(struct build_plan *p, const struct image *image, uint64_t pages, uint64_t initrd_bytes,
-                  uint64_t *need)
-{
-    uint64_t initrd = pages_of(initrd_bytes), at = pages_of(image->high), apart = 0;
-
-    memset(p, 0, sizeof(*p));
-    p->v_start = image->virt_base;
-    p->image_pages = at;
-    p->initrd_pages = initrd;
-    p->is_initrd_mapped = initrd && image->is_initrd_mapped;
-    p->is_p2m_apart = image->init_p2m != IMAGE_UNSET;
-    p->p2m_pages = pages_of(pages * 8);
-    if (p->is_p2m_apart) {
-        uint64_t end = image->init_p2m + p->p2m_pages * PAGE;
-
-        p->p2m_table_pages =
-            span(image->init_p2m, end, 39) + span(image->init_p2m, end, 30) + span(image->init_p2m, end, 21);
-        apart = p->p2m_pages + p->p2m_table_pages;
-    }
-    if (p->is_initrd_mapped) {
-        p->initrd_pfn = at;
-        at += initrd;
-    }
-    if (!p->is_p2m_apart) {
-        p->p2m_pfn = at;
-        at += p->p2m_pages;
-    }
-    p->start_info_pfn = at++;
-    p->store_pfn = at++;
-    p->console_pfn = at++;
-    p->table_pfn = at;
-    if (!p->is_initrd_mapped)
-        apart += initrd;
-    if (!layout_top(p, pages, apart)) {
-        *need = p->stack_pfn + 1 + apart;
-        return false;
-    }
-    at = p->mapped_pages;
-    if (p->is_p2m_apart) { /* right behind what is mapped: Linux takes its first pfn for the end of that */
-        p->p2m_pfn = at;
-        at += p->p2m_pages + p->p2m_table_pages;
-    }
-    p->p2m_va = p->is_p2m_apart ? image->init_p2m : p->v_start + p->p2m_pfn * PAGE;
-    if (!p->is_initrd_mapped) {
-        p->initrd_pfn = at;
-        at += initrd;
-    }
-    p->placed_pages = at;
-    *need = at;
-    return true;
-}
-
 /* ---- what the builder writes ---- */
 
 /* The pages that it writes, side by side: [start_info .. last table] and, unless it lies in between, the p2m. */
@@ -498,13 +416,12 @@ static int set_vcpu(struct wirt *w, const struct build *b)
 
 static int plan_and_fill(struct wirt *w, struct build *b)
 {
-    uint64_t need;
+    const char *wrong = build_layout(&b->plan, &b->image, b->pages, b->initrd_bytes);
     int code;
 
-    if (!build_layout(&b->plan, &b->image, b->pages, b->initrd_bytes, &need))
-        return wirt_fail(w, WIRT_REFUSED, b->object, "lay out its memory", "raise <memory>",
-                         "%lu MiB are too little for this kernel and its initrd, which need %lu MiB to start",
-                         b->pages >> 8, (need >> 8) + 1);
+    if (wrong)
+        return wirt_fail(w, WIRT_REFUSED, b->object, "lay out its memory", "raise <memory> or take another kernel",
+                         "%s", wrong);
     code = make_shared_info(w, b);
     if (!code)
         code = make_ports(w, b);

@@ -17,6 +17,7 @@ struct build_plan { /* in pages, from pfn 0 up */
     uint64_t mapped_pages; /* mapped from v_start on */
     uint64_t placed_pages; /* in use at the start */
     uint64_t p2m_va;
+    char error[160];
 };
 
 struct build {
@@ -37,8 +38,7 @@ int build_open(struct wirt *w, struct build *b, const struct wirt_config *config
 int build_run(struct wirt *w, struct build *b, uint32_t domid, const struct wirt_progress *progress);
 void build_close(struct build *b);
 
-/* Where everything goes; false: `need` pages would be needed. Pure. */
-bool build_layout(struct build_plan *p, const struct image *image, uint64_t pages, uint64_t initrd_bytes,
-                  uint64_t *need);
+/* Where everything goes. NULL, or what is wrong in words, kept in p->error. Pure; build_layout.c. */
+const char *build_layout(struct build_plan *p, const struct image *image, uint64_t pages, uint64_t initrd_bytes);
 
 #endif

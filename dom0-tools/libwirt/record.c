@@ -16,7 +16,6 @@
 
 #define CONSOLE_LIMIT (1u << 20) /* what xenconsoled keeps, in bytes */
 #define CONFIG_PIECE  3000u      /* xenstore's messages hold 4096 bytes */
-#define CONFIG_PIECES 64u
 
 const char *record_uuid(const uint8_t uuid[16], char text[UUID_TEXT])
 {
@@ -259,14 +258,16 @@ static int add_config(struct wirt *w, struct batch *t, const struct build *b)
         return code;
     batch_mkdir(t, at(path, b, "wirt"));
     batch_permit(t, path, "n0", NULL);
-    for (unsigned int i = 0; (size_t)i * CONFIG_PIECE < size && i < CONFIG_PIECES; i++) {
+    for (unsigned int i = 0; (size_t)i * CONFIG_PIECE < size && i < RECORD_CONFIG_PIECES; i++) {
         snprintf(key, sizeof(key), i ? "wirt/config-%u" : "wirt/config", i);
         batch_write(t, at(path, b, key), "%.*s", (int)CONFIG_PIECE, xml + (size_t)i * CONFIG_PIECE);
     }
     free(xml);
-    if (size > CONFIG_PIECE * CONFIG_PIECES)
+    /* Where a dump finds the guest's list of frames until the guest says it itself. */
+    batch_write(t, at(path, b, "wirt/p2m"), "%lu %lu %lu", b->frame[b->plan.table_pfn], b->plan.p2m_va, b->pages);
+    if (size > CONFIG_PIECE * RECORD_CONFIG_PIECES)
         return wirt_fail(w, WIRT_REFUSED, b->object, "keep its configuration", "", "it has %zu bytes; %u are possible",
-                         size, CONFIG_PIECE * CONFIG_PIECES);
+                         size, CONFIG_PIECE * RECORD_CONFIG_PIECES);
     return 0;
 }
 

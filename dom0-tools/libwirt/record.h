@@ -12,7 +12,8 @@
 
 #include "build_pv.h"
 
-#define UUID_TEXT 37
+#define UUID_TEXT            37
+#define RECORD_CONFIG_PIECES 64u /* a configuration lies in wirt/config, wirt/config-1, ... */
 
 const char *record_uuid(const uint8_t uuid[16], char text[UUID_TEXT]);
 /* The name and the UUID are free, and now taken. */
