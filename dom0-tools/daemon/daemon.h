@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What wirtd's files share. One thread, one loop: whatever can be ready is a `source` of the epoll set, whatever is due
+ * later is asked for by `*_due` functions. Nothing waits: what takes long is done by a child process (job.c). All that
+ * must outlive the daemon is in xenstore, in the options' run directory and in the guests' own rings.
+ */
+#ifndef WIRTD_DAEMON_H
+#define WIRTD_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bucket.h"
+#include "keep.h"
+#include "ring.h"
+#include "watch.h"
+#include "wirt.h"
+
+/* ---- main.c ---- */
+struct source {
+    void (*ready)(struct source *source, uint32_t events);
+    int fd;
+};
+struct options {
+    const char *run_dir, *log_dir, *socket;
+    uint32_t keep_bytes, dead_count, log_bytes, log_count;
+    bool is_foreground, has_autostart, has_policy;
+};
+struct daemon {
+    struct options options;
+    struct wirt *w;
+    int epoll, console_dir, restart_dir, log_dir;
+    int64_t started_ms;
+    bool is_ending;
+};
+extern struct daemon daemon_state;
+
+int64_t now_ms(void); /* does not go back, goes on while the machine sleeps */
+bool source_add(struct source *source, uint32_t events);
+void source_change(struct source *source, uint32_t events);
+void source_remove(struct source *source); /* does not close */
+/* A key of xenstore, NULL if there is none. Connects anew if xenstored has gone. */
+char *store_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool store_number(uint64_t *number, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void store_set(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Forgets the connection after a failure that says that xenstored has gone. */
+void store_check(void);
+
+/* ---- log.c ---- */
+void log_open(bool is_foreground);
+void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_error(const char *what); /* the handle's error, behind `what` */
+/* At most one a minute per `*last_ms` (0 at first). */
+bool log_is_due(int64_t *last_ms);
+
+/* ---- console.c: what a name has printed, and its guest's ring while there is one ---- */
+#define INPUT_SIZE 256
+struct console {
+    struct console *next;
+    char name[WIRT_NAME_MAX + 1];
+    struct keep keep; /* keep.head.domid: whose it is now */
+    struct ring ring; /* page NULL: none */
+    bool is_granted;  /* the page is mapped as a grant */
+    uint32_t local_port;
+    struct bucket bucket;
+    int64_t held_until_ms; /* not 0: the guest prints too much and waits until then */
+    uint64_t held_count;   /* how often */
+    int64_t named_flood_ms, named_rubbish_ms, named_full_ms;
+    uint64_t named_rubbish;
+    uint32_t quick_count; /* of policy.h */
+    uint16_t input_count;
+    char *input; /* INPUT_SIZE bytes for the guest, while somebody types */
+    struct client *tty;
+};
+extern struct console *consoles;
+
+void console_init(void); /* finds what a predecessor kept */
+struct console *console_find(const char *name_or_id);
+struct console *console_get(const char *name); /* finds or makes; NULL: said why */
+/* Takes over the ring of a domain. False: said why. */
+bool console_start(struct console *c, uint32_t domid, uint64_t mfn, uint32_t port);
+void console_drain(struct console *c);
+/* The domain is no more, or has a ring no more: takes what is left, lets go of the page. */
+void console_stop(struct console *c, bool is_over);
+bool console_rename(struct console *c, const char *name);
+bool console_forget(struct console *c);
+/* Input for the guest; how much was taken. */
+size_t console_type(struct console *c, const char *bytes, size_t count);
+bool console_has_room(const struct console *c);
+void console_note(struct console *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int64_t console_due(int64_t now); /* does what is due; when the next is, INT64_MAX: none */
+
+/* ---- logfile.c ---- */
+bool logfile_write(const char *name, const char *bytes, size_t count);
+
+/* ---- client.c: whoever reads a console: a socket, or a pty ---- */
+bool client_listen(void);
+void client_close_socket(void);
+void client_kick(struct console *c);   /* there is output */
+void client_hangup(struct console *c); /* no output will come any more */
+void client_drop(struct console *c);   /* drops those who read it, whatever they have not got yet */
+void client_room(struct console *c);   /* the guest takes input again */
+uint32_t client_count(const struct console *c);
+const char *client_tty(struct console *c); /* name of its pty, made now if need be; NULL: said why */
+void client_tty_close(struct console *c);
+
+/* ---- request.c: what a client asks ---- */
+struct answer {
+    char *text;              /* a line of JSON without its newline, to be freed */
+    struct console *console; /* bytes of it follow */
+    bool does_replay, is_log;
+};
+void request_answer(const char *line, struct answer *answer);
+
+/* ---- guest.c: the domains that there are ---- */
+bool guest_init(void);
+int64_t guest_due(int64_t now);
+bool guest_is_there(const char *name);
+
+/* ---- ends.c: what is done about domains that have ended ---- */
+void ends_init(void);
+void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_ms, struct console *c);
+void ends_left_over(uint32_t domid, const char *name); /* its nodes are there, it is not */
+void ends_half_built(void);
+bool ends_is_pending(const char *name);
+bool ends_cancel(const char *name);
+void ends_autostart(void);
+int64_t ends_due(int64_t now);
+void ends_list(FILE *out); /* members of a JSON array */
+
+/* ---- job.c: child processes ---- */
+typedef void job_done_fn(const char *name, uint32_t domid, int status);
+bool job_start(const char *what, const char *name, uint32_t domid, job_done_fn *done);
+bool job_is_running(const char *name);
+int job_main(int argc, char **argv); /* in the child */
+
+#endif
