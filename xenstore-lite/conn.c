@@ -25,7 +25,7 @@
 #define DOM0_EVENTS 64u /* times the quota: dom0 watches all domains */
 
 struct conn *conn_all;
-static struct conn *ready, **ready_last = &ready, *dirty;
+static struct conn *ready, **ready_last = &ready, *dirty, **dirty_last = &dirty;
 
 struct conn *conn_create(uint32_t domid, int fd, struct domain *domain)
 {
@@ -137,8 +137,9 @@ void conn_dirty(struct conn *c)
     if (c->is_dirty)
         return;
     c->is_dirty = true;
-    c->dirty_next = dirty;
-    dirty = c;
+    c->dirty_next = NULL;
+    *dirty_last = c;
+    dirty_last = &c->dirty_next;
 }
 
 struct conn *conn_take_ready(void)
@@ -155,6 +156,7 @@ struct conn *conn_take_dirty(void)
     struct conn *c = dirty;
 
     dirty = NULL;
+    dirty_last = &dirty;
     return c;
 }
 

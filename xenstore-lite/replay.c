@@ -190,6 +190,13 @@ bool replay_apply(const struct state_entry *e)
     }
 }
 
+void replay_finish(void)
+{
+    for (struct domain *d = domain_all; d; d = d->next)
+        for (struct txn *t = d->conn->txns; t; t = t->next)
+            txn_refresh(t);
+}
+
 static void dump_out(const struct domain *d, void (*put)(const struct state_entry *e))
 {
     size_t skip = d->conn->out_off;

@@ -153,6 +153,7 @@ static int create(struct call *k, char *path, struct blob *value, struct node *n
     struct perms *p = perm_inherit(n->perms, who, tree_tick());
     uint32_t missing = 0;
     size_t length = strlen(path), at;
+    int64_t wanted;
     int error;
 
     /* From the end of the deepest path that exists on, each '/' starts a missing name. */
@@ -167,10 +168,8 @@ static int create(struct call *k, char *path, struct blob *value, struct node *n
                 break;
             missing++;
         }
-    error = quota_check(who.domid, QUOTA_NODES,
-                        (uint64_t)quota_nodes(who.domid) + missing +
-                            (k->t && k->t->node_change > 0 ? (uint64_t)k->t->node_change : 0),
-                        path);
+    wanted = (int64_t)quota_nodes(who.domid) + missing + (k->t ? k->t->node_change : 0);
+    error = quota_check(who.domid, QUOTA_NODES, wanted > 0 ? (uint64_t)wanted : 0, path);
     if (!error && k->t)
         error = txn_room(k->t, 2 * missing, 2 * missing * (TXN_NODE_BYTES + length) + (value ? value->len : 0), path);
     while (!error && at < length) {

@@ -486,6 +486,7 @@ bool state_open(const char *dir, bool is_fresh, bool *was_replayed)
     for (uint64_t i = n; i <= last; i++)
         if (!replay_file("log.", i, is_empty_after(i, last)))
             return false;
+    replay_finish();
     *was_replayed = true;
     return true;
 }

@@ -68,6 +68,14 @@ struct txn *txn_restore(struct conn *c, uint32_t id)
     return t;
 }
 
+void txn_refresh(struct txn *t)
+{
+    tree_put(t->base);
+    tree_put(t->root);
+    t->base = tree_get(store_root);
+    t->root = tree_get(store_root);
+}
+
 struct txn *txn_find(struct conn *c, uint32_t id)
 {
     struct txn *t = c->txns;

@@ -28,6 +28,8 @@ struct txn {
 
 int txn_start(struct conn *c, struct txn **out); /* 0, ENOSPC */
 struct txn *txn_restore(struct conn *c, uint32_t id);
+/* One that came back from the log: sees the tree as it is now. */
+void txn_refresh(struct txn *t);
 struct txn *txn_find(struct conn *c, uint32_t id);
 void txn_destroy(struct txn *t); /* rolls back */
 /* 0, or ENOSPC: it has become too large. What a path or a change counts for is TXN_NODE_BYTES, its path and its value;

@@ -128,7 +128,7 @@ int wire_path(const char *given, uint32_t domid, char out[static WIRE_PATH_SIZE]
 {
     size_t prefix;
 
-    return absolute(given, domid, out, &prefix);
+    return given[0] == '@' ? EINVAL : absolute(given, domid, out, &prefix);
 }
 
 int wire_watch_path(const char *given, uint32_t domid, char out[static WIRE_PATH_SIZE], size_t *prefix)
