@@ -211,15 +211,15 @@ static int take_os(struct reader *r, const xmlNode *root, struct wirt_config *c)
                          CMDLINE_BYTES_MAX);
     else if (c->initrd && !c->kernel)
         config_fail(r, config_child(os, "initrd"), "<initrd> without <kernel>");
-    else if (!c->kernel && program && !strcmp(base, "pygrub"))
-        c->kernel = strdup(PVGRUB); /* does the same, inside the guest */
-    else if (!c->kernel && program)
+    else if (!c->kernel && program && strcmp(base, "pygrub"))
         config_fail_text(r, loader,
                          "<bootloader> is '%.40s': no program of dom0 looks into a guest's disk; "
                          "pv-grub does it as <kernel>%s</kernel>",
                          program, PVGRUB);
-    else if (!c->kernel)
-        config_fail(r, os, "<os> has no <kernel>; to boot the kernel on the guest's own disk: %s", PVGRUB);
+    else if (!c->kernel && !config_child(config_child(root, "devices"), "disk"))
+        config_fail(r, os, "<os> has no <kernel>, and there is no disk to boot one from");
+    else if (!c->kernel) /* what libvirt does with pygrub, done inside the guest */
+        c->kernel = strdup(PVGRUB);
     free(program);
     return r->code;
 }
@@ -272,10 +272,41 @@ static bool is_made_up(const char *ifname)
     return sscanf(ifname, "vif%u.%u%c", &domain, &index, &rest) == 2;
 }
 
+/* A network is libvirt's name for a bridge. That of "default" is always the same; in a dump the bridge stands beside.
+ */
+static int take_bridge(struct reader *r, const xmlNode *node, struct wirt_nic *n)
+{
+    const xmlNode *source = config_child(node, "source");
+    char *network = config_attribute(source, "network");
+
+    n->bridge = config_attribute(source, "bridge");
+    if (config_has(node, "type", "ethernet")) {
+        if (source)
+            config_fail(r, source, "<source>: an interface of type 'ethernet' is attached to none");
+    } else if (config_has(node, "type", "bridge")) {
+        if (network)
+            config_fail_at(r, source, "network", "<source>: an interface of type 'bridge' names a bridge");
+        else if (!n->bridge)
+            config_fail(r, node, "<interface type='bridge'> has no <source bridge='...'/>");
+    } else if (!network) {
+        config_fail(r, node, "<interface type='network'> has no <source network='...'/>");
+    } else if (!n->bridge) {
+        if (strcmp(network, "default"))
+            config_fail_at(r, source, "network",
+                           "<source>: what bridge the network '%.40s' has, only libvirt knows: write "
+                           "<interface type='bridge'> and <source bridge='...'/>",
+                           network);
+        else
+            n->bridge = strdup("virbr0");
+    }
+    free(network);
+    return r->code;
+}
+
 static int take_nic(struct reader *r, const xmlNode *node, struct wirt_nic *n)
 {
     static const uint8_t none[6];
-    const xmlNode *source = config_child(node, "source"), *mac = config_child(node, "mac");
+    const xmlNode *mac = config_child(node, "mac");
     char *address = config_attribute(mac, "address");
 
     n->has_mac = address && config_mac(address, n->mac);
@@ -289,12 +320,7 @@ static int take_nic(struct reader *r, const xmlNode *node, struct wirt_nic *n)
         free(n->ifname);
         n->ifname = NULL;
     }
-    n->bridge = config_attribute(source, "bridge");
-    if (config_has(node, "type", "bridge") && !source)
-        return config_fail(r, node, "<interface type='bridge'> has no <source bridge='...'/>");
-    if (config_has(node, "type", "ethernet") && source)
-        return config_fail(r, source, "<source>: an interface of type 'ethernet' is attached to none");
-    return r->code;
+    return take_bridge(r, node, n);
 }
 
 static int check_disk_is_new(struct reader *r, const xmlNode *node, const struct wirt_config *c, uint32_t index)

@@ -77,7 +77,7 @@ static size_t in_tag(const struct reader *r, size_t offset, const char *name)
             at = (size_t)(end - r->text) + 1;
             continue;
         }
-        if (name && at > offset && strchr(blanks, r->text[at - 1]) && r->bytes - at > length &&
+        if (name && at > offset && strchr(" \t\r\n:", r->text[at - 1]) && r->bytes - at > length &&
             !memcmp(r->text + at, name, length) && strchr(" \t\r\n=", r->text[at + length]))
             return at;
         at++;
@@ -186,9 +186,13 @@ static void on_document_type(void *arg, const xmlChar *name, const xmlChar *exte
 {
     xmlParserCtxt *parser = arg;
     struct reader *r = parser->_private;
+    size_t at = (size_t)xmlByteConsumed(parser);
 
     (void)name, (void)external, (void)system;
-    fail_offset(r, (size_t)xmlByteConsumed(parser), "a document type (<!DOCTYPE ...>) has no place in a configuration");
+    at = at < r->bytes ? at : r->bytes - 1;
+    while (at > 0 && memcmp(r->text + at, "<!D", r->bytes - at < 3 ? r->bytes - at : 3))
+        at--;
+    fail_offset(r, at, "a document type (<!DOCTYPE ...>) has no place in a configuration");
     xmlStopParser(parser);
 }
 
@@ -238,7 +242,8 @@ static void on_error(void *arg, xmlError *error)
     xmlStopParser(parser);
 }
 
-/* A document in one string. Predefined entities and character references are put in place; no others can exist. */
+/* A document in one string, in UTF-8 whatever it says. Predefined entities and character references are put in place;
+ * no others can exist. */
 static xmlDoc *parse(struct reader *r)
 {
     xmlParserCtxt *parser = xmlNewParserCtxt();
@@ -251,14 +256,11 @@ static xmlDoc *parse(struct reader *r)
     parser->sax->startElementNs = on_start;
     parser->sax->endElementNs = on_end;
     parser->sax->serror = (xmlStructuredErrorFunc)on_error;
-    doc = xmlCtxtReadMemory(parser, r->text, (int)r->bytes, NULL, "UTF-8",
+    doc = xmlCtxtReadMemory(parser, r->text, (int)r->bytes, NULL, NULL,
                             XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOCDATA | XML_PARSE_IGNORE_ENC |
                                 XML_PARSE_COMPACT);
     if (!parser->wellFormed && !r->code)
         fail_offset(r, r->bytes, "this is not XML, or memory ran out");
-    if (doc && !r->code && doc->encoding && xmlStrcasecmp(doc->encoding, (const xmlChar *)"UTF-8") &&
-        xmlStrcasecmp(doc->encoding, (const xmlChar *)"US-ASCII"))
-        fail_offset(r, 0, "encoding %s: write it in UTF-8", (const char *)doc->encoding);
     if (r->code && doc) {
         xmlFreeDoc(doc);
         doc = NULL;
@@ -308,7 +310,9 @@ static int check_attribute(struct reader *r, const xmlNode *node, const xmlAttr 
         free(value);
         return r->code;
     }
-    return config_fail_at(r, node, name, "<%s> has no attribute %s here", rule->name, shown(name, buffer));
+    return config_fail_at(r, node, name, "<%s> has no attribute %s%s%s here", rule->name,
+                          attribute->ns ? (const char *)attribute->ns->prefix : "", attribute->ns ? ":" : "",
+                          shown(name, buffer));
 }
 
 static int check_attributes(struct reader *r, const xmlNode *node, const struct rule *rule)
@@ -352,13 +356,23 @@ static void note(struct reader *r, const xmlNode *node, const struct rule *rule)
     r->notes = all;
 }
 
+static int check_name_space(struct reader *r, const xmlNode *node)
+{
+    char name[48], space[48];
+
+    if (node->ns)
+        config_fail(r, node, "<%s> is of a name space, %s: libvirt's elements are of none",
+                    shown((const char *)node->name, name), shown((const char *)node->ns->href, space));
+    return r->code;
+}
+
 static int check(struct reader *r, const xmlNode *node, const struct rule *rule);
 
 static const struct rule *find_rule(const struct rule *rules, const xmlNode *node)
 {
     while (rules && rules->name && strcmp(rules->name, (const char *)node->name))
         rules++;
-    return rules && rules->name && !node->ns ? rules : NULL;
+    return rules && rules->name ? rules : NULL;
 }
 
 static int check_child(struct reader *r, const xmlNode *child, const struct rule *rule)
@@ -366,6 +380,8 @@ static int check_child(struct reader *r, const xmlNode *child, const struct rule
     const struct rule *found = find_rule(rule->children, child);
     char buffer[48];
 
+    if (check_name_space(r, child))
+        return r->code;
     if (!found)
         return config_fail(r, child, "<%s> is not known%s%s%s", shown((const char *)child->name, buffer),
                            rule->children ? " inside <" : ": no element stands inside <", rule->name, ">");
@@ -399,6 +415,20 @@ static int check(struct reader *r, const xmlNode *node, const struct rule *rule)
     return r->code;
 }
 
+/* The encoding that an XML declaration names; an empty text if it names none. */
+static const char *declared_encoding(const struct reader *r, char name[48])
+{
+    const char *end = r->bytes > 5 && !memcmp(r->text, "<?xml", 5) ? memmem(r->text, r->bytes, "?>", 2) : NULL;
+    const char *at = end ? memmem(r->text, (size_t)(end - r->text), "encoding", 8) : NULL;
+
+    name[0] = 0;
+    if (at)
+        at += 8 + strspn(at + 8, " \t\r\n=");
+    if (at && at < end)
+        snprintf(name, 48, "%.*s", (int)strcspn(at + 1, "\"'?"), at + 1);
+    return name;
+}
+
 /* NULL, or why the bytes are not text that the parser should see at all. */
 static const char *unfit(const struct reader *r)
 {
@@ -419,11 +449,16 @@ xmlDoc *config_parse(struct reader *r, const struct rule *rule)
 {
     const char *fault = r->bytes > CONFIG_BYTES_MAX ? "it is larger than 1 MiB" : unfit(r);
     const xmlNode *root;
-    char buffer[48];
+    char buffer[48], encoding[48];
     xmlDoc *doc;
 
     if (fault) {
         fail_offset(r, 0, "%s", fault);
+        return NULL;
+    }
+    declared_encoding(r, encoding);
+    if (encoding[0] && strcasecmp(encoding, "UTF-8") && strcasecmp(encoding, "US-ASCII")) {
+        fail_offset(r, 0, "encoding %s: write it in UTF-8", encoding);
         return NULL;
     }
     doc = parse(r);
@@ -432,12 +467,10 @@ xmlDoc *config_parse(struct reader *r, const struct rule *rule)
         return NULL;
     }
     root = xmlDocGetRootElement(doc);
-    if (strcmp((const char *)root->name, rule->name) || root->ns)
+    if (!check_name_space(r, root) && strcmp((const char *)root->name, rule->name))
         config_fail(r, root, "the outermost element is <%s>, and has to be <%s>",
                     shown((const char *)root->name, buffer), rule->name);
-    else
-        check(r, root, rule);
-    if (!r->code)
+    if (!r->code && !check(r, root, rule))
         return doc;
     xmlFreeDoc(doc);
     return NULL;

@@ -110,7 +110,7 @@ const struct rule config_disk = {DISK};
 
 static const struct rule nic_children[] = {
     {.name = "mac", .attributes = "!address=@mac type=generated|static"},
-    {.name = "source", .attributes = "!bridge=@ifname"},
+    {.name = "source", .attributes = "bridge=@ifname network=@name portid"},
     {.name = "target", .attributes = "!dev=@ifname managed=yes"},
     {.name = "script",
      .attributes = "!path=vif-bridge|/etc/xen/scripts/vif-bridge",
@@ -130,7 +130,7 @@ static const struct rule nic_children[] = {
     NOT("backenddomain", "backends run in dom0"),
     END,
 };
-#define NIC .name = "interface", .attributes = "!type=bridge|ethernet", .children = nic_children
+#define NIC .name = "interface", .attributes = "!type=bridge|ethernet|network", .children = nic_children
 const struct rule config_nic = {NIC};
 
 static const struct rule console_children[] = {
