@@ -25,11 +25,23 @@ static uint64_t table_pages(uint64_t va, uint64_t pages)
     return 1 + span(va, end, 39) + span(va, end, 30) + span(va, end, 21);
 }
 
+/* Slots of 512 GiB that belong to the hypervisor, and what no CPU can address. */
+static bool is_address_bad(uint64_t va, uint64_t pages)
+{
+    uint64_t end = va + pages * PAGE;
+    bool is_low = end > va && end <= 1ul << 47;
+    bool is_high = va >= 0xffff880000000000ul && (end > va || end == 0);
+
+    return va % PAGE || (!is_low && !is_high);
+}
+
 /* What is mapped ends at a multiple of 4 MiB with 512 KiB of room behind the stack, as Linux wants it; a guest too
  * small for that gets what there is. Everything else of the guest's memory is its own to map. */
 static bool layout_top(struct build_plan *p, uint64_t pages, uint64_t apart)
 {
     for (uint64_t mapped = (p->table_pfn + 1023) & ~1023ul;; mapped += 1024) {
+        if (is_address_bad(p->v_start, mapped))
+            return false;
         p->table_pages = table_pages(p->v_start, mapped);
         p->stack_pfn = p->table_pfn + p->table_pages;
         p->mapped_pages = mapped;
@@ -41,14 +53,11 @@ static bool layout_top(struct build_plan *p, uint64_t pages, uint64_t apart)
     return p->stack_pfn < p->mapped_pages;
 }
 
-/* Slots of 512 GiB that belong to the hypervisor, and what no CPU can address. */
-static bool is_address_bad(uint64_t va, uint64_t pages)
+static const char *bad_address(struct build_plan *p, const char *what, uint64_t va, uint64_t pages)
 {
-    uint64_t end = va + pages * PAGE;
-    bool is_low = end > va && end <= 1ul << 47;
-    bool is_high = va >= 0xffff880000000000ul && (end > va || end == 0);
-
-    return va % PAGE || (!is_low && !is_high);
+    snprintf(p->error, sizeof(p->error), "the kernel wants the %s at 0x%lx (%lu pages), where no guest can have it",
+             what, va, pages);
+    return p->error;
 }
 
 static const char *check_addresses(struct build_plan *p)
@@ -57,11 +66,8 @@ static const char *check_addresses(struct build_plan *p)
     uint64_t list = p->p2m_va >> 39, list_end = (p->p2m_va + p->p2m_pages * PAGE - 1) >> 39;
 
     if (is_address_bad(p->v_start, p->mapped_pages))
-        snprintf(p->error, sizeof(p->error), "the kernel cannot lie at 0x%lx (%lu pages)", p->v_start, p->mapped_pages);
-    else if (p->is_p2m_apart && is_address_bad(p->p2m_va, p->p2m_pages))
-        snprintf(p->error, sizeof(p->error), "the list of frames cannot lie at 0x%lx (%lu pages), as the kernel wants",
-                 p->p2m_va, p->p2m_pages);
-    else if (p->is_p2m_apart && list <= end && slot <= list_end)
+        return bad_address(p, "kernel", p->v_start, p->mapped_pages);
+    if (p->is_p2m_apart && list <= end && slot <= list_end)
         snprintf(p->error, sizeof(p->error),
                  "the kernel wants the list of frames at 0x%lx, in the same 512 GiB as itself (0x%lx)", p->p2m_va,
                  p->v_start);
@@ -80,6 +86,8 @@ const char *build_layout(struct build_plan *p, const struct image *image, uint64
     p->is_p2m_apart = image->init_p2m != IMAGE_UNSET;
     p->p2m_pages = pages_of(pages * 8);
     if (p->is_p2m_apart) {
+        if (is_address_bad(image->init_p2m, p->p2m_pages))
+            return bad_address(p, "list of frames", image->init_p2m, p->p2m_pages);
         p->p2m_table_pages = table_pages(image->init_p2m, p->p2m_pages) - 1;
         apart = p->p2m_pages + p->p2m_table_pages;
     }
@@ -97,6 +105,10 @@ const char *build_layout(struct build_plan *p, const struct image *image, uint64
     p->table_pfn = at;
     if (!p->is_initrd_mapped)
         apart += initrd;
+    p->mapped_pages = at;
+    p->p2m_va = p->is_p2m_apart ? image->init_p2m : p->v_start + p->p2m_pfn * PAGE;
+    if (check_addresses(p))
+        return p->error;
     if (!layout_top(p, pages, apart)) {
         snprintf(p->error, sizeof(p->error),
                  "%lu MiB are too little for this kernel and its initrd, which need %lu MiB to start", pages >> 8,
@@ -108,7 +120,6 @@ const char *build_layout(struct build_plan *p, const struct image *image, uint64
         p->p2m_pfn = at;
         at += p->p2m_pages + p->p2m_table_pages;
     }
-    p->p2m_va = p->is_p2m_apart ? image->init_p2m : p->v_start + p->p2m_pfn * PAGE;
     if (!p->is_initrd_mapped) {
         p->initrd_pfn = at;
         at += initrd;
