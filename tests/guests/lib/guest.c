@@ -106,7 +106,7 @@ bool fact_fails(s64 rc, const char *what, u32 at)
     return fact(rc < 0 && rc > -200, what, (u64)rc, (u64)-1, at);
 }
 
-/* Wirt counts all references and uses of our frames again; run-cases wants to read "0 wrong". */
+/* Wirt counts all references and uses of our frames again; run-cases wants to read "0 faults". */
 static void audit(void)
 {
     struct xen_sysctl op = {XEN_SYSCTL_debug_keys, XEN_SYSCTL_INTERFACE_VERSION};

@@ -418,7 +418,7 @@ static void batches(void)
     test("domains");
     EQ(call4(__HYPERVISOR_mmu_update, u, 1, 0, 5), E_SRCH);
     EQ(call4(__HYPERVISOR_mmu_update, u, 1, 0, 6 << 16 | DOMID_SELF), E_PERM);
-    EQ(call4(__HYPERVISOR_mmuext_op, op, 1, 0, 5), E_PERM);
+    EQ(call4(__HYPERVISOR_mmuext_op, op, 1, 0, 5), E_SRCH);
     FAILS(call4(__HYPERVISOR_mmu_update, u, 1, 0, DOMID_XEN));
     FAILS(call4(__HYPERVISOR_mmu_update, u, 1, 0, DOMID_INVALID));
     u[0].val = pte(data, RW_PAGE); /* our own frame is not an I/O frame */
