@@ -34,10 +34,10 @@ static pte_t entry_make(mfn_t m, u32 flags)
 static int map(struct vcpu *v, u64 host_addr, u32 flags, mfn_t m, u32 owner, u64 *slot)
 {
     pte_t e = entry_make(m, flags), *at;
-    struct page *table = NULL;
+    struct page *table = NULL, *p = pv_pte_page(e);
     int rc;
 
-    if (!pv_pte_page(e)) /* devices are nobody's to grant, whatever we may map ourselves */
+    if (!p || p->owner != owner) /* not what the caller may map anyway, or maps there already: devices, others' frames */
         return -EPERM;
     if (flags & GNTMAP_contains_pte) {
         table = host_addr % sizeof(pte_t) == 0 ? frame_page(mfn(host_addr >> PAGE_SHIFT)) : NULL;

@@ -3,10 +3,11 @@
 # Theory: a test that cannot fail is a defect. Puts one small mistake at a time, of the kinds that hypervisors have been
 # broken by, into a copy of the sources (mutants.tsv), and runs the model: it must find each within SEEDS x OPS
 # operations. The sources without a mistake come first and must pass; a mistake that changes nothing (the sources
-# have moved on) or does not compile is a failure of its own. mutate.sh BUILD-DIRECTORY SOURCES; ONLY=regex picks.
+# have moved on) or does not compile is a failure of its own. mutate.sh BUILD-DIRECTORY SOURCES; ONLY=regex picks,
+# MODEL=grants takes the model in that directory.
 set -u
 export LC_ALL=C
-cd "$(dirname "$0")" || exit 1
+cd "$(dirname "$0")/${MODEL:-.}" || exit 1
 out=$(mkdir -p "$1" && cd "$1" && pwd) tree=$(cd "$2" && pwd)
 seeds=${SEEDS:-3} ops=${OPS:-130000} passed=0 failed=0
 copy=$out/src

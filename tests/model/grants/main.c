@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random grants among three domains against a reference model that knows, from the operations that were accepted alone,
+ * what every entry, counter and page-table entry must say. The guests are hostile: entries change while they are in
+ * use, page-table entries are written over, frames given back, handles invented, domains die in the middle. After each
+ * step everything is compared. Arguments: seeds, operations a seed; SEED=n repeats one. Ends with "N passed, N failed".
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "call/call.h"
+#include "fake_hw/fake.h"
+#include "pv/pte.h"
+#include "world.h"
+
+#define MAPPINGS (DOMS * 256u)
+#define FRAMES   0x120000u
+
+/* --- what the model knows --- */
+struct mapping {
+    bool is_live, is_host, is_device, is_readonly;
+    u32 mapper, ref, slot, handle; /* mapper: index; slot of its L1 table */
+    struct domain *granter;
+    u64 frame, host_addr;
+};
+static struct mapping map[MAPPINGS];
+static u64 word[DOMS][REFS];   /* of each entry, flags of use included */
+static u64 page[DOMS][PAGES];  /* 0: given back */
+static u64 shown[DOMS][SLOTS]; /* frame that the entry shows, 0 = none */
+static bool shown_rw[DOMS][SLOTS];
+static bool allocated[FRAMES];         /* by its owner */
+static u32 refs[FRAMES], uses[FRAMES]; /* derived */
+static bool is_table[FRAMES];          /* the L1 of a living domain: its L2 uses it */
+static bool is_watched[FRAMES];
+static u32 watched[FRAMES], watched_count; /* pages that have an owner */
+static u64 tally[2][9], ops_done, seed;    /* refused, accepted */
+static const char *last = "nothing";
+static const struct mapping *unmapping; /* must be busy until the flush */
+static u32 flushes;
+
+void fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "FAILED: ");
+    vfprintf(stderr, format, args);
+    fprintf(stderr, " (behind operation %lu, %s; SEED=%lu)\n", ops_done, last, seed);
+    _exit(1);
+}
+
+static u32 index_of(const struct domain *d) /* DOMS: dead */
+{
+    u32 i = 0;
+    while (i < DOMS && doms[i] != d)
+        i++;
+    return i;
+}
+
+static void count_pins(const struct domain *d, u32 ref, u32 *users, u32 *writers)
+{
+    *users = *writers = 0;
+    for (u32 i = 0; i < MAPPINGS; i++)
+        if (map[i].is_live && map[i].granter == d && map[i].ref == ref) {
+            ++*users;
+            *writers += !map[i].is_readonly;
+        }
+}
+
+static void check_entries(void)
+{
+    u32 users, writers;
+    for (u32 d = 0; d < DOMS; d++) {
+        u32 pinned = 0;
+        for (u32 r = 0; r < REFS; r++) {
+            const struct grant_pins *p = &doms[d]->grant.pins[0][r];
+            count_pins(doms[d], r, &users, &writers);
+            if (p->users != users || p->writers != writers)
+                fail("entry %u of domain %u: %u users, %u writers; the model has %u, %u", r, doms[d]->id, p->users,
+                     p->writers, users, writers);
+            if (*(volatile u64 *)(void *)world_entry(doms[d], r) != word[d][r])
+                fail("entry %u of domain %u: %lx; the model has %lx", r, doms[d]->id,
+                     *(volatile u64 *)(void *)world_entry(doms[d], r), word[d][r]);
+            pinned += users != 0;
+        }
+        if (doms[d]->grant.pinned != pinned)
+            fail("domain %u: %u entries in use; the model has %u", doms[d]->id, doms[d]->grant.pinned, pinned);
+    }
+}
+
+static void check_slots(void)
+{
+    for (u32 d = 0; d < DOMS; d++)
+        for (u32 s = 0; s < SLOTS; s++) {
+            pte_t e = *world_slot(d, s);
+            bool is_right =
+                shown[d][s] ? e & PTE_P && pte_mfn(e) == shown[d][s] && !(e & PTE_RW) == !shown_rw[d][s] : !(e & PTE_P);
+            if (!is_right)
+                fail("slot %u of domain %u: %lx; the model has frame %lx%s", s, doms[d]->id, (u64)e, shown[d][s],
+                     shown_rw[d][s] ? ", writable" : "");
+        }
+}
+
+static void check_frames(void)
+{
+    for (u32 i = 0; i < watched_count; i++)
+        refs[watched[i]] = uses[watched[i]] = 0;
+    for (u32 d = 0; d < DOMS; d++)
+        for (u32 s = 0; s < SLOTS; s++) {
+            refs[shown[d][s]]++;
+            uses[shown[d][s]] += shown_rw[d][s];
+        }
+    for (u32 i = 0; i < MAPPINGS; i++)
+        if (map[i].is_live && map[i].is_device) {
+            refs[map[i].frame]++;
+            uses[map[i].frame] += !map[i].is_readonly;
+        }
+    for (u32 i = 0; i < watched_count; i++) {
+        u32 m = watched[i];
+        struct page *p = frame_page(mfn(m));
+        refs[m] += allocated[m] + is_table[m];
+        uses[m] += is_table[m];
+        if (refs[m] == 0) {
+            if (p->owner >= PAGE_OWNER_DOMAIN)
+                fail("frame %x has no references and is not free", m);
+            is_watched[m] = false;
+            watched[i--] = watched[--watched_count];
+        } else if ((u32)p->refs != refs[m] || (p->type & PAGE_COUNT) != uses[m]) {
+            fail("frame %x: %u references, %lu uses; the model has %u, %u", m, (u32)p->refs,
+                 (unsigned long)(p->type & PAGE_COUNT), refs[m], uses[m]);
+        }
+    }
+}
+
+static void check_domains(void)
+{
+    static u32 held[IDS];
+    memset(held, 0, sizeof(held));
+    for (u32 i = 0; i < MAPPINGS; i++)
+        if (map[i].is_live)
+            held[map[i].granter->id]++;
+    for (u32 id = 0; id < IDS && by_id[id]; id++) {
+        u32 want = held[id] + (by_id[id]->page_held != 0) + (index_of(by_id[id]) < DOMS);
+        if (by_id[id]->refs != want)
+            fail("domain %u: %u references; the model has %u", id, by_id[id]->refs, want);
+        if (is_freed[id] && want)
+            fail("domain %u is freed too early", id);
+    }
+}
+
+/* A flush of the mapper comes before its entry is free for the granter. */
+void __real_tlb_flush_cpus(cpuset_t cpus);
+void __wrap_tlb_flush_cpus(cpuset_t cpus);
+void __wrap_tlb_flush_cpus(cpuset_t cpus)
+{
+    u32 d = unmapping ? index_of(unmapping->granter) : DOMS;
+    flushes += unmapping && cpus & BIT(unmapping->mapper);
+    if (d < DOMS && unmapping->ref < REFS && !(world_entry(doms[d], unmapping->ref)->flags & GTF_reading) &&
+        word[d][unmapping->ref] & GTF_reading)
+        fail("entry %u of domain %u is free before the flush", unmapping->ref, doms[d]->id);
+    __real_tlb_flush_cpus(cpus);
+}
+
+/* --- what happens --- */
+static void watch(u64 m)
+{
+    if (!is_watched[m])
+        watched[watched_count++] = (u32)m;
+    is_watched[m] = true;
+}
+
+static void note_table(u32 d, bool is)
+{
+    u64 m = l1_frame[d];
+    is_table[m] = allocated[m] = is;
+    if (is)
+        watch(m);
+}
+
+static void pin(u32 d, u32 ref, bool writes)
+{
+    word[d][ref] |= GTF_reading | (writes ? GTF_writing : 0);
+}
+
+static void unpin(const struct domain *g, u32 ref, bool writes) /* the mapping is not live any more */
+{
+    u32 users, writers, d = index_of(g);
+    if (d == DOMS)
+        return;
+    count_pins(g, ref, &users, &writers);
+    if (!users)
+        word[d][ref] &= ~(u64)GTF_reading;
+    if (writes && !writers)
+        word[d][ref] &= ~(u64)GTF_writing;
+}
+
+/* Does entry `ref` say that domain `user` may? */
+static bool offered(u32 d, u32 user, u32 ref, bool writes)
+{
+    u64 w = ref < REFS ? word[d][ref] : 0;
+    return (w & (GTF_type_mask | GTF_sub_page | GTF_PWT | GTF_PCD | GTF_PAT)) == GTF_permit_access &&
+           (w >> 16 & 0xffff) == doms[user]->id && !(writes && w & GTF_readonly);
+}
+
+/* And is there such a frame? Its number, or 0. */
+static u64 granted(u32 d, u32 user, u32 ref, bool writes)
+{
+    u64 m = ref < REFS ? word[d][ref] >> 32 : 0;
+    return offered(d, user, ref, writes) && m < FRAMES && is_watched[m] &&
+                   frame_page(mfn(m))->owner == domain_owner(doms[d])
+               ? m
+               : 0;
+}
+
+/* It names a frame that the domain has and the model does not watch: of its other tables, of the grant table. */
+static bool is_hidden(u32 d, u32 ref)
+{
+    u64 m = ref < REFS ? word[d][ref] >> 32 : FRAMES;
+    return m < FRAMES && !is_watched[m] && frame_page(mfn(m))->owner == domain_owner(doms[d]);
+}
+
+static void op_entry(void)
+{
+    u32 d = rnd(DOMS), r = rnd(REFS);
+    static const u16 odd[] = {
+        0, GTF_accept_transfer, GTF_transitive, GTF_permit_access | GTF_sub_page, GTF_permit_access | GTF_PCD, 0xffff};
+    u64 m = page[d][rnd(PAGES)], flags = GTF_permit_access | (rnd(4) ? 0 : GTF_readonly);
+    if (rnd(12) == 0)
+        m = rnd(3) ? l1_frame[d] : page[rnd(DOMS)][0];
+    if (rnd(12) == 0)
+        m = rnd(2) ? 0xffffffff : 0xa0; /* beyond the end, a device */
+    if (rnd(8) == 0)
+        flags = odd[rnd(6)];
+    word[d][r] = flags | (u64)doms[rnd(DOMS)]->id << 16 | m << 32;
+    if (rnd(20) == 0)
+        word[d][r] |= GTF_reading | GTF_writing; /* a lie */
+    *(volatile u64 *)(void *)world_entry(doms[d], r) = word[d][r];
+    last = "an entry was written";
+}
+
+static s64 grant_call(u32 cmd, void *op, u32 count)
+{
+    struct call_args args = {{cmd, (u64)op, count}};
+    s64 rc = call_grant_table_op(&args);
+    if (rc)
+        fail("hypercall %u: %ld", cmd, rc);
+    return rc;
+}
+
+static u64 address(u32 d, u32 slot, u32 flags)
+{
+    return flags & GNTMAP_contains_pte ? (u64)world_slot(d, slot) - DIRECT_START : VA + slot * PAGE_SIZE;
+}
+
+/* Mostly the domain that entry `ref` of domain g is for. */
+static u32 user_of(u32 g, u32 ref)
+{
+    u32 d = rnd(DOMS), id = (u32)(word[g][ref] >> 16 & 0xffff);
+    for (u32 i = 0; i < DOMS && rnd(4); i++)
+        d = doms[i]->id == id ? i : d;
+    return d;
+}
+
+static void op_map(void)
+{
+    u32 g = rnd(DOMS), ref = rnd(20) ? rnd(REFS) : 5000, d = user_of(g, ref % REFS), slot = rnd(SLOTS), flags, at = 0,
+        mine = 0;
+    bool is_bad_slot = rnd(15) == 0;
+    flags = (rnd(4) ? GNTMAP_host_map : 0) | (rnd(4) ? 0 : GNTMAP_device_map) | (rnd(3) ? 0 : GNTMAP_readonly) |
+            (rnd(2) ? 0 : GNTMAP_contains_pte) | (rnd(2) ? 0 : GNTMAP_application_map);
+    struct gnttab_map_grant_ref op = {
+        .host_addr = address(d, slot, flags), .flags = flags, .ref = ref, .dom = rnd(30) ? doms[g]->id : 4095};
+    bool writes = !(flags & GNTMAP_readonly), ok;
+    u64 m = op.dom == 4095 ? 0 : granted(g, d, ref, writes);
+    if (is_bad_slot)
+        op.host_addr = rnd(2) ? 0x123400000000 : (page[d][0] << 12);
+    for (u32 i = 0; i < MAPPINGS; i++) {
+        mine += map[i].is_live && map[i].mapper == d;
+        if (map[at].is_live)
+            at = i;
+    }
+    ok = m && flags & (GNTMAP_host_map | GNTMAP_device_map) && !(is_bad_slot && flags & GNTMAP_host_map) &&
+         !(writes && m == l1_frame[g]) && mine < 255;
+    if (is_hidden(g, ref))
+        return;
+    world_run_as(d);
+    last = "map";
+    grant_call(GNTTABOP_map_grant_ref, &op, 1);
+    if (ok != (op.status == GNTST_okay))
+        fail("map of entry %u of domain %u by domain %u, flags %x: status %d", ref, doms[g]->id, doms[d]->id, flags,
+             op.status);
+    tally[ok][0]++;
+    if (!ok && mine == 255 && flags & GNTMAP_host_map && m && !is_bad_slot && !(writes && m == l1_frame[g])) {
+        shown[d][slot] = 0; /* it was mapped, and taken away again */
+        shown_rw[d][slot] = false;
+        pin(g, ref, writes);
+        unpin(doms[g], ref, writes);
+        tally[1][6]++;
+        return;
+    }
+    if (!ok && op.dom != 4095 && offered(g, d, ref, writes) && flags & (GNTMAP_host_map | GNTMAP_device_map)) {
+        pin(g, ref, writes); /* for a moment: so a lie of the granter's ends, and the truth comes back */
+        unpin(doms[g], ref, writes);
+    }
+    if (!ok)
+        return;
+    if (op.dev_bus_addr != m << PAGE_SHIFT)
+        fail("map says bus address %lx of frame %lx", op.dev_bus_addr, m);
+    map[at] = (struct mapping){
+        true,        flags & GNTMAP_host_map, flags & GNTMAP_device_map, !writes, d, ref, slot, op.handle, doms[g], m,
+        op.host_addr};
+    pin(g, ref, writes);
+    if (flags & GNTMAP_host_map) {
+        shown[d][slot] = m;
+        shown_rw[d][slot] = writes;
+    }
+}
+
+static void op_unmap(void)
+{
+    struct mapping *m = &map[rnd(MAPPINGS)];
+    for (u32 i = 0; i < MAPPINGS && !m->is_live; i++)
+        m = &map[rnd(64)];
+    u32 d = rnd(10) ? m->mapper : rnd(DOMS);
+    struct gnttab_unmap_grant_ref op = {.host_addr = m->is_host && rnd(8) ? m->host_addr : 0,
+                                        .dev_bus_addr = m->is_device && rnd(4) ? m->frame << PAGE_SHIFT : 0,
+                                        .handle = rnd(12)  ? m->handle
+                                                  : rnd(2) ? m->handle + (1u << 20)
+                                                           : rnd(2000)};
+    bool host = op.host_addr != 0, device = op.dev_bus_addr != 0, ok;
+    if (op.handle != m->handle || d != m->mapper || !m->is_live) { /* whose it is then, if anybody's, is not asked */
+        for (u32 i = 0; i < MAPPINGS; i++)
+            if (map[i].is_live && map[i].mapper == d && map[i].handle == op.handle)
+                return;
+    }
+    ok = m->is_live && d == m->mapper && op.handle == m->handle && (host || device);
+    if (rnd(20) == 0 && host) {
+        op.host_addr += PAGE_SIZE;
+        ok = false;
+    }
+    world_run_as(d);
+    last = "unmap";
+    unmapping = ok ? m : NULL;
+    flushes = 0;
+    grant_call(GNTTABOP_unmap_grant_ref, &op, 1);
+    unmapping = NULL;
+    if (ok != (op.status == GNTST_okay))
+        fail("unmap of handle %x by domain %u: status %d", op.handle, doms[d]->id, op.status);
+    tally[ok][1]++;
+    if (!ok)
+        return;
+    if (host && !flushes)
+        fail("unmap without a flush");
+    m->is_host &= !host;
+    m->is_device &= !device;
+    if (host && shown[d][m->slot] == m->frame) {
+        shown[d][m->slot] = 0;
+        shown_rw[d][m->slot] = false;
+    }
+    if (!m->is_host && !m->is_device) {
+        m->is_live = false;
+        unpin(m->granter, m->ref, !m->is_readonly);
+    }
+}
+
+/* An ordinary update of a page-table entry, whatever it shows. */
+static void op_update(void)
+{
+    u32 d = rnd(DOMS), s = rnd(SLOTS);
+    u64 m = rnd(2) ? 0 : page[d][rnd(PAGES)];
+    bool rw = m && rnd(2);
+    world_run_as(d);
+    last = "update of a page-table entry";
+    if (pv_pte_write(doms[d], domain_owner(doms[d]), world_slot(d, s),
+                     m ? pte_make(m, PTE_P | PTE_A | PTE_D | (rw ? PTE_RW : 0)) : 0, false))
+        return;
+    shown[d][s] = m;
+    shown_rw[d][s] = rw;
+    tally[1][2]++;
+}
+
+static void op_page(void) /* given back, or a new one */
+{
+    u32 d = rnd(DOMS), i = rnd(PAGES);
+    world_run_as(d);
+    last = "a page given back or taken";
+    if (page[d][i]) {
+        if (rnd(3))
+            return;
+        allocated[page[d][i]] = false;
+        world_page_drop(d, page[d][i]);
+        page[d][i] = 0;
+    } else {
+        u64 m = page[d][i] = world_page_new(d);
+        allocated[m] = true;
+        watch(m);
+        memset(frame_va(mfn(m)), (int)rnd(255), PAGE_SIZE);
+    }
+    tally[1][3]++;
+}
+
+static bool is_skipped;
+static bool side_ok(u32 d, struct gnttab_copy_ptr *p, bool is_gref, bool writes, u64 *m)
+{
+    u32 g = rnd(DOMS);
+    *p = (struct gnttab_copy_ptr){.domid = is_gref ? doms[g]->id : DOMID_SELF, .offset = (u16)rnd(PAGE_SIZE)};
+    if (is_gref) {
+        p->u.ref = rnd(REFS);
+        for (u32 i = 0; i < 10 && (word[g][p->u.ref] >> 16 & 0xffff) != doms[d]->id; i++)
+            p->u.ref = rnd(REFS);
+        *m = granted(g, d, p->u.ref, writes);
+        is_skipped |= is_hidden(g, p->u.ref);
+        return *m && !(writes && *m == l1_frame[g]);
+    }
+    if (rnd(10) == 0) { /* by its number, another domain's: never */
+        p->domid = doms[g]->id;
+        *m = p->u.gmfn = page[g][rnd(PAGES)];
+        return *m && g == d;
+    }
+    *m = p->u.gmfn = page[d][rnd(PAGES)];
+    if (rnd(10) == 0)
+        *m = p->u.gmfn = l1_frame[d];
+    return *m && !(writes && *m == l1_frame[d]);
+}
+
+#define COPIES 3u
+static void op_copy(void)
+{
+    static u8 before[PAGE_SIZE];
+    u32 d = rnd(DOMS);
+    struct gnttab_copy op[COPIES];
+    u64 from[COPIES], to[COPIES];
+    bool ok[COPIES];
+    is_skipped = false;
+    for (u32 i = 0; i < COPIES; i++) {
+        op[i] = (struct gnttab_copy){.flags = (u16)rnd(4), .len = (u16)rnd(64)};
+        if (i && rnd(2)) { /* the same again */
+            op[i] = op[i - 1];
+            from[i] = from[i - 1], to[i] = to[i - 1], ok[i] = ok[i - 1];
+            continue;
+        }
+        bool a = side_ok(d, &op[i].source, op[i].flags & GNTCOPY_source_gref, false, &from[i]);
+        bool b = side_ok(d, &op[i].dest, op[i].flags & GNTCOPY_dest_gref, true, &to[i]);
+        ok[i] = a && b && op[i].source.offset + op[i].len <= PAGE_SIZE && op[i].dest.offset + op[i].len <= PAGE_SIZE;
+        if (is_skipped || (a && b && from[i] == to[i]))
+            return; /* not known, or may overlap */
+    }
+    world_run_as(d);
+    last = "copy";
+    for (u32 i = 0; i < COPIES; i++)
+        if (ok[i])
+            ((u8 *)frame_va(mfn(to[i])))[0] = (u8)i;
+    if (ok[0])
+        memcpy(before, frame_va(mfn(from[0])), PAGE_SIZE);
+    grant_call(GNTTABOP_copy, op, COPIES);
+    for (u32 i = 0; i < COPIES; i++) {
+        if (ok[i] != (op[i].status == GNTST_okay))
+            fail("copy %u of domain %u: status %d", i, doms[d]->id, op[i].status);
+        tally[ok[i]][4]++;
+    }
+    if (ok[0] && from[0] != to[1] && from[0] != to[2] && to[0] != to[1] && to[0] != to[2] &&
+        memcmp((u8 *)frame_va(mfn(to[0])) + op[0].dest.offset, before + op[0].source.offset, op[0].len))
+        fail("a copy differs");
+    /* whatever the granters had lied about is cleared by the end of the use */
+    for (u32 g = 0; g < DOMS; g++)
+        for (u32 r = 0; r < REFS; r++) {
+            u64 now = *(volatile u64 *)(void *)world_entry(doms[g], r), other = GTF_reading | GTF_writing;
+            u32 users, writers;
+            count_pins(doms[g], r, &users, &writers);
+            if ((now ^ word[g][r]) & ~other || ((now ^ word[g][r]) & GTF_reading && !(now & GTF_reading) != !users) ||
+                ((now ^ word[g][r]) & GTF_writing && !(now & GTF_writing) != !writers))
+                fail("a copy leaves entry %u of domain %u as %lx; it was %lx", r, doms[g]->id, now, word[g][r]);
+            word[g][r] = now;
+        }
+}
+
+/* In the order of domain_destroy(); another takes its place. */
+static void op_death(void)
+{
+    u32 d = rnd(DOMS);
+    struct domain *old = doms[d];
+    int rc;
+    world_run_as(d);
+    last = "death";
+    old->life = DOMAIN_DYING;
+    do { /* interrupted now and then */
+        cpu_info()->work = rnd(2);
+        rc = grant_destroy(old);
+    } while (rc == -ERESTART);
+    cpu_info()->work = 0;
+    for (u32 i = 0; i < MAPPINGS; i++)
+        if (map[i].is_live && map[i].mapper == d) {
+            map[i].is_live = false;
+            unpin(map[i].granter, map[i].ref, !map[i].is_readonly);
+        }
+    for (u32 p = 0; p < PAGES; p++)
+        if (page[d][p])
+            allocated[page[d][p]] = false;
+    note_table(d, false);
+    world_relinquish(old, d);
+    memset(page[d], 0, sizeof(page[d]));
+    memset(shown[d], 0, sizeof(shown[d]));
+    memset(shown_rw[d], 0, sizeof(shown_rw[d]));
+    memset(word[d], 0, sizeof(word[d]));
+    check_frames(); /* before others take them */
+    if (old->grant.frame_count || old->grant.track || old->grant.mapped)
+        fail("a dead domain keeps its table");
+    domain_put(old);
+    free(vcpus[d]);
+    world_domain_create(d);
+    note_table(d, true);
+    tally[1][5]++;
+}
+
+static int run_seed(u64 n, u64 ops)
+{
+    seed = n;
+    seed_state = n * 0x9e3779b97f4a7c15ull | 1;
+    alarm(300);
+    world_init();
+    for (u32 d = 0; d < DOMS; d++)
+        note_table(d, true);
+    for (ops_done = 0; ops_done < ops; ops_done++) {
+        bool is_greedy = ops_done / 10000 % 2; /* nearly nobody unmaps or dies */
+        u32 what = rnd(100);
+        if (what < 15)
+            op_entry();
+        else if (what < (is_greedy ? 70 : 45))
+            op_map();
+        else if (what < 72)
+            op_unmap();
+        else if (what < 85)
+            op_update();
+        else if (what < 90)
+            op_page();
+        else if (what < 99 || is_greedy || rnd(15))
+            op_copy();
+        else
+            op_death();
+        check_entries();
+        check_domains();
+        check_slots();
+        check_frames();
+    }
+    if (!tally[0][0] || !tally[1][0] || !tally[0][1] || !tally[1][1] || !tally[1][2] || !tally[1][3] || !tally[0][4] ||
+        !tally[1][4] || (ops > 50000 && (!tally[1][5] || !tally[1][6])))
+        fail("some operation was never tried: it proves nothing");
+    printf("seed %lu: passed; accepted/refused: map %lu/%lu, unmap %lu/%lu, copy %lu/%lu; %lu updates, %lu pages, "
+           "%lu deaths, %lu times out of handles\n",
+           n, tally[1][0], tally[0][0], tally[1][1], tally[0][1], tally[1][4], tally[0][4], tally[1][2], tally[1][3],
+           tally[1][5], tally[1][6]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *given = getenv("SEED");
+    u64 base = given ? strtoull(given, NULL, 0) : (u64)time(NULL), passed = 0;
+    u64 seeds = given || argc < 2 ? 1 : strtoull(argv[1], NULL, 0),
+        ops = argc < 3 ? 100000 : strtoull(argv[2], NULL, 0);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    printf("grants: %lu seeds from %lu on, %lu operations each (SEED=n repeats one)\n", seeds, base, ops);
+    for (u64 i = 0; i < seeds; i++) {
+        int status = 0;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(run_seed(base + i, ops));
+        if (child < 0 || waitpid(child, &status, 0) != child)
+            status = 1;
+        passed += status == 0;
+        if (status)
+            printf("seed %lu FAILED (%s %d)\n", base + i, WIFSIGNALED(status) ? "signal" : "status",
+                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    printf("%lu passed, %lu failed\n", passed, seeds - passed);
+    return passed != seeds;
+}
