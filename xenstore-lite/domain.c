@@ -341,18 +341,22 @@ void domain_scan(void)
                 watch_fire_special(WATCH_RELEASE, info[i].domid);
         }
     } while (n == 256);
-    for (uint32_t id = 1; id < PERM_DOMIDS; id++) {
-        if (alive[id] || (!by_id[id] && !perm_is_mentioned(id)))
+    for (struct domain *d = domain_all, *next; d; d = next) {
+        uint32_t id = d->domid;
+
+        next = d->next;
+        if (!id || alive[id])
             continue;
-        if (by_id[id]) {
-            notice(by_id[id], &(struct host_domain){.domid = id, .is_dying = true});
-            watch_fire_special(WATCH_RELEASE, id);
-        } else { /* never introduced, or released before it died */
+        notice(d, &(struct host_domain){.domid = id, .is_dying = true});
+        watch_fire_special(WATCH_RELEASE, id);
+    }
+    /* Never introduced, or released before it died. */
+    for (uint32_t id = perm_next_mentioned(1); id < PERM_DOMIDS; id = perm_next_mentioned(id + 1))
+        if (!alive[id]) {
             perm_forget(id, tree_tick());
             quota_nodes_forget(id);
             state_put(&(struct state_entry){STATE_DEATH, id});
         }
-    }
 }
 
 struct domain *domain_restore(uint32_t domid, uint64_t mfn, uint32_t remote_port, const uint8_t handle[16])

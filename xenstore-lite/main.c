@@ -182,9 +182,11 @@ static void tell_started(int pipe_fd)
 
 static void take_lock(void)
 {
-    int fd = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int dir = open(options.run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = dir >= 0 ? openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 
     must(fd >= 0, "lock in", options.run_dir);
+    close(dir);
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         log_line("cannot start: another xenstored serves %s", options.run_dir);
         exit(1);
@@ -355,9 +357,9 @@ int main(int argc, char **argv)
         pipe_fd = detach();
     must(!mkdir(options.run_dir, 0700) || errno == EEXIST, "directory", options.run_dir);
     must(log_open(options.log_file, true), "log file", options.log_file);
+    take_lock();
     write_pid();
     must(!chdir(options.run_dir), "directory", options.run_dir);
-    take_lock();
     take_signals();
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     take_state();

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t died[PERM_DOMIDS];  /* generation of the id's last death; pages that nobody needs are never touched */
-static bool mentioned[PERM_DOMIDS]; /* in some list since */
+static uint64_t died[PERM_DOMIDS]; /* generation of the id's last death; pages that nobody needs are never touched */
+static uint64_t mentioned[PERM_DOMIDS / 64 + 1]; /* a bit per id: in some list since */
 
 struct perms *perm_create(const struct perm *entry, size_t count, uint64_t gen)
 {
@@ -24,7 +24,7 @@ struct perms *perm_create(const struct perm *entry, size_t count, uint64_t gen)
     p->gen = gen;
     memcpy(p->entry, entry, count * sizeof(*entry));
     for (size_t i = 0; i < count; i++)
-        mentioned[entry[i].domid] = true;
+        mentioned[entry[i].domid / 64] |= 1ull << entry[i].domid % 64;
     return p;
 }
 
@@ -48,12 +48,18 @@ bool perm_is_live(const struct perms *p, uint32_t domid)
 void perm_forget(uint32_t domid, uint64_t gen)
 {
     died[domid] = gen;
-    mentioned[domid] = false;
+    mentioned[domid / 64] &= ~(1ull << domid % 64);
 }
 
-bool perm_is_mentioned(uint32_t domid)
+uint32_t perm_next_mentioned(uint32_t domid)
 {
-    return mentioned[domid];
+    for (uint32_t word = domid / 64; word <= PERM_DOMIDS / 64; word++, domid = word * 64) {
+        uint64_t left = mentioned[word] >> domid % 64;
+
+        if (left)
+            return domid + (uint32_t)__builtin_ctzll(left);
+    }
+    return PERM_DOMIDS;
 }
 
 uint32_t perm_owner(const struct perms *p)

@@ -42,7 +42,7 @@ uint32_t perm_owner(const struct perms *p); /* 0 once the owner has died */
 
 /* A domain is dead: what was granted to its id until now is void, for whoever gets the id next. */
 void perm_forget(uint32_t domid, uint64_t gen);
-bool perm_is_mentioned(uint32_t domid); /* since then */
+uint32_t perm_next_mentioned(uint32_t domid); /* since then; this or the next id, PERM_DOMIDS after the last */
 bool perm_is_live(const struct perms *p, uint32_t domid);
 
 #endif

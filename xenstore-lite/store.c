@@ -87,7 +87,9 @@ void store_apply(const struct op *op)
         quota_nodes_add(perm_owner(op->set.perms), 1);
     }
     store_root = store_edit(store_root, op);
-    if (op->is_remove)
+    if (state_is_replaying())
+        ;
+    else if (op->is_remove)
         state_put(&(struct state_entry){STATE_RM, .x = op->path, .xlen = length});
     else
         log_node(tree_find(store_root, op->path), op->path);
