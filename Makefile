@@ -60,12 +60,13 @@ run: deps
 	@HV=$(HV) tests/boot/run-shell
 
 test: deps
-	@$(MAKE) --no-print-directory all initrd
+	@$(MAKE) --no-print-directory all tools-initrd
 	@HV=$(HV) tests/run.sh
 
 test-matrix: deps
-	@$(MAKE) --no-print-directory $(ours) initrd
+	@$(MAKE) --no-print-directory $(ours) tools-initrd
 	@$(MAKE) --no-print-directory -C tests/boot matrix HV=$(HV)
+	@$(MAKE) --no-print-directory -C tests/domains matrix HV=$(HV)
 
 bench: deps
 	@tests/lib/fetch.sh xen

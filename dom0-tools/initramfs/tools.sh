@@ -25,7 +25,7 @@ stage_debian() {
     export LD_LIBRARY_PATH=$xl/usr/lib/x86_64-linux-gnu
     mkdir -p "$stage/usr/lib/x86_64-linux-gnu" "$stage/etc"
     cp -a "$xl"/usr/lib/x86_64-linux-gnu/lib*.so.* "$stage/usr/lib/x86_64-linux-gnu/"
-    for program in xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xenctx; do
+    for program in xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xenctx lsevtchn; do
         install -D -m 755 "$bin/$program" "$stage/usr/lib/xen-4.17/bin/$program"
         stage_foreign "$bin/$program"
     done
@@ -34,7 +34,7 @@ stage_debian() {
         stage_foreign "$program"
     done
     unset LD_LIBRARY_PATH
-    ln -s ../lib/xen-4.17/bin/xl "$stage/usr/sbin/xl"
+    for program in xl lsevtchn; do ln -s "../lib/xen-4.17/bin/$program" "$stage/usr/sbin/$program"; done
     cp -a "$xl/etc/xen" "$stage/etc/"
     stage_program /bin/bash /bin
     stage_program /usr/bin/flock /usr/bin
