@@ -4,7 +4,7 @@
  * in dom/policy.c, and whether it may find the domain dying. What takes long (teardown, waiting for a CPU to let go) is
  * continued. Commands without a row are -ENOSYS.
  */
-#include "call/domctl.h"
+#include "call/cpu.h"
 
 #include "dom/policy.h"
 #include "hw/time.h"
@@ -53,6 +53,7 @@ bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info)
                    (d->pause_count ? XEN_DOMINF_paused : 0) | (u32)d->shutdown_reason << XEN_DOMINF_shutdownshift;
     info->tot_pages = d->page_count;
     info->max_pages = d->page_max;
+    info->outstanding_pages = READ_ONCE(d->claim);
     info->shared_info_frame = d->shared_mfn.n;
     memcpy(info->handle, d->handle, sizeof(info->handle));
     info->gpaddr_bits = 52;
@@ -301,6 +302,8 @@ static const struct {
     [XEN_DOMCTL_irq_permission] = {permit_irq, POLICY_TUNE},
     [XEN_DOMCTL_iomem_permission] = {permit_memory, POLICY_TUNE},
     [XEN_DOMCTL_ioport_permission] = {permit_ports, POLICY_TUNE},
+    [XEN_DOMCTL_set_cpu_policy] = {cpu_policy_set, POLICY_TUNE},
+    [XEN_DOMCTL_get_cpu_policy] = {cpu_policy_get, POLICY_TUNE},
     [XEN_DOMCTL_getpageframeinfo3] = {frames_info, POLICY_TUNE},
 };
 

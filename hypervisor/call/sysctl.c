@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sysctl: the machine as the tools see it: the log, the keys, what there is of CPUs and memory, the domains. Control
- * domain only (call/table.c). Lists go out element by element; the machine is one socket and one NUMA node here.
+ * domain only (call/table.c). Lists go out element by element; the machine is one socket and one NUMA node here, and
+ * one pool of CPUs.
  */
-#include "call/call.h"
+#include "call/cpu.h"
+#include "call/domctl.h"
 #include "core/console.h"
+#include "core/work.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "public/domctl.h"
 #include "public/sysctl.h"
 
 #define PIECE    256u
@@ -60,28 +62,114 @@ static s64 physinfo(struct xen_sysctl_physinfo *op)
     op->max_cpu_id = cpu_count - 1;
     op->nr_nodes = 1;
     op->cpu_khz = (u32)time_tsc_khz();
-    op->capabilities = XEN_SYSCTL_PHYSCAP_pv;
+    op->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
     op->total_pages = s.total;
     op->free_pages = s.free;
+    op->outstanding_pages = s.claimed;
     op->max_mfn = frame_limit - 1;
     for (u32 i = 0; i < ARRAY_COUNT(word); i++)
         op->hw_cap[i] = cpu_desc.word[word[i]];
     return 0;
 }
 
+/* The cursor holds how many are done and where to go on. */
 static s64 domain_list(struct xen_sysctl_getdomaininfolist *op)
 {
+    struct vcpu_cont *cont = &vcpu_current()->cont;
+    u32 count = (u32)cont->cursor, next = count ? (u32)(cont->cursor >> 32) : op->first_domain;
     struct xen_domctl_getdomaininfo info;
-    u32 next = op->first_domain, count = 0;
 
     while (count < op->max_domains && call_domctl_info(next, &info)) {
         next = info.domain + 1u;
         if (!guest_put_at(guest_at(op->buffer), count, &info))
             return -EFAULT;
         count++;
+        if (work_is_pending()) {
+            cont->cursor = (u64)next << 32 | count;
+            return -ERESTART;
+        }
     }
     op->num_domains = count;
     return 0;
+}
+
+/* Lists of CPUs and nodes: `room` elements at `array`, or none of them if that is 0. */
+static s64 idle_times(struct xen_sysctl_getcpuinfo *op)
+{
+    op->nr_cpus = min(op->max_cpus, cpu_count);
+    for (u32 i = 0; i < op->nr_cpus; i++) {
+        struct xen_sysctl_cpuinfo c = {sched_idle_ns(i)};
+        if (!guest_put_at(guest_at(op->info), i, &c))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+static s64 cpu_topology(struct xen_sysctl_cputopoinfo *op)
+{
+    op->num_cpus = op->cputopo ? min(op->num_cpus, cpu_count) : cpu_count;
+    for (u32 i = 0; op->cputopo && i < op->num_cpus; i++) {
+        struct xen_sysctl_cputopo t = {.core = i};
+        if (!guest_put_at(guest_at(op->cputopo), i, &t))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+static s64 node_list(struct xen_sysctl_numainfo *op)
+{
+    struct xen_sysctl_meminfo memory;
+    const u32 distance = 10; /* of a node to itself, by convention */
+    struct frame_stats s;
+
+    frame_stats(&s);
+    memory = (struct xen_sysctl_meminfo){s.total << PAGE_SHIFT, s.free << PAGE_SHIFT};
+    if (op->num_nodes && ((op->meminfo && !guest_put(guest_at(op->meminfo), &memory)) ||
+                          (op->distance && !guest_put(guest_at(op->distance), &distance))))
+        return -EFAULT;
+    op->num_nodes = 1;
+    return 0;
+}
+
+static s64 heap(struct xen_sysctl_availheap *op)
+{
+    struct frame_stats s;
+
+    if (op->node > 0)
+        return -EINVAL;
+    frame_stats(&s);
+    op->avail_bytes = (op->max_bitwidth && op->max_bitwidth <= 32 ? s.below_4g_free : s.free) << PAGE_SHIFT;
+    return 0;
+}
+
+static void count_domain(struct domain *d, void *arg)
+{
+    (void)d;
+    ++*(u32 *)arg;
+}
+
+/* All CPUs and domains are in pool 0, and stay there. */
+static s64 pool(struct xen_sysctl_cpupool_op *op)
+{
+    bool is_free = op->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO;
+
+    if (!is_free && op->op != XEN_SYSCTL_CPUPOOL_OP_INFO)
+        return -EOPNOTSUPP;
+    if (!is_free && op->cpupool_id)
+        return -ENOENT;
+    op->sched_id = XEN_SCHEDULER_CREDIT2;
+    op->n_dom = 0;
+    if (!is_free)
+        domain_for_each(count_domain, &op->n_dom);
+    return domctl_vcpu_write_bits(&op->cpumap, is_free ? 0 : cpu_online) ? 0 : -EFAULT;
+}
+
+static s64 scheduler(struct xen_sysctl_scheduler_op *op)
+{
+    if (op->cpupool_id || op->cmd != XEN_SYSCTL_SCHEDOP_getinfo)
+        return op->cpupool_id ? -ESRCH : -EOPNOTSUPP;
+    memset(&op->u, 0, sizeof(op->u));
+    return op->sched_id == XEN_SCHEDULER_CREDIT2 ? 0 : -EINVAL;
 }
 
 static s64 sysctl_do(void *arg)
@@ -97,6 +185,28 @@ static s64 sysctl_do(void *arg)
         return physinfo(&op->u.physinfo);
     case XEN_SYSCTL_getdomaininfolist:
         return domain_list(&op->u.getdomaininfolist);
+    case XEN_SYSCTL_getcpuinfo:
+        return idle_times(&op->u.getcpuinfo);
+    case XEN_SYSCTL_cputopoinfo:
+        return cpu_topology(&op->u.cputopoinfo);
+    case XEN_SYSCTL_numainfo:
+        return node_list(&op->u.numainfo);
+    case XEN_SYSCTL_availheap:
+        return heap(&op->u.availheap);
+    case XEN_SYSCTL_cpupool_op:
+        return pool(&op->u.cpupool_op);
+    case XEN_SYSCTL_sched_id:
+        op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+        return 0;
+    case XEN_SYSCTL_scheduler_op:
+        return scheduler(&op->u.scheduler_op);
+    case XEN_SYSCTL_get_cpu_levelling_caps:
+        op->u.cpu_levelling_caps.caps = 0;
+        return 0;
+    case XEN_SYSCTL_get_cpu_featureset:
+        return call_cpu_featureset(&op->u.cpu_featureset);
+    case XEN_SYSCTL_get_cpu_policy:
+        return call_cpu_policy(&op->u.cpu_policy);
     default:
         return -ENOSYS;
     }

@@ -365,6 +365,11 @@ u64 sched_run_ns(const struct unit *u)
     return ns;
 }
 
+u64 sched_idle_ns(u32 cpu)
+{
+    return sched_run_ns(&cpu_var(sched_runq, cpu)->idle);
+}
+
 __noreturn void sched_idle(void)
 {
     for (;;) {

@@ -68,6 +68,7 @@ static inline struct unit *sched_current(void)
 }
 bool sched_is_running(const struct unit *u); /* on some CPU right now */
 u64 sched_run_ns(const struct unit *u);      /* total incl. the current slice */
+u64 sched_idle_ns(u32 cpu);                  /* that CPU idled so long */
 void sched_dump(void);                       /* console key 'r' */
 
 #endif

@@ -26,5 +26,6 @@
 #define ETIME      62
 #define ERESTART   85
 #define EOPNOTSUPP 95
+#define ENOBUFS    105
 
 #endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processor that guests see, for the tools: as lists of CPUID leaves, and as words of features. There is one for
+ * all PV guests (pv/cpuid.c); the machine's own goes out beside it. A guest's programs execute CPUID without asking
+ * Wirt, so a policy that hides what they would see is refused: nothing would keep it. There are no MSRs in any policy.
+ */
+#include "call/cpu.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "pv/pv.h"
+
+#define FIRST_EXT  0x80000000u
+#define LEAF_LAST  0xdu /* of the basic ones */
+#define EXT_LAST   0x80000008u
+#define SUBS_MAX   64u
+#define LEAVES_MAX 256u
+
+static struct cpuid leaf_at(bool is_machine, u32 leaf, u32 sub)
+{
+    return is_machine ? cpuid(leaf, sub) : pv_cpuid(vcpu_current(), leaf, sub);
+}
+
+/* The leaf with subleaf behind (leaf, sub), in order; false: there is none. */
+static bool leaf_next(bool is_machine, u32 *leaf, u32 *sub)
+{
+    u32 last = leaf_at(is_machine, *leaf & FIRST_EXT, 0).eax, subs = 1;
+
+    if (*leaf == 7)
+        subs = leaf_at(is_machine, 7, 0).eax + 1;
+    else if (*leaf == 4)
+        subs = leaf_at(is_machine, 4, *sub).eax & 0x1f ? SUBS_MAX : 1;
+    else if (*leaf == 0xd)
+        subs = SUBS_MAX - 1;
+    if (++*sub < subs)
+        return true;
+    *sub = 0;
+    ++*leaf;
+    if (*leaf <= min(last, *leaf & FIRST_EXT ? EXT_LAST : LEAF_LAST))
+        return true;
+    if (*leaf & FIRST_EXT)
+        return false;
+    *leaf = FIRST_EXT;
+    return true;
+}
+
+static bool has_subs(u32 leaf)
+{
+    return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd;
+}
+
+/* All leaves that say something; without a list: room enough for them and for what the tools add. */
+static s64 leaves_out(bool is_machine, guest_ptr list, u32 *count)
+{
+    u32 leaf = 0, sub = 0, n = 0;
+
+    if (guest_is_null(list)) {
+        *count = LEAVES_MAX;
+        return 0;
+    }
+    do {
+        struct cpuid c = leaf_at(is_machine, leaf, sub);
+        struct xen_cpuid_leaf l = {leaf, has_subs(leaf) ? sub : XEN_CPUID_NO_SUBLEAF, c.eax, c.ebx, c.ecx, c.edx};
+        if (sub && !(c.eax | c.ebx | c.ecx | c.edx))
+            continue;
+        if (n == *count)
+            return -ENOBUFS;
+        if (!guest_put_at(list, n, &l))
+            return -EFAULT;
+        n++;
+    } while (leaf_next(is_machine, &leaf, &sub));
+    *count = n;
+    return 0;
+}
+
+s64 call_cpu_policy(struct xen_sysctl_cpu_policy *op)
+{
+    bool is_machine = op->index <= XEN_SYSCTL_cpu_policy_host;
+
+    if (!is_machine && op->index != XEN_SYSCTL_cpu_policy_pv_max && op->index != XEN_SYSCTL_cpu_policy_pv_default)
+        return op->index > XEN_SYSCTL_cpu_policy_hvm_default ? -EINVAL : -EOPNOTSUPP;
+    op->nr_msrs = 0;
+    return leaves_out(is_machine, guest_at(op->leaves), &op->nr_leaves);
+}
+
+s64 cpu_policy_get(struct domain *d, struct xen_domctl *op)
+{
+    (void)d;
+    op->u.cpu_policy.nr_msrs = 0;
+    return leaves_out(false, guest_at(op->u.cpu_policy.leaves), &op->u.cpu_policy.nr_leaves);
+}
+
+/* Words of features: where CPUID has them. */
+static const struct feature_word {
+    u32 leaf, sub;
+    u8 reg;     /* eax, ebx, ecx, edx */
+    u32 may_go; /* what a policy may leave out: it is about the machine's layout, or says what Wirt does anyway */
+} feature_word[] = {
+    {1, 0, 3, 1u << 28},   {1, 0, 2, 1u << 31 | 1u << 27 | 1u << 3},
+    {0x80000001, 0, 3, 0}, {0x80000001, 0, 2, 1u << 1},
+    {0xd, 1, 0, 0},        {7, 0, 1, 0},
+    {7, 0, 2, 0},          {0x80000007, 0, 3, 1u << 8},
+    {0x80000008, 0, 1, 0}, {7, 0, 3, 0},
+    {7, 1, 0, 0},          {0x80000021, 0, 0, 0},
+    {7, 1, 1, 0},          {7, 2, 3, 0},
+};
+
+static u32 register_of(struct cpuid c, u32 reg)
+{
+    const u32 all[] = {c.eax, c.ebx, c.ecx, c.edx};
+
+    return all[reg];
+}
+
+s64 call_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
+{
+    bool is_machine = op->index <= XEN_SYSCTL_cpu_featureset_host;
+    u32 room = op->nr_features;
+
+    if (!is_machine && op->index != XEN_SYSCTL_cpu_featureset_pv && op->index != XEN_SYSCTL_cpu_featureset_pv_max)
+        return op->index > XEN_SYSCTL_cpu_featureset_hvm_max ? -EINVAL : -EOPNOTSUPP;
+    op->nr_features = ARRAY_COUNT(feature_word);
+    for (u32 i = 0; op->features && i < min(room, ARRAY_COUNT(feature_word)); i++) {
+        const struct feature_word *w = &feature_word[i];
+        u32 word = register_of(leaf_at(is_machine, w->leaf, w->sub), w->reg);
+        if (!guest_put_at(guest_at(op->features), i, &word))
+            return -EFAULT;
+    }
+    return op->features && room < ARRAY_COUNT(feature_word) ? -ENOBUFS : 0;
+}
+
+s64 cpu_policy_set(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+    struct xen_cpuid_leaf l;
+
+    if (p->nr_leaves > LEAVES_MAX)
+        return -E2BIG;
+    for (u32 n = 0; n < p->nr_leaves; n++) {
+        if (!guest_get_at(&l, guest_at(p->leaves), n))
+            return -EFAULT;
+        for (u32 i = 0; i < ARRAY_COUNT(feature_word); i++) {
+            const struct feature_word *w = &feature_word[i];
+            u32 ours = register_of(leaf_at(false, w->leaf, w->sub), w->reg) & ~w->may_go;
+            u32 theirs = register_of((struct cpuid){l.a, l.b, l.c, l.d}, w->reg);
+            if (l.leaf == w->leaf && (l.subleaf == w->sub || l.subleaf == XEN_CPUID_NO_SUBLEAF) && ours & ~theirs) {
+                log_warn("domain %u: a CPUID policy without 0x%x in register %u of leaf 0x%x cannot be kept", d->id,
+                         ours & ~theirs, w->reg, l.leaf);
+                return -EOPNOTSUPP;
+            }
+        }
+    }
+    return 0;
+}
