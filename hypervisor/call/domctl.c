@@ -112,8 +112,10 @@ static s64 pause(struct domain *d, struct xen_domctl *op)
     (void)op;
     if (!cont->cursor)
         domain_pause(d);
+    if (!domain_is_running(d))
+        return 0;
     cont->cursor = 1;
-    return domain_is_running(d) ? -ERESTART : 0;
+    return -ERESTART;
 }
 
 static s64 unpause(struct domain *d, struct xen_domctl *op)

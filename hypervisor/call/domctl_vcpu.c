@@ -111,9 +111,10 @@ s64 domctl_vcpu_get_context(struct domain *d, struct xen_domctl *op)
         return v ? -ENODATA : -ENOENT;
     if (!cont->cursor)
         sched_pause(&v->unit);
-    cont->cursor = 1;
-    if (sched_is_running(&v->unit))
+    if (sched_is_running(&v->unit)) {
+        cont->cursor = 1;
         return -ERESTART;
+    }
     vcpu_sync(v);
     context = slab_alloc(sizeof(*context));
     if (context) {
