@@ -139,6 +139,6 @@ const struct command commands[] = {
      CHOICES({'N', "names", NULL, "names only, one a line"},
              {'O', "options", NULL, "the options of COMMAND, one a line"},
              {'A', "arguments", NULL, "the arguments of COMMAND, in a line"}),
-     0, 2, "an array of name, arguments, help, options", NULL},
+     0, 2, "an array of name, arguments, help, more, json, options", NULL},
     {.name = NULL},
 };
