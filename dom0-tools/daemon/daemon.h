@@ -18,7 +18,6 @@
 #include "watch.h"
 #include "wirt.h"
 
-/* ---- main.c ---- */
 struct source {
     void (*ready)(struct source *source, uint32_t events);
     int fd;
@@ -37,10 +36,14 @@ struct daemon {
 };
 extern struct daemon daemon_state;
 
+/* ---- loop.c ---- */
+void loop_turn(void);
 int64_t now_ms(void); /* does not go back, goes on while the machine sleeps */
 bool source_add(struct source *source, uint32_t events);
 void source_change(struct source *source, uint32_t events);
 void source_remove(struct source *source); /* does not close */
+
+/* ---- store.c ---- */
 /* A key of xenstore, NULL if there is none. Connects anew if xenstored has gone. */
 char *store_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool store_number(uint64_t *number, const char *format, ...) __attribute__((format(printf, 2, 3)));

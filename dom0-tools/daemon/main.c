@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wirtd: consoles of guests, and what is done when a guest ends. This file starts it (options, one instance, detaching)
- * and holds the loop: one event is served at a time, so that nothing which an event's handler frees can be asked for
- * by another. It may be killed at any moment: guests go on, and the next one takes over from xenstore, the run
- * directory and the guests' rings.
+ * wirtd: consoles of guests, and what is done when a guest ends. This file starts it: options, one instance,
+ * detaching. It may be killed at any moment: guests go on, and the next one takes over from xenstore, the run directory
+ * and the guests' rings.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +18,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -55,93 +51,6 @@ static const char help[] =
     "  --run-dir DIR       socket, kept output, restarts under way (/run/wirt)\n"
     "  --help, --version\n"
     "See wirtd(8).\n";
-
-int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-bool source_add(struct source *source, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data.ptr = source};
-
-    if (epoll_ctl(daemon_state.epoll, EPOLL_CTL_ADD, source->fd, &event) == 0)
-        return true;
-    log_warn("epoll: %s", strerror(errno));
-    return false;
-}
-
-void source_change(struct source *source, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data.ptr = source};
-
-    epoll_ctl(daemon_state.epoll, EPOLL_CTL_MOD, source->fd, &event);
-}
-
-void source_remove(struct source *source)
-{
-    epoll_ctl(daemon_state.epoll, EPOLL_CTL_DEL, source->fd, NULL);
-}
-
-void store_check(void)
-{
-    struct wirt *w = daemon_state.w;
-
-    if (w->store)
-        xs_close(w->store);
-    w->store = NULL;
-}
-
-char *store_text(const char *format, ...)
-{
-    char path[256], *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    for (int i = 0; i < 2 && !text; i++) {
-        text = wirt_store_read(daemon_state.w, "%s", path);
-        if (text || wirt_error(daemon_state.w)->code != WIRT_NO_HOST)
-            return text;
-        store_check();
-    }
-    return text;
-}
-
-bool store_number(uint64_t *number, const char *format, ...)
-{
-    char path[256], *text, *end;
-    va_list args;
-    bool is_number;
-
-    va_start(args, format);
-    vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    text = store_text("%s", path);
-    errno = 0;
-    *number = text ? strtoull(text, &end, 10) : 0;
-    is_number = text && *text && !*end && !errno;
-    free(text);
-    return is_number;
-}
-
-void store_set(const char *path, const char *format, ...)
-{
-    char value[256];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(value, sizeof(value), format, args);
-    va_end(args);
-    if (wirt_store_write(daemon_state.w, path, "%s", value))
-        log_error("a key of xenstore could not be written");
-    if (wirt_error(daemon_state.w)->code == WIRT_NO_HOST)
-        store_check();
-}
 
 static bool number_option(const char *text, uint32_t least, uint32_t most, uint32_t *value)
 {
@@ -359,25 +268,6 @@ static bool start(void)
     return true;
 }
 
-static void loop(void)
-{
-    while (!daemon_state.is_ending) {
-        int64_t now = now_ms(), next = console_due(now), other = guest_due(now), third = ends_due(now);
-        struct epoll_event event;
-        int n;
-
-        next = next < other ? next : other;
-        next = next < third ? next : third;
-        now = now_ms();
-        n = epoll_wait(daemon_state.epoll, &event, 1, next > now ? (int)(next - now < 60000 ? next - now : 60000) : 0);
-        if (n == 1) {
-            struct source *source = event.data.ptr;
-
-            source->ready(source, event.events);
-        }
-    }
-}
-
 /* Whoever started us is told that we are ready: systemd, or the parent that waits. */
 static void say_ready(int parent)
 {
@@ -450,7 +340,8 @@ int main(int argc, char **argv)
         drop_terminal();
     }
     log_say("version %s is running", wirt_version);
-    loop();
+    while (!daemon_state.is_ending)
+        loop_turn();
     client_close_socket();
     log_say("ended by a signal; guests go on");
     return WIRT_OK;

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+/* The tools' version, which their Makefile makes. */
+extern const char wirt_version[];
+const char wirt_version[] = "test";
