@@ -129,7 +129,7 @@ static int no_map(struct wirt *w, const struct image *image, const int *errors, 
     for (uint64_t i = 0; errors && i < count; i++)
         if (errors[i])
             errno = -errors[i];
-    return fail_errno(w, WIRT_FAILED, image->object, "map the guest's memory for the kernel", "see wirt log",
+    return fail_errno(w, WIRT_FAILED, image->object, "map the guest's memory for the kernel", "see wirt dmesg",
                       "%lu pages cannot be mapped", (unsigned long)count);
 }
 

@@ -158,7 +158,7 @@ static int report_rest(struct wirt *w, uint32_t domid, const char *object)
 
     if (domctl_info(w, domid, object, &info)) /* gone */
         return 0;
-    return wirt_fail(w, WIRT_TIMEOUT, object, "destroy it", "see wirt list and wirt log",
+    return wirt_fail(w, WIRT_TIMEOUT, object, "destroy it", "see wirt list and wirt dmesg",
                      "it is dead, but others hold %lu KiB of its memory", (unsigned long)info.tot_pages * 4);
 }
 
