@@ -56,7 +56,7 @@ tools-initrd: xenstore-lite dom0-tools
 	@$(MAKE) --no-print-directory $(O)/dom0/tools.img
 
 run: deps
-	@$(MAKE) --no-print-directory $(ours) initrd
+	@$(MAKE) --no-print-directory $(ours) tools-initrd
 	@HV=$(HV) tests/boot/run-shell
 
 test: deps
@@ -94,12 +94,13 @@ install: all
 	install -m 644 LICENSE $(DESTDIR)/usr/share/doc/wirt/copyright
 	install -m 644 docs/*.md docs/*.svg docs/PERFORMANCE.dat $(DESTDIR)/usr/share/doc/wirt/docs/
 	install -m 644 docs/guide/* $(DESTDIR)/usr/share/doc/wirt/docs/guide/
+	$(MAKE) --no-print-directory -C xenstore-lite O=$(O)/xenstore-lite DESTDIR=$(abspath $(DESTDIR)) install
 	@if [ -f dom0-tools/Makefile ]; then \
 	    $(MAKE) --no-print-directory -C dom0-tools O=$(O)/dom0-tools DESTDIR=$(abspath $(DESTDIR)) install; fi
 
 # What was fetched stays; `rm -r build` drops that too.
 clean:
-	rm -rf $(O)/hypervisor $(O)/dom0-tools $(O)/dom0 $(O)/grub $(O)/boot $(O)/bench $(O)/tests
+	rm -rf $(O)/hypervisor $(O)/dom0-tools $(O)/xenstore-lite $(O)/dom0 $(O)/grub $(O)/boot $(O)/bench $(O)/tests
 
 help:
 	@echo 'make all          build the hypervisor and the tools (no root, no network)'
