@@ -22,11 +22,10 @@
 #include "device.h"
 #include "disk.h"
 #include "internal.h"
+#include "source.h"
 
-#define XVD_MAJOR  202u
-#define EXTENDED   (1u << 28) /* numbers of xvd disks from the 17th on */
-#define LOOP_TRIES 64
-#define LOOP_MARK  "wirt:"
+#define XVD_MAJOR 202u
+#define EXTENDED  (1u << 28) /* numbers of xvd disks from the 17th on */
 
 /* Letters of a disk's name as a number: a = 0, z = 25, aa = 26. */
 static const char *letters(const char *from, uint32_t *index)
@@ -73,123 +72,10 @@ bool disk_number(const char *target, uint32_t *number)
     return true;
 }
 
-static int check_block(struct wirt *w, const char *object, const struct wirt_disk *disk, int fd)
-{
-    uint64_t bytes = 0;
-    int is_locked = 0;
-
-    if (ioctl(fd, BLKGETSIZE64, &bytes))
-        return fail_errno(w, WIRT_FAILED, object, "look at the source", "", "%s does not say its size", disk->source);
-    if (!bytes)
-        return wirt_fail(w, WIRT_REFUSED, object, "look at the source", "", "%s is empty, or has no medium",
-                         disk->source);
-    if (!disk->is_readonly && ioctl(fd, BLKROGET, &is_locked) == 0 && is_locked)
-        return wirt_fail(w, WIRT_REFUSED, object, "look at the source", "give the disk <readonly/>",
-                         "%s can only be read", disk->source);
-    return 0;
-}
-
-static int check_kind(struct wirt *w, const char *object, const struct wirt_disk *disk, const struct stat *status)
-{
-    const char *what = S_ISDIR(status->st_mode)   ? "a directory"
-                       : S_ISCHR(status->st_mode) ? "a character device"
-                       : S_ISREG(status->st_mode) ? "a file"
-                                                  : "neither a file nor a block device";
-
-    if (disk->kind == WIRT_DISK_BLOCK && S_ISREG(status->st_mode))
-        return wirt_fail(w, WIRT_REFUSED, object, "look at the source", "a file needs type='file' and file='PATH'",
-                         "%s is a file, not a block device", disk->source);
-    if (!S_ISREG(status->st_mode) && !S_ISBLK(status->st_mode))
-        return wirt_fail(w, WIRT_REFUSED, object, "look at the source", "", "%s is %s", disk->source, what);
-    if (S_ISREG(status->st_mode) && status->st_size < 512)
-        return wirt_fail(w, WIRT_REFUSED, object, "look at the source", "", "%s has %lld bytes, less than one sector",
-                         disk->source, (long long)status->st_size);
-    return 0;
-}
-
-/* open() failed with errno. */
-static int cannot_open(struct wirt *w, const char *object, const struct wirt_disk *disk)
-{
-    const char *step = "open the source", *path = disk->source;
-
-    if (errno == ENOENT)
-        return wirt_fail(w, WIRT_NOT_FOUND, object, step, "", "%s is not there", path);
-    if (errno == EISDIR)
-        return wirt_fail(w, WIRT_REFUSED, object, step, "", "%s is a directory", path);
-    if (errno == ENOMEDIUM)
-        return wirt_fail(w, WIRT_REFUSED, object, step, "", "%s has no medium", path);
-    if ((errno == EROFS || errno == EACCES || errno == EPERM || errno == ETXTBSY) && !disk->is_readonly)
-        return fail_errno(w, WIRT_REFUSED, object, step, "give the disk <readonly/>, or make it writable",
-                          "%s cannot be opened for writing", path);
-    return fail_errno(w, WIRT_FAILED, object, step, "", "%s cannot be opened", path);
-}
-
-int disk_open(struct wirt *w, const char *object, const struct wirt_disk *disk, struct disk_source *source)
-{
-    int code, flags = (disk->is_readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    struct stat status;
-
-    if (!disk->source || disk->source[0] != '/')
-        return wirt_fail(w, WIRT_REFUSED, object, "look at the source", "", "%s is no absolute path",
-                         disk->source ? disk->source : "nothing");
-    /* Before it is opened: opening a device of another kind could do anything. */
-    if (stat(disk->source, &status))
-        return cannot_open(w, object, disk);
-    code = check_kind(w, object, disk, &status);
-    if (code)
-        return code;
-    source->fd = open(disk->source, flags);
-    if (source->fd < 0)
-        return cannot_open(w, object, disk);
-    if (fstat(source->fd, &status))
-        code = fail_errno(w, WIRT_FAILED, object, "look at the source", "", "%s", disk->source);
-    if (!code)
-        code = check_kind(w, object, disk, &status);
-    source->is_file = S_ISREG(status.st_mode);
-    source->device = source->is_file ? status.st_dev : status.st_rdev;
-    source->inode = source->is_file ? status.st_ino : 0;
-    if (!code && !source->is_file)
-        code = check_block(w, object, disk, source->fd);
-    if (code)
-        close(source->fd);
-    return code;
-}
-
-/* What stands behind a block device: the file of a loop device, otherwise the device itself. */
-static void behind(dev_t device, struct disk_source *source, char mark[LO_NAME_SIZE])
-{
-    struct loop_info64 info;
-    char path[32];
-    int fd;
-
-    *source = (struct disk_source){.fd = -1, .device = device};
-    mark[0] = 0;
-    if (major(device) != LOOP_MAJOR)
-        return;
-    snprintf(path, sizeof(path), "/dev/loop%u", minor(device));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (ioctl(fd, LOOP_GET_STATUS64, &info) == 0) {
-        source->is_file = true;
-        source->device = makedev((unsigned int)((info.lo_device & 0xfff00) >> 8),
-                                 (unsigned int)((info.lo_device & 0xff) | ((info.lo_device >> 12) & 0xfff00)));
-        source->inode = info.lo_inode;
-        memcpy(mark, info.lo_file_name, LO_NAME_SIZE);
-        mark[LO_NAME_SIZE - 1] = 0;
-    }
-    close(fd);
-}
-
-static bool is_same(const struct disk_source *a, const struct disk_source *b)
-{
-    return a->is_file == b->is_file && a->device == b->device && a->inode == b->inode;
-}
-
 struct search {
     const char *object;
     const struct wirt_disk *disk;
-    struct disk_source source, itself; /* itself: of a source that is a loop device, the file behind it */
+    struct source source, itself; /* itself: of a source that is a loop device, the file behind it */
 };
 
 static char *read_in(struct wirt *w, const char *dir, const char *key)
@@ -213,13 +99,13 @@ static int visit_user(struct wirt *w, const char *back, uint32_t domid, uint32_t
     char *physical = read_in(w, back, "physical-device"), *mode = NULL, *target = NULL, *shared = NULL;
     unsigned int device_major, device_minor;
     char mark[LO_NAME_SIZE];
-    struct disk_source other;
+    struct source other;
     int code = 0;
 
     (void)number;
     if (physical && sscanf(physical, "%x:%x", &device_major, &device_minor) == 2) {
-        behind(makedev(device_major, device_minor), &other, mark);
-        if (is_same(&other, &s->source) || is_same(&other, &s->itself)) {
+        source_behind(makedev(device_major, device_minor), &other, mark);
+        if (source_is_same(&other, &s->source) || source_is_same(&other, &s->itself)) {
             mode = read_in(w, back, "mode");
             target = read_in(w, back, "dev");
             shared = read_in(w, back, "shareable");
@@ -245,7 +131,7 @@ static int check_loops(struct wirt *w, const struct search *s)
 
     while (dir && !code && (entry = readdir(dir))) {
         char path[64], mark[LO_NAME_SIZE];
-        struct disk_source other;
+        struct source other;
         unsigned int n;
 
         if (sscanf(entry->d_name, "loop%u", &n) != 1)
@@ -253,8 +139,8 @@ static int check_loops(struct wirt *w, const struct search *s)
         snprintf(path, sizeof(path), "/sys/block/loop%u/loop/backing_file", n);
         if (access(path, F_OK))
             continue;
-        behind(makedev(LOOP_MAJOR, n), &other, mark);
-        if (is_same(&other, &s->source) && strncmp(mark, LOOP_MARK, strlen(LOOP_MARK)))
+        source_behind(makedev(LOOP_MAJOR, n), &other, mark);
+        if (source_is_same(&other, &s->source) && strncmp(mark, SOURCE_MARK, strlen(SOURCE_MARK)))
             code = wirt_fail(w, WIRT_EXISTS, s->object, "look whether the source is free",
                              "see losetup -l and mount; give the disk <readonly/> if it shall only be read",
                              "%s is busy: dom0 itself has it as /dev/loop%u", s->disk->source, n);
@@ -265,8 +151,7 @@ static int check_loops(struct wirt *w, const struct search *s)
 }
 
 /* Whether nobody else writes to the source, or reads it while we would write. */
-static int check_free(struct wirt *w, const char *object, const struct wirt_disk *disk,
-                      const struct disk_source *source)
+static int check_free(struct wirt *w, const char *object, const struct wirt_disk *disk, const struct source *source)
 {
     struct search s = {.object = object, .disk = disk, .source = *source};
     char mark[LO_NAME_SIZE];
@@ -274,7 +159,7 @@ static int check_free(struct wirt *w, const char *object, const struct wirt_disk
 
     s.itself = *source;
     if (!source->is_file)
-        behind(source->device, &s.itself, mark);
+        source_behind(source->device, &s.itself, mark);
     code = device_each(w, "vbd", 0, visit_user, &s);
     if (code || disk->is_readonly || disk->is_shareable)
         return code;
@@ -288,47 +173,6 @@ static int check_free(struct wirt *w, const char *object, const struct wirt_disk
     if (fd >= 0)
         close(fd);
     return 0;
-}
-
-/* Gives one free loop device its file. 0 with *fd, or an errno; EBUSY: another process was faster. */
-static int take_loop(int control, const struct loop_config *config, int mode, int *fd, dev_t *device)
-{
-    int error, number = ioctl(control, LOOP_CTL_GET_FREE);
-    char path[32];
-
-    if (number < 0)
-        return errno;
-    snprintf(path, sizeof(path), "/dev/loop%d", number);
-    *fd = open(path, mode | O_CLOEXEC);
-    if (*fd < 0)
-        return errno;
-    if (ioctl(*fd, LOOP_CONFIGURE, config) == 0) {
-        *device = makedev(LOOP_MAJOR, (unsigned int)number);
-        return 0;
-    }
-    error = errno;
-    close(*fd);
-    return error;
-}
-
-int disk_loop(struct wirt *w, const char *object, const struct disk_source *source, bool is_readonly, int *fd,
-              dev_t *device)
-{
-    struct loop_config config = {
-        .fd = (uint32_t)source->fd,
-        .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO | (is_readonly ? LO_FLAGS_READ_ONLY : 0u)}};
-    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), error = EBUSY;
-
-    if (control < 0)
-        return fail_errno(w, WIRT_NO_HOST, object, "set up a loop device", "try modprobe loop", "/dev/loop-control");
-    snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, LOOP_MARK " %s", object);
-    for (int i = 0; i < LOOP_TRIES && error == EBUSY; i++)
-        error = take_loop(control, &config, is_readonly ? O_RDONLY : O_RDWR, fd, device);
-    close(control);
-    if (!error)
-        return 0;
-    errno = error;
-    return fail_errno(w, WIRT_FAILED, object, "set up a loop device", "see losetup -l", "the kernel refuses");
 }
 
 static void fill(struct device *d, const struct wirt_disk *disk, bool is_file, dev_t device, bool is_first)
@@ -369,16 +213,16 @@ static int visit_any(struct wirt *w, const char *back, uint32_t domid, uint32_t 
 /* Under the lock: finds the source free, and offers it to the guest. *loop is a loop device held open, or -1. */
 static int offer(struct wirt *w, struct device *d, const struct wirt_disk *disk, struct watch *watch, int *loop)
 {
-    struct disk_source source;
+    struct source source;
     dev_t device;
-    int code = disk_open(w, d->object, disk, &source);
+    int code = source_open(w, d->object, disk, &source);
 
     if (code)
         return code;
     device = source.device;
     code = check_free(w, d->object, disk, &source);
     if (!code && source.is_file)
-        code = disk_loop(w, d->object, &source, disk->is_readonly, loop, &device);
+        code = source_loop(w, d->object, &source, disk->is_readonly, loop, &device);
     if (!code) {
         fill(d, disk, source.is_file, device, device_each(w, "vbd", d->domid, visit_any, NULL) == 0);
         code = device_watch(w, watch, d);
@@ -503,14 +347,14 @@ int disk_check(struct wirt *w, const struct wirt_config *c)
 
     for (uint32_t i = 0; i < c->disk_count && !code; i++) {
         const struct wirt_disk *disk = &c->disk[i];
-        struct disk_source source;
+        struct source source;
         char object[128];
         uint32_t number;
 
         snprintf(object, sizeof(object), "disk %.15s of %s", disk->target ? disk->target : "(none)", c->name);
         code = check_target(w, object, disk->target, &number);
         if (!code)
-            code = disk_open(w, object, disk, &source);
+            code = source_open(w, object, disk, &source);
         if (code)
             break;
         for (uint32_t j = 0; j < i && !code; j++)

@@ -21,6 +21,7 @@
 #include "disk.h"
 #include "internal.h"
 #include "nic.h"
+#include "source.h"
 
 unsigned int check_passed, check_failed;
 
@@ -208,12 +209,12 @@ static void test_loop(void)
 {
     char *a = realpath("a.img", NULL), device_path[32];
     struct wirt_disk disk = file_disk(a), link = file_disk(a), block;
-    struct disk_source source;
+    struct source source;
     dev_t device;
     int fd;
 
-    CHECK(disk_open(w, "disk", &disk, &source) == 0 && source.is_file);
-    if (disk_loop(w, "disk xvda of db", &source, false, &fd, &device)) {
+    CHECK(source_open(w, "disk", &disk, &source) == 0 && source.is_file);
+    if (source_loop(w, "disk xvda of db", &source, false, &fd, &device)) {
         printf("disks: no loop devices here, their part is left out: %s\n", w->error.cause);
         close(source.fd);
         free(a);
@@ -287,11 +288,11 @@ static void test_leaks(void)
     dev_t device = 0;
 
     for (int i = 0; i < 200; i++) {
-        struct disk_source source;
+        struct source source;
         int fd;
 
-        CHECK(disk_open(w, "disk", &disk, &source) == 0);
-        if (disk_loop(w, "disk xvda of db", &source, i % 2, &fd, &device)) {
+        CHECK(source_open(w, "disk", &disk, &source) == 0);
+        if (source_loop(w, "disk xvda of db", &source, i % 2, &fd, &device)) {
             close(source.fd);
             break;
         }
