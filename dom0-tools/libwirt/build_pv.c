@@ -163,12 +163,12 @@ static int window_open(struct wirt *w, const struct build *b, struct window *v)
         for (uint64_t i = 0; v->base && i < total && !code; i++)
             if (errors[i]) {
                 errno = -errors[i];
-                code = fail_errno(w, WIRT_FAILED, b->object, "map its memory", "see wirt log", "machine frame 0x%lx",
+                code = fail_errno(w, WIRT_FAILED, b->object, "map its memory", "see wirt dmesg", "machine frame 0x%lx",
                                   frame[i]);
             }
     }
     if (!v->base)
-        code = fail_errno(w, WIRT_FAILED, b->object, "map its memory", "see wirt log", "%lu pages", total);
+        code = fail_errno(w, WIRT_FAILED, b->object, "map its memory", "see wirt dmesg", "%lu pages", total);
     free(frame);
     free(errors);
     return code;
@@ -320,7 +320,7 @@ static int make_grants(struct wirt *w, const struct build *b)
                                       XENMEM_resource_grant_table_id_shared, 0, 1, &at, PROT_READ | PROT_WRITE, 0);
 
     if (!r)
-        return fail_errno(w, WIRT_FAILED, b->object, "prepare its grant table", "see wirt log",
+        return fail_errno(w, WIRT_FAILED, b->object, "prepare its grant table", "see wirt dmesg",
                           "its first page cannot be mapped");
     entry = at;
     entry[GNTTAB_RESERVED_CONSOLE].frame = (uint32_t)b->frame[b->plan.console_pfn];
@@ -345,7 +345,7 @@ static int make_shared_info(struct wirt *w, struct build *b)
     s = xenforeignmemory_map(w->memory, b->domid, PROT_READ | PROT_WRITE, 1, &frame, &error);
     if (!s || error) {
         errno = error ? -error : errno;
-        return fail_errno(w, WIRT_FAILED, b->object, "prepare its shared page", "see wirt log",
+        return fail_errno(w, WIRT_FAILED, b->object, "prepare its shared page", "see wirt dmesg",
                           "machine frame 0x%lx cannot be mapped", frame);
     }
     for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
@@ -435,8 +435,10 @@ static int plan_and_fill(struct wirt *w, struct build *b)
 int build_run(struct wirt *w, struct build *b, uint32_t domid, const struct wirt_progress *progress)
 {
     struct image_memory to;
-    int code = need_memory(w);
+    int code = need_call(w);
 
+    if (!code)
+        code = need_memory(w);
     b->domid = domid;
     b->progress = progress;
     snprintf(b->object, sizeof(b->object), "domain %s (%u)", b->config->name, domid);

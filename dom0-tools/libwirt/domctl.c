@@ -45,8 +45,6 @@ int domctl_list(struct wirt *w, uint32_t first, struct xen_domctl_getdomaininfo 
 
     if (code)
         return code;
-    if (!hyper_ready(w))
-        return wirt_fail(w, WIRT_NO_ROOM, "dom0", "list domains", "", "it is out of memory");
     *list = hyper_data(w);
     op.u.getdomaininfolist.first_domain = (domid_t)first;
     op.u.getdomaininfolist.max_domains = HYPER_DATA_SIZE / sizeof(**list);
@@ -110,8 +108,6 @@ int domctl_pin(struct wirt *w, uint32_t domid, const char *object, uint32_t vcpu
 
     if (code)
         return code;
-    if (!hyper_ready(w))
-        return wirt_fail(w, WIRT_NO_ROOM, "dom0", "pin a vCPU", "", "it is out of memory");
     map = hyper_data(w);
     *map = cpus ? cpus : ~0ul;
     op.u.vcpuaffinity.cpumap_hard.nr_bits = 64;

@@ -79,6 +79,11 @@ int need_call(struct wirt *w)
         w->call = xencall_open(NULL, XENCALL_OPENFLAG_NON_REENTRANT);
     if (!w->call)
         return no_way(w, "ask the hypervisor", "/dev/xen/privcmd", "try modprobe xen-privcmd");
+    if (!w->arena)
+        w->arena = xencall_alloc_buffer_pages(w->call, HYPER_ARENA_PAGES);
+    if (!w->arena)
+        return fail_errno(w, WIRT_NO_ROOM, "dom0", "ask the hypervisor", "", "no memory for %d pages of arguments",
+                          HYPER_ARENA_PAGES);
     return 0;
 }
 

@@ -60,11 +60,9 @@ static int read_log(struct wirt *w, uint32_t *index, bool does_clear, char **tex
     for (;;) {
         struct xen_sysctl op = {0};
         struct xen_sysctl_readconsole *r = &op.u.readconsole;
-        char *data = hyper_ready(w) ? hyper_data(w) : NULL, *more;
+        char *data = hyper_data(w), *more;
         int result;
 
-        if (!data)
-            return wirt_fail(w, WIRT_NO_ROOM, "dom0", "read the log", "", "it is out of memory");
         r->clear = does_clear;
         r->incremental = 1;
         r->index = *index;
@@ -179,7 +177,7 @@ int wirt_host_audit(struct wirt *w, char **text, uint64_t *faults)
     if (code)
         return code;
     if (!line)
-        return wirt_fail(w, WIRT_TIMEOUT, "hypervisor", "audit", "see wirt log", "no result after %d s",
+        return wirt_fail(w, WIRT_TIMEOUT, "hypervisor", "audit", "see wirt dmesg", "no result after %d s",
                          AUDIT_PATIENCE_S);
     if (sscanf(line, "audit: %lu frames, %lu faults", &checked, &found) != 2)
         return wirt_fail(w, WIRT_FAILED, "hypervisor", "audit", "", "%.*s", (int)strcspn(line, "\r\n"), line);

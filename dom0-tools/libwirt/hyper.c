@@ -2,7 +2,8 @@
 /*
  * The raw hypercalls, and what their error numbers mean. A hypercall must not take a page fault, so its arguments are
  * copied through an arena that libxencall keeps in memory: one page for the argument structure, the rest for what it
- * points to. The arena is made with the first call and lives as long as the handle. Operations that say "call me again"
+ * points to. The arena comes and goes with the handle's way
+ * to the hypervisor. Operations that say "call me again"
  * are called again here and nowhere else.
  */
 #include <errno.h>
@@ -15,19 +16,6 @@
 #define ARG_SIZE 4096
 _Static_assert(HYPER_ARENA_PAGES * 4096 - ARG_SIZE == HYPER_DATA_SIZE, "the rest of the arena is data");
 
-/* NULL: no memory, errno set. */
-static void *arena(struct wirt *w)
-{
-    if (!w->arena)
-        w->arena = xencall_alloc_buffer_pages(w->call, HYPER_ARENA_PAGES);
-    return w->arena;
-}
-
-bool hyper_ready(struct wirt *w)
-{
-    return arena(w) != NULL;
-}
-
 void *hyper_data(struct wirt *w)
 {
     return (char *)w->arena + ARG_SIZE;
@@ -35,11 +23,9 @@ void *hyper_data(struct wirt *w)
 
 static long call2(struct wirt *w, unsigned int number, uint64_t cmd, void *arg, size_t size)
 {
-    void *at = arena(w);
+    void *at = w->arena;
     long result;
 
-    if (!at)
-        return -ENOMEM;
     memcpy(at, arg, size);
     result = xencall2L(w->call, number, cmd, (uintptr_t)at);
     if (result < 0)
@@ -51,11 +37,9 @@ static long call2(struct wirt *w, unsigned int number, uint64_t cmd, void *arg, 
 /* domctl and sysctl take one argument, and may ask to be called again. */
 static int call1(struct wirt *w, unsigned int number, void *arg, size_t size)
 {
-    void *at = arena(w);
+    void *at = w->arena;
     int result;
 
-    if (!at)
-        return -ENOMEM;
     memcpy(at, arg, size);
     do {
         result = xencall1(w->call, number, (uintptr_t)at);
@@ -101,10 +85,8 @@ int hyper_version(struct wirt *w, int cmd, void *arg, size_t size)
 int hyper_mmuext(struct wirt *w, unsigned int cmd, uint64_t mfn, uint32_t domid)
 {
     struct mmuext_op op = {.cmd = cmd, .arg1.mfn = mfn};
-    void *at = arena(w);
+    void *at = w->arena;
 
-    if (!at)
-        return -ENOMEM;
     memcpy(at, &op, sizeof(op));
     if (xencall4(w->call, __HYPERVISOR_mmuext_op, (uintptr_t)at, 1, 0, domid) < 0)
         return -errno;
@@ -147,5 +129,5 @@ int hyper_fail(struct wirt *w, int error, const char *object, const char *step, 
             code = meanings[i].code;
             meaning = meanings[i].text;
         }
-    return wirt_fail(w, code, object, step, "see wirt log", "%s%s%s", text, text[0] ? ": " : "", meaning);
+    return wirt_fail(w, code, object, step, "see wirt dmesg", "%s%s%s", text, text[0] ? ": " : "", meaning);
 }

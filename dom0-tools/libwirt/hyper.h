@@ -16,7 +16,7 @@
 #define HYPER_ARENA_PAGES 16
 #define HYPER_DATA_SIZE   (60u << 10) /* bytes in hyper_data; one user at a time, until the next call that takes data */
 
-/* Both need need_call(w) to have succeeded. op is copied in and, on success, out. */
+/* All of them want need_call(w) to have succeeded. op is copied in and, on success, out. */
 int hyper_domctl(struct wirt *w, uint32_t cmd, uint32_t domid, struct xen_domctl *op);
 int hyper_sysctl(struct wirt *w, uint32_t cmd, struct xen_sysctl *op);
 long hyper_memory(struct wirt *w, unsigned int cmd, void *arg, size_t size);
@@ -24,7 +24,6 @@ int hyper_event(struct wirt *w, int cmd, void *arg, size_t size);
 int hyper_mmuext(struct wirt *w, unsigned int cmd, uint64_t mfn, uint32_t domid);
 int hyper_version(struct wirt *w, int cmd, void *arg, size_t size);
 void *hyper_data(struct wirt *w);
-bool hyper_ready(struct wirt *w); /* false: no memory for the arena; true after any successful call */
 
 /* Sets the error for a negative errno of the hypervisor: CAUSE: what the number means here. Returns the code. */
 int hyper_fail(struct wirt *w, int error, const char *object, const char *step, const char *cause, ...)

@@ -70,10 +70,14 @@ static const char *decode_lz4(struct unpack *p, uint8_t *dst, size_t want)
         at += 4;
         if (packed > p->size - at || packed > (uint32_t)LZ4_compressBound((int)LZ4_BLOCK_MAX))
             return wrong(p, "an lz4 block at %zu claims %u bytes, %zu are left", at, packed, p->size - at);
-        n = LZ4_decompress_safe_partial((const char *)p->data + at, (char *)dst + done, (int)packed, (int)room,
-                                        (int)room);
+        /* A block that holds more than there is room for is an error, unless less was asked for. */
+        if (want == p->image_size)
+            n = LZ4_decompress_safe((const char *)p->data + at, (char *)dst + done, (int)packed, (int)room);
+        else
+            n = LZ4_decompress_safe_partial((const char *)p->data + at, (char *)dst + done, (int)packed, (int)room,
+                                            (int)room);
         if (n < 0)
-            return wrong(p, "an lz4 block at %zu is damaged", at);
+            return wrong(p, "the lz4 block at %zu is damaged, or holds more than the payload claims", at);
         at += packed;
         done += (size_t)n;
         if ((size_t)n < room)
