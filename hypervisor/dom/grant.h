@@ -64,6 +64,7 @@ int grant_frame(struct domain *d, u32 index, mfn_t *out) __must_use;
 /* Calls back for every reference that the table and the mappings themselves hold (PAGE_NONE: without a use). No vCPU
  * runs. */
 void grant_note(const struct domain *d, void (*note)(u64 m, enum page_kind kind));
+u64 grant_audit(void);     /* how many entries have more or fewer pins than mappings (logged); no vCPU runs */
 void grant_key_init(void); /* boot: console key 'g' */
 
 /* The entry is in use by `user` from here to grant_unpin. GNTST_okay with the frame's number, not looked at yet;

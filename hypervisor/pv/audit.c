@@ -157,7 +157,7 @@ u64 pv_audit_recount(u64 *checked)
     }
     domain_for_each(compare_held, NULL);
     *checked = checked_count;
-    return wrong_count;
+    return wrong_count + grant_audit();
 }
 
 struct sweep {

@@ -37,6 +37,7 @@ static u32 refs[FRAMES], uses[FRAMES]; /* derived */
 static bool is_table[FRAMES];          /* the L1 of a living domain: its L2 uses it */
 static bool is_watched[FRAMES];
 static u32 watched[FRAMES], watched_count; /* pages that have an owner */
+static u32 handle_of[DOMS][4096];          /* the last one of each place */
 static u64 tally[2][9], ops_done, seed;    /* refused, accepted */
 static const char *last = "nothing";
 static const struct mapping *unmapping; /* must be busy until the flush */
@@ -137,8 +138,14 @@ static void check_frames(void)
 
 static void check_domains(void)
 {
-    static u32 held[IDS];
+    static u32 held[IDS], frames[IDS];
     memset(held, 0, sizeof(held));
+    memset(frames, 0, sizeof(frames));
+    for (u32 i = 0; i < watched_count; i++) {
+        u32 owner = frame_page(mfn(watched[i]))->owner;
+        if (owner >= PAGE_OWNER_DOMAIN)
+            frames[owner - PAGE_OWNER_DOMAIN]++;
+    }
     for (u32 i = 0; i < MAPPINGS; i++)
         if (map[i].is_live)
             held[map[i].granter->id]++;
@@ -146,6 +153,8 @@ static void check_domains(void)
         u32 want = held[id] + (by_id[id]->page_held != 0) + (index_of(by_id[id]) < DOMS);
         if (by_id[id]->refs != want)
             fail("domain %u: %u references; the model has %u", id, by_id[id]->refs, want);
+        if (index_of(by_id[id]) == DOMS && by_id[id]->page_held != frames[id])
+            fail("dead domain %u holds %lu frames; the model has %u", id, by_id[id]->page_held, frames[id]);
         if (is_freed[id] && want)
             fail("domain %u is freed too early", id);
     }
@@ -309,6 +318,9 @@ static void op_map(void)
         return;
     if (op.dev_bus_addr != m << PAGE_SHIFT)
         fail("map says bus address %lx of frame %lx", op.dev_bus_addr, m);
+    if (handle_of[d][op.handle & 0xfff] == op.handle)
+        fail("handle %x comes again at once", op.handle);
+    handle_of[d][op.handle & 0xfff] = op.handle;
     map[at] = (struct mapping){
         true,        flags & GNTMAP_host_map, flags & GNTMAP_device_map, !writes, d, ref, slot, op.handle, doms[g], m,
         op.host_addr};
@@ -502,6 +514,7 @@ static void op_death(void)
     note_table(d, false);
     world_relinquish(old, d);
     memset(page[d], 0, sizeof(page[d]));
+    memset(handle_of[d], 0, sizeof(handle_of[d]));
     memset(shown[d], 0, sizeof(shown[d]));
     memset(shown_rw[d], 0, sizeof(shown_rw[d]));
     memset(word[d], 0, sizeof(word[d]));
@@ -544,6 +557,8 @@ static int run_seed(u64 n, u64 ops)
         check_domains();
         check_slots();
         check_frames();
+        if (ops_done % 64 == 0 && grant_audit())
+            fail("the audit finds a fault");
     }
     if (!tally[0][0] || !tally[1][0] || !tally[0][1] || !tally[1][1] || !tally[1][2] || !tally[1][3] || !tally[0][4] ||
         !tally[1][4] || (ops > 50000 && (!tally[1][5] || !tally[1][6])))

@@ -52,7 +52,9 @@ void domain_log(struct domain *d, const char *format, ...)
 }
 void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
 {
-    (void)fn, (void)arg;
+    for (u32 id = 0; id < IDS && by_id[id]; id++)
+        if (!is_freed[id])
+            fn(by_id[id], arg);
 }
 void console_key_bind(char key, const char *help, void (*fn)(void))
 {
