@@ -27,6 +27,7 @@ struct conn {
     struct out *out, **out_last;
     struct watch *watches;
     uint32_t watch_count, collapsed_count;
+    size_t watch_bytes;
     struct txn *txns;
     uint32_t txn_count, txn_id;
     size_t txn_bytes;

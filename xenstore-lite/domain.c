@@ -198,6 +198,9 @@ void domain_release(struct domain *d, bool is_dead)
     by_id[domid] = NULL;
     mem_free(d);
     state_put(&(struct state_entry){STATE_RELEASE, domid});
+    for (d = domain_all; d; d = d->next) /* nobody keeps rights over whoever gets this id next */
+        if (d->conn->who.target == domid)
+            domain_set_target(d, PERM_NO_TARGET);
     if (is_dead) {
         perm_forget(domid, tree_tick());
         quota_nodes_forget(domid);

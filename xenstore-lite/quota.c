@@ -21,6 +21,7 @@ struct quota quota_table[QUOTA_COUNT] = {
     [QUOTA_PERMS] = ROW("permissions", 16, ENOSPC, "entries in a node's permissions"),
     [QUOTA_PATH] = ROW("path-length", 1024, EINVAL, "bytes of an absolute path"),
     [QUOTA_WATCHES] = ROW("watches", 512, E2BIG, "watches of a domain"),
+    [QUOTA_WATCH_BYTES] = ROW("watch-bytes", 1048576, E2BIG, "bytes that a domain's watches hold"),
     [QUOTA_TRANSACTIONS] = ROW("transactions", 10, ENOSPC, "open transactions of a domain"),
     [QUOTA_TXN_NODES] = ROW("transaction-nodes", 1024, ENOSPC, "nodes that a transaction reads or changes"),
     [QUOTA_TXN_BYTES] = ROW("transaction-bytes", 262144, ENOSPC, "bytes that a domain's transactions hold"),

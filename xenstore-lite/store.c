@@ -135,7 +135,7 @@ void store_init(void)
         watch_special_perms[i] = perm_get(p);
 }
 
-/* What clients expect of any store; dom0's name and id are what Debian's scripts write as well. */
+/* What clients expect of any store. Not dom0's domid: by that Debian's xen-init-dom0 sees that its work is done. */
 void store_populate(void)
 {
     struct perms *p = store_root->perms;
@@ -145,7 +145,6 @@ void store_populate(void)
     make("/local", "", p);
     make("/local/domain", "", p);
     make("/local/domain/0", "", p);
-    make("/local/domain/0/domid", "0", p);
     make("/local/domain/0/name", "Domain-0", p);
     store_fire();
 }

@@ -8,6 +8,7 @@
 #include "watch.h"
 #include "conn.h"
 #include "mem.h"
+#include "quota.h"
 #include "wire.h"
 
 #include <stdio.h>
@@ -140,20 +141,38 @@ struct watch *watch_find(struct conn *c, const char *given, const char *token)
     return NULL;
 }
 
+/* What a watch can make us hold: itself, and a place for each part of its path, shared or not. */
+static size_t cost(const char *path, const char *token)
+{
+    size_t length = strlen(path), sum = sizeof(struct watch) + strlen(token) + sizeof(struct place) + length;
+
+    for (size_t i = 0; i < length; i++)
+        if (path[i] == '/')
+            sum += sizeof(struct place) + i;
+    return sum;
+}
+
 int watch_add(struct conn *c, const char *given, const char *token, int32_t depth, struct watch **out)
 {
     char path[WIRE_PATH_SIZE];
-    size_t prefix, length = strlen(token);
+    size_t prefix, length = strlen(token), bytes;
     struct watch *w;
+    int error;
 
     if (wire_watch_path(given, c->who.domid, path, &prefix) || length > WIRE_TOKEN_MAX)
         return EINVAL;
     if (watch_find(c, given, token))
         return EEXIST;
+    bytes = cost(path, token);
+    error = quota_check(c->who.domid, QUOTA_WATCH_BYTES, c->watch_bytes + bytes, path);
+    if (error)
+        return error;
     w = mem_alloc(sizeof(*w) + length + 1);
     memcpy(w->token, token, length);
     w->conn = c;
     w->depth = depth;
+    w->bytes = (uint32_t)bytes;
+    c->watch_bytes += bytes;
     w->prefix = (uint32_t)prefix;
     w->place = place_get(path, strlen(path));
     w->place_next = w->place->watches;
@@ -181,6 +200,7 @@ void watch_destroy(struct watch *w)
     if (w->conn_next)
         w->conn_next->conn_link = w->conn_link;
     w->conn->watch_count--;
+    w->conn->watch_bytes -= w->bytes;
     w->conn->collapsed_count -= w->is_collapsed;
     count--;
     place_drop(w->place);

@@ -15,12 +15,13 @@ struct watch {
     struct conn *conn;
     struct place *place;
     int32_t depth;
+    uint32_t bytes;    /* that it counts for in the quota */
     uint32_t prefix;   /* bytes of the path that the client did not write */
     bool is_collapsed; /* its events wait as one */
     char token[];
 };
 
-/* 0, EINVAL, EEXIST. given: as the client wrote it. */
+/* 0, EINVAL, EEXIST, or the quota's. given: as the client wrote it. */
 int watch_add(struct conn *c, const char *given, const char *token, int32_t depth, struct watch **out);
 int watch_remove(struct conn *c, const char *given, const char *token); /* 0, EINVAL, ENOENT */
 struct watch *watch_find(struct conn *c, const char *given, const char *token);

@@ -24,6 +24,7 @@
 
 unsigned passed, failed;
 bool is_sanitized;
+int patience_ms = 5000;
 char run_dir[200];
 pid_t daemon_pid;
 static const char *program;
@@ -241,7 +242,7 @@ struct peer *peer_socket(void)
     p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     snprintf(at.sun_path, sizeof(at.sun_path), "%.100s/socket", run_dir);
     for (int i = 0; connect(p->fd, (struct sockaddr *)&at, sizeof(at)); i++) {
-        if (i > 500)
+        if (i > patience_ms / 5)
             return p;
         usleep(5000);
     }
@@ -352,7 +353,7 @@ bool peer_send(struct peer *p, uint32_t type, uint32_t tx, const void *data, siz
 
     memcpy(message, &h, sizeof(h));
     memcpy(message + sizeof(h), data, length);
-    return peer_put(p, message, sizeof(h) + length, 10000);
+    return peer_put(p, message, sizeof(h) + length, 2 * patience_ms);
 }
 
 static bool more(struct peer *p, size_t want, uint64_t until)
@@ -452,7 +453,7 @@ const char *call(struct peer *p, uint32_t type, uint32_t tx, const char *payload
 
     for (size_t i = 0; i < length; i++)
         data[i] = payload[i] == '|' ? 0 : payload[i];
-    if (!peer_send(p, type, tx, data, length) || !peer_answer(p, &m, 5000))
+    if (!peer_send(p, type, tx, data, length) || !peer_answer(p, &m, patience_ms))
         return "(none)";
     if (m.h.req_id != p->next_id || m.h.tx_id != tx || (m.h.type != type && m.h.type != XS_ERROR))
         return "(an answer to something else)";

@@ -11,6 +11,7 @@
 
 extern unsigned passed, failed;
 extern bool is_sanitized;
+extern int patience_ms; /* how long an answer may take */
 void check(bool is, const char *file, int line, const char *what, const char *got);
 #define CHECK(what)     check(what, __FILE__, __LINE__, #what, "")
 #define IS(got, wanted) check_is(got, wanted, __FILE__, __LINE__, #got)

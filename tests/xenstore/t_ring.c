@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void kick(struct peer *g)
@@ -186,6 +187,36 @@ void test_rings(void)
     peer_close(p);
 }
 
+/* A log that cannot be written: nobody gets an answer, and everybody gets one as soon as it can. */
+static void full(struct peer *p, struct peer *g)
+{
+    struct rlimit now, little = {400000, RLIM_INFINITY}; /* more than what it says in words */
+    char value[4001];
+    struct message m;
+
+    memset(value, 'f', 4000);
+    value[4000] = 0;
+    CHECK(!prlimit(daemon_pid, RLIMIT_FSIZE, NULL, &now));
+    CHECK(!prlimit(daemon_pid, RLIMIT_FSIZE, &little, NULL));
+    for (unsigned i = 0; i < 98; i++)
+        IS(WR(p, "/tool/full", value), "OK|");
+    memcpy(value, "/tool/full\0last", 15);
+    CHECK(peer_send(p, XS_WRITE, 0, value, 4000));
+    CHECK(peer_send(p, XS_WRITE, 0, value, 15));
+    CHECK(peer_send(g, XS_WRITE, 0, "full\0guest", 10));
+    CHECK(!peer_next(p, &m, 400));
+    CHECK(!peer_next(g, &m, 10));
+    CHECK(strstr(rig_log(), "all answers wait"));
+    little = now;
+    CHECK(!prlimit(daemon_pid, RLIMIT_FSIZE, &little, NULL));
+    CHECK(peer_answer(p, &m, 2000) && m.h.type == XS_WRITE);
+    CHECK(peer_answer(p, &m, 2000) && m.h.type == XS_WRITE);
+    CHECK(peer_answer(g, &m, 2000) && m.h.type == XS_WRITE);
+    CHECK(strstr(rig_log(), "going on"));
+    IS(RD(p, "/tool/full"), "last");
+    IS(RD(g, "full"), "guest");
+}
+
 void test_recovery(void)
 {
     struct peer *p, *g, *h, *z;
@@ -287,6 +318,13 @@ void test_recovery(void)
     p = peer_socket();
     IS(RD(p, "/tool/kept"), "1");
     IS(RD(g, "in-txn"), "2");
+    full(p, g);
+    peer_close(p);
+    rig_kill();
+    rig_start(false);
+    p = peer_socket();
+    IS(RD(p, "/tool/full"), "last");
+    IS(RD(g, "full"), "guest");
     /* broken stays broken over a restart, and reconnects */
     g->page->req_prod = g->page->req_cons + 2000;
     kick(g);
