@@ -48,7 +48,7 @@ FILENAME ~ /^(call|pv)\// && FILENAME !~ /table\.c$/ {
             order[++orders] = name "\t" FILENAME "\t" fn
             if (line ~ /CALL_ACCEPT/)
                 refused[name FILENAME] = "accepted, there is nothing to do"
-            if (line ~ /CALL_ACCEPT|CALL_PRIVILEGED/)
+            if (line ~ /CALL_ACCEPT|CALL_(TUNE|LIFE|MACHINE)/)
                 is_partial[FILENAME] = is_control[name] = 1
             if (note != "")
                 comment[name] = note
@@ -147,7 +147,7 @@ function commands(n,    i, p, out, file, list, k, j, name, num, swap, allowed, s
         }
     for (i = 1; i <= k; i++) {
         name = list[i]
-        allowed = who[n] == "CALL_PRIVILEGED" || (name in is_control) ? "control" : "all"
+        allowed = who[n] ~ /^CALL_(TUNE|LIFE|MACHINE)$/ || (name in is_control) ? "control" : "all"
         num = number[name]
         out = out sprintf("| %d | `%s` | %s | %s |\n", hex(num), name, allowed, \
                           ((name file) in refused ? refused[name file] : "") \
@@ -167,7 +167,7 @@ END {
             continue
         }
         printf "Who: %s. %d argument%s. Handler: `%s` in `%s`.\n\n", \
-            who[n] == "CALL_PRIVILEGED" ? "control" : ((file_of[handler[n]] in is_partial) ? "all, in part" : "all"), \
+            who[n] ~ /^CALL_(TUNE|LIFE|MACHINE)$/ ? "control" : ((file_of[handler[n]] in is_partial) ? "all, in part" : "all"), \
             count[n], count[n] == 1 ? "" : "s", handler[n], file_of[handler[n]]
         list = commands(n)
         if (list != "")

@@ -14,25 +14,36 @@
 
 typedef s64 call_fn(const struct call_args *args);
 
-#define CALL_ANY        1u /* every domain */
-#define CALL_PRIVILEGED 2u /* the control domain only: others get -EPERM */
+/* Who may call, and on whom: a class of dom/policy.h, as the tables have it. */
+#define CALL_OWN     (1u + POLICY_OWN)
+#define CALL_OFFERED (1u + POLICY_OFFERED)
+#define CALL_SERVE   (1u + POLICY_SERVE)
+#define CALL_TUNE    (1u + POLICY_TUNE)
+#define CALL_LIFE    (1u + POLICY_LIFE)
+#define CALL_MACHINE (1u + POLICY_MACHINE)
+#define CALL_CLASS   7u
+static inline enum policy call_policy(u32 flags)
+{
+    return (enum policy)((flags & CALL_CLASS) - 1);
+}
+
 struct call_entry {
     call_fn *fn; /* NULL: -ENOSYS */
-    u8 who;      /* CALL_ANY or CALL_PRIVILEGED */
+    u8 who;      /* its class; -EPERM for who may do such things to nobody */
 };
 #define CALL_TABLE_SIZE 64u
 extern const struct call_entry call_table[CALL_TABLE_SIZE];
 
-#define CALL_REPLIES 4u /* the structure goes back, but for -ERESTART; before fn runs it is known to be writable */
-#define CALL_TARGET  8u /* it begins with the number of the domain to act on: the caller, or for dom0 any */
-typedef s64 call_sub_fn(struct domain *d, void *op); /* op: the structure, copied in */
+#define CALL_REPLIES 8u /* the structure goes back, but for -ERESTART; before fn runs it is known to be writable */
+/* d: the caller, or the domain whose number the structure begins with, if the class names one. op: the structure. */
+typedef s64 call_sub_fn(struct domain *d, void *op);
 struct call_sub {
     call_sub_fn *fn; /* NULL: there is nothing to do, 0 */
     u8 bytes;        /* of the structure */
-    u8 flags;        /* 0: -ENOSYS */
+    u8 flags;        /* class | CALL_REPLIES; 0: -ENOSYS */
 };
 #define CALL_SUB(number, fn, type, flags) [number] = {fn, sizeof(type), flags}
-#define CALL_ACCEPT(number)               [number] = {NULL, 0, CALL_PRIVILEGED}
+#define CALL_ACCEPT(number)               [number] = {NULL, 0, CALL_MACHINE}
 s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg);
 /* An operation of the tools: a structure that begins with its command and the version of its interface. */
 s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *op));

@@ -9,37 +9,40 @@
 #include "lib/log.h"
 #include "pv/pv.h"
 
-#define FIRST_EXT  0x80000000u
-#define LEAF_LAST  0xdu /* of the basic ones */
-#define EXT_LAST   0x80000008u
-#define SUBS_MAX   64u
-#define LEAVES_MAX 256u
+#define FIRST_HV    0x40000000u
+#define HV_STRIDE   0x100u /* to the place of a second set of the hypervisor's leaves */
+#define FIRST_EXT   0x80000000u
+#define LEAF_LAST   0xdu /* of the basic ones */
+#define EXT_LAST    0x80000021u
+#define CACHE_SUBS  6u
+#define XSTATE_SUBS 63u
+#define LEAVES_MAX  256u
 
 static struct cpuid leaf_at(bool is_machine, u32 leaf, u32 sub)
 {
     return is_machine ? cpuid(leaf, sub) : pv_cpuid(vcpu_current(), leaf, sub);
 }
 
-/* The leaf with subleaf behind (leaf, sub), in order; false: there is none. */
+/* The leaf with subleaf behind (leaf, sub), in the order and number that the tools' own lists have; false: none. */
 static bool leaf_next(bool is_machine, u32 *leaf, u32 *sub)
 {
-    u32 last = leaf_at(is_machine, *leaf & FIRST_EXT, 0).eax, subs = 1;
+    u32 subs = *leaf == 4 ? CACHE_SUBS : *leaf == 0xb ? 2 : *leaf == 0xd ? XSTATE_SUBS : 1;
 
     if (*leaf == 7)
         subs = leaf_at(is_machine, 7, 0).eax + 1;
-    else if (*leaf == 4)
-        subs = leaf_at(is_machine, 4, *sub).eax & 0x1f ? SUBS_MAX : 1;
-    else if (*leaf == 0xd)
-        subs = SUBS_MAX - 1;
     if (++*sub < subs)
         return true;
     *sub = 0;
-    ++*leaf;
-    if (*leaf <= min(last, *leaf & FIRST_EXT ? EXT_LAST : LEAF_LAST))
-        return true;
-    if (*leaf & FIRST_EXT)
-        return false;
-    *leaf = FIRST_EXT;
+    if (*leaf == FIRST_HV) {
+        *leaf = FIRST_HV + HV_STRIDE;
+    } else if (*leaf == FIRST_HV + HV_STRIDE) {
+        *leaf = FIRST_EXT;
+    } else if (*leaf >= FIRST_EXT) {
+        ++*leaf;
+        return *leaf <= min(leaf_at(is_machine, FIRST_EXT, 0).eax, EXT_LAST);
+    } else if (++*leaf > min(leaf_at(is_machine, 0, 0).eax, LEAF_LAST)) {
+        *leaf = FIRST_HV;
+    }
     return true;
 }
 
@@ -60,7 +63,7 @@ static s64 leaves_out(bool is_machine, guest_ptr list, u32 *count)
     do {
         struct cpuid c = leaf_at(is_machine, leaf, sub);
         struct xen_cpuid_leaf l = {leaf, has_subs(leaf) ? sub : XEN_CPUID_NO_SUBLEAF, c.eax, c.ebx, c.ecx, c.edx};
-        if (sub && !(c.eax | c.ebx | c.ecx | c.edx))
+        if (leaf == 0xd && sub > 1 && !(c.eax | c.ebx | c.ecx | c.edx))
             continue;
         if (n == *count)
             return -ENOBUFS;

@@ -28,20 +28,22 @@ s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg)
 {
     struct domain *d = domain_current();
     const struct call_sub *s = &table[number];
+    enum policy policy;
     u64 op[32]; /* UINT8_MAX bytes */
     s64 rc;
 
     if (number >= count || !s->flags)
         return -ENOSYS;
-    if (s->flags & CALL_PRIVILEGED && !d->is_privileged)
+    policy = call_policy(s->flags);
+    if (!policy_may(d->is_privileged, policy))
         return -EPERM;
     if (!guest_read(op, arg, s->bytes) || (s->flags & CALL_REPLIES && !guest_write(arg, op, s->bytes)))
         return -EFAULT;
-    rc = s->flags & CALL_TARGET ? domain_target((domid_t)op[0], &d) : 0;
+    rc = policy_is_aimed(policy) ? policy_target((domid_t)op[0], policy, &d) : 0;
     if (rc)
         return rc;
     rc = s->fn ? s->fn(d, op) : 0;
-    if (s->flags & CALL_TARGET)
+    if (policy_is_aimed(policy))
         domain_put(d);
     if (s->flags & CALL_REPLIES && rc != -ERESTART && !guest_write(arg, op, s->bytes) && rc == 0)
         rc = -EFAULT;
@@ -70,7 +72,7 @@ static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args 
     e = &call_table[nr];
     if (unlikely(!e->fn))
         return -ENOSYS;
-    if (unlikely(e->who == CALL_PRIVILEGED && !v->domain->is_privileged))
+    if (unlikely(!v->domain->is_privileged && !policy_may(false, call_policy(e->who))))
         return -EPERM;
     return e->fn(args);
 }

@@ -92,16 +92,16 @@ static s64 reset(struct domain *d, void *arg)
 }
 
 static const struct call_sub command[] = {
-    CALL_SUB(EVTCHNOP_bind_interdomain, bind_interdomain, struct evtchn_bind_interdomain, CALL_ANY | CALL_REPLIES),
-    CALL_SUB(EVTCHNOP_bind_virq, bind_virq, struct evtchn_bind_virq, CALL_ANY | CALL_REPLIES),
-    CALL_SUB(EVTCHNOP_bind_pirq, bind_pirq, struct evtchn_bind_pirq, CALL_ANY | CALL_REPLIES),
-    CALL_SUB(EVTCHNOP_close, close_port, struct evtchn_close, CALL_ANY),
-    CALL_SUB(EVTCHNOP_status, status, struct evtchn_status, CALL_ANY | CALL_REPLIES | CALL_TARGET),
-    CALL_SUB(EVTCHNOP_alloc_unbound, alloc_unbound, struct evtchn_alloc_unbound, CALL_ANY | CALL_REPLIES | CALL_TARGET),
-    CALL_SUB(EVTCHNOP_bind_ipi, bind_ipi, struct evtchn_bind_ipi, CALL_ANY | CALL_REPLIES),
-    CALL_SUB(EVTCHNOP_bind_vcpu, bind_vcpu, struct evtchn_bind_vcpu, CALL_ANY),
-    CALL_SUB(EVTCHNOP_unmask, unmask, struct evtchn_unmask, CALL_ANY),
-    CALL_SUB(EVTCHNOP_reset, reset, struct evtchn_reset, CALL_ANY | CALL_TARGET),
+    CALL_SUB(EVTCHNOP_bind_interdomain, bind_interdomain, struct evtchn_bind_interdomain, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_bind_virq, bind_virq, struct evtchn_bind_virq, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_bind_pirq, bind_pirq, struct evtchn_bind_pirq, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_close, close_port, struct evtchn_close, CALL_OWN),
+    CALL_SUB(EVTCHNOP_status, status, struct evtchn_status, CALL_SERVE | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_alloc_unbound, alloc_unbound, struct evtchn_alloc_unbound, CALL_SERVE | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_bind_ipi, bind_ipi, struct evtchn_bind_ipi, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(EVTCHNOP_bind_vcpu, bind_vcpu, struct evtchn_bind_vcpu, CALL_OWN),
+    CALL_SUB(EVTCHNOP_unmask, unmask, struct evtchn_unmask, CALL_OWN),
+    CALL_SUB(EVTCHNOP_reset, reset, struct evtchn_reset, CALL_SERVE),
 };
 
 s64 call_event_channel_op(const struct call_args *args)

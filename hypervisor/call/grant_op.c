@@ -59,10 +59,10 @@ static s64 get_version(struct domain *d, void *arg)
 }
 
 static const struct call_sub command[] = {
-    CALL_SUB(GNTTABOP_setup_table, setup_table, struct gnttab_setup_table, CALL_ANY | CALL_REPLIES | CALL_TARGET),
-    CALL_SUB(GNTTABOP_query_size, query_size, struct gnttab_query_size, CALL_ANY | CALL_REPLIES | CALL_TARGET),
-    CALL_SUB(GNTTABOP_set_version, set_version, struct gnttab_set_version, CALL_ANY | CALL_REPLIES),
-    CALL_SUB(GNTTABOP_get_version, get_version, struct gnttab_get_version, CALL_ANY | CALL_REPLIES | CALL_TARGET),
+    CALL_SUB(GNTTABOP_setup_table, setup_table, struct gnttab_setup_table, CALL_SERVE | CALL_REPLIES),
+    CALL_SUB(GNTTABOP_query_size, query_size, struct gnttab_query_size, CALL_SERVE | CALL_REPLIES),
+    CALL_SUB(GNTTABOP_set_version, set_version, struct gnttab_set_version, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(GNTTABOP_get_version, get_version, struct gnttab_get_version, CALL_SERVE | CALL_REPLIES),
 };
 
 /* More to do, and other work waits? Then *cursor says where to go on. */

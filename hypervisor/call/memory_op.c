@@ -395,18 +395,17 @@ static s64 machphys_mapping(struct domain *d, void *arg)
 }
 
 static const struct call_sub command[] = {
-    CALL_SUB(XENMEM_maximum_ram_page, maximum_ram_page, struct {}, CALL_ANY),
-    CALL_SUB(XENMEM_current_reservation, current_reservation, struct xen_memory_domain, CALL_ANY | CALL_TARGET),
-    CALL_SUB(XENMEM_maximum_reservation, maximum_reservation, struct xen_memory_domain, CALL_ANY | CALL_TARGET),
-    CALL_SUB(XENMEM_machine_memory_map, machine_memory_map, struct xen_memory_map, CALL_PRIVILEGED | CALL_REPLIES),
-    CALL_SUB(XENMEM_exchange, exchange, struct xen_memory_exchange, CALL_PRIVILEGED | CALL_REPLIES),
-    CALL_SUB(XENMEM_machphys_mapping, machphys_mapping, struct xen_machphys_mapping, CALL_ANY | CALL_REPLIES),
-    CALL_SUB(XENMEM_memory_map, domain_memory_map, struct xen_memory_map, CALL_ANY | CALL_REPLIES),
-    CALL_SUB(XENMEM_set_memory_map, set_memory_map, struct xen_foreign_memory_map, CALL_PRIVILEGED | CALL_TARGET),
-    CALL_SUB(XENMEM_maximum_gpfn, maximum_gpfn, struct xen_memory_domain, CALL_ANY | CALL_TARGET),
-    CALL_SUB(XENMEM_claim_pages, claim, struct xen_memory_reservation, CALL_PRIVILEGED),
-    CALL_SUB(XENMEM_acquire_resource, acquire_resource, struct xen_mem_acquire_resource,
-             CALL_PRIVILEGED | CALL_TARGET | CALL_REPLIES),
+    CALL_SUB(XENMEM_maximum_ram_page, maximum_ram_page, struct {}, CALL_OWN),
+    CALL_SUB(XENMEM_current_reservation, current_reservation, struct xen_memory_domain, CALL_SERVE),
+    CALL_SUB(XENMEM_maximum_reservation, maximum_reservation, struct xen_memory_domain, CALL_SERVE),
+    CALL_SUB(XENMEM_machine_memory_map, machine_memory_map, struct xen_memory_map, CALL_MACHINE | CALL_REPLIES),
+    CALL_SUB(XENMEM_exchange, exchange, struct xen_memory_exchange, CALL_MACHINE | CALL_REPLIES),
+    CALL_SUB(XENMEM_machphys_mapping, machphys_mapping, struct xen_machphys_mapping, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(XENMEM_memory_map, domain_memory_map, struct xen_memory_map, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(XENMEM_set_memory_map, set_memory_map, struct xen_foreign_memory_map, CALL_TUNE),
+    CALL_SUB(XENMEM_maximum_gpfn, maximum_gpfn, struct xen_memory_domain, CALL_SERVE),
+    CALL_SUB(XENMEM_claim_pages, claim, struct xen_memory_reservation, CALL_MACHINE),
+    CALL_SUB(XENMEM_acquire_resource, acquire_resource, struct xen_mem_acquire_resource, CALL_TUNE | CALL_REPLIES),
 };
 
 s64 call_memory_op(const struct call_args *args)

@@ -55,10 +55,54 @@ static s64 poll(struct vcpu *v, guest_ptr arg)
     return -ERESTART;
 }
 
+static s64 shutdown(struct domain *d, void *arg)
+{
+    const struct sched_shutdown *op = arg;
+
+    if (op->reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    domain_shutdown(d, (u8)op->reason);
+    return 0;
+}
+
+static s64 remote_shutdown(struct domain *d, void *arg)
+{
+    const struct sched_remote_shutdown *op = arg;
+
+    if (op->reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    domain_shutdown(d, (u8)op->reason);
+    return 0;
+}
+
+/* The guest says why, should it shut down later without saying it. */
+static s64 shutdown_code(struct domain *d, void *arg)
+{
+    const struct sched_shutdown *op = arg;
+
+    if (op->reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    d->shutdown_code = (u8)(op->reason + 1);
+    return 0;
+}
+
+static s64 watchdog(struct domain *d, void *arg)
+{
+    const struct sched_watchdog *op = arg;
+
+    return domain_watchdog(d, op->id, op->timeout);
+}
+
+static const struct call_sub command[] = {
+    CALL_SUB(SCHEDOP_shutdown, shutdown, struct sched_shutdown, CALL_OWN),
+    CALL_SUB(SCHEDOP_remote_shutdown, remote_shutdown, struct sched_remote_shutdown, CALL_LIFE),
+    CALL_SUB(SCHEDOP_shutdown_code, shutdown_code, struct sched_shutdown, CALL_OWN),
+    CALL_SUB(SCHEDOP_watchdog, watchdog, struct sched_watchdog, CALL_OWN),
+};
+
 s64 call_sched_op(const struct call_args *args)
 {
     guest_ptr arg = guest_at(args->a[1]);
-    struct sched_shutdown s;
 
     if (unlikely(vcpu_current()->pv.retired.n)) /* nobody sleeps on tables that others may wait for */
         return -ERESTART;
@@ -71,14 +115,7 @@ s64 call_sched_op(const struct call_args *args)
         return 0;
     case SCHEDOP_poll:
         return poll(vcpu_current(), arg);
-    case SCHEDOP_shutdown:
-        if (!guest_get(&s, arg))
-            return -EFAULT;
-        if (s.reason > SHUTDOWN_MAX)
-            return -EINVAL;
-        domain_shutdown(domain_current(), (u8)s.reason);
-        return 0;
-    default: /* shutdown_code, remote_shutdown, watchdog, pin_override: nobody needs them enough */
-        return -ENOSYS;
+    default:
+        return call_sub(command, ARRAY_COUNT(command), args->a[0], arg);
     }
 }

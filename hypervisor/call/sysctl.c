@@ -131,6 +131,19 @@ static s64 node_list(struct xen_sysctl_numainfo *op)
     return 0;
 }
 
+/* All devices are at node 0. The tools call again for those that are left. */
+static s64 device_nodes(struct xen_sysctl_pcitopoinfo *op)
+{
+    const u32 node = 0;
+    u32 n = 0;
+
+    while (n < op->num_devs && !(n && work_is_pending()))
+        if (!guest_put_at(guest_at(op->nodes), n++, &node))
+            return -EFAULT;
+    op->num_devs = n;
+    return 0;
+}
+
 static s64 heap(struct xen_sysctl_availheap *op)
 {
     struct frame_stats s;
@@ -191,6 +204,8 @@ static s64 sysctl_do(void *arg)
         return cpu_topology(&op->u.cputopoinfo);
     case XEN_SYSCTL_numainfo:
         return node_list(&op->u.numainfo);
+    case XEN_SYSCTL_pcitopoinfo:
+        return device_nodes(&op->u.pcitopoinfo);
     case XEN_SYSCTL_availheap:
         return heap(&op->u.availheap);
     case XEN_SYSCTL_cpupool_op:

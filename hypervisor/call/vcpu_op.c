@@ -68,6 +68,14 @@ static s64 register_runstate(struct vcpu *v, guest_ptr arg)
     return 0;
 }
 
+static s64 periodic(struct vcpu *v, u64 period_ns)
+{
+    lock_take(&v->domain->lock);
+    vcpu_set_periodic(v, period_ns);
+    lock_drop(&v->domain->lock);
+    return 0;
+}
+
 static s64 set_periodic(struct vcpu *v, guest_ptr arg)
 {
     struct vcpu_set_periodic_timer t;
@@ -76,8 +84,7 @@ static s64 set_periodic(struct vcpu *v, guest_ptr arg)
         return -EFAULT;
     if (t.period_ns < PERIOD_MIN_NS || t.period_ns > INT64_MAX)
         return -EINVAL;
-    vcpu_set_periodic(v, t.period_ns);
-    return 0;
+    return periodic(v, t.period_ns);
 }
 
 static s64 set_single(struct vcpu *v, guest_ptr arg)
@@ -151,8 +158,7 @@ s64 call_vcpu_op(const struct call_args *args)
     case VCPUOP_set_periodic_timer:
         return set_periodic(v, arg);
     case VCPUOP_stop_periodic_timer:
-        vcpu_set_periodic(v, 0);
-        return 0;
+        return periodic(v, 0);
     case VCPUOP_register_vcpu_info:
         return register_info(v, arg);
     case VCPUOP_send_nmi:

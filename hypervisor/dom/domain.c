@@ -19,6 +19,7 @@
 #include "public/sched.h"
 
 #define REBOOT_SECONDS 5u
+#define NSEC_PER_SEC   1000000000ull
 #define RIGHTS_ROOM    16u /* ranges in each of a domain's sets of rights */
 static struct domain *table[DOMID_FIRST_RESERVED];
 static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
@@ -71,6 +72,14 @@ static void domain_free(struct domain *d)
     slab_free(d, sizeof(*d));
 }
 
+static void watchdog_fired(void *arg)
+{
+    struct domain *d = arg;
+
+    log_warn("domain %u: its watchdog was not set again in time", d->id);
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
 /* The first reference is its frame's: from now on it can be found. */
 static int make_shared(struct domain *d)
 {
@@ -108,14 +117,17 @@ int domain_create(const struct domain_config *c, struct domain **out)
     evtchn_init(d);
     d->evtchn.limit = min(c->port_limit, EVTCHN_PORTS);
     pirq_init(d);
+    for (u32 n = 0; n < DOMAIN_WATCHDOGS; n++)
+        timer_init(&d->watchdog[n], watchdog_fired, d, cpu_id());
     rc = table_add(d, c->id);
     if (rc) {
         slab_free(d, sizeof(*d));
         return rc;
     }
     rc = grant_init(d, c->grant_frames, c->grant_maptrack);
-    if (rc == 0)
-        rc = make_shared(d);
+    if (rc == 0 && (rc = make_shared(d)) != 0)
+        while (grant_destroy(d)) /* there is nothing in it that could take long */
+            ;
     if (rc == 0)
         *out = d;
     else
@@ -218,11 +230,37 @@ void domain_shutdown(struct domain *d, u8 reason)
     /* No lock: it may be held by somebody who waits for this CPU to flush, which it will not with interrupts off. */
     if (atomic_xchg(&d->is_shut_down, true))
         return;
+    if (d->shutdown_code)
+        reason = d->shutdown_code - 1;
     d->shutdown_reason = reason;
     if (d == domain_zero)
         end_of_machine(reason);
     for_each_unit(d, sched_pause);
     evtchn_raise_global(domain_zero, VIRQ_DOM_EXC);
+}
+
+int domain_watchdog(struct domain *d, u32 id, u32 seconds)
+{
+    u32 n = id - 1;
+    int rc = 0;
+
+    lock_take(&d->lock);
+    if (id == 0) {
+        for (n = 0; n < DOMAIN_WATCHDOGS && d->watchdogs & BIT(n);)
+            n++;
+        rc = !seconds ? -EINVAL : n == DOMAIN_WATCHDOGS ? -ENOSPC : (int)n + 1;
+    } else if (n >= DOMAIN_WATCHDOGS || !(d->watchdogs & BIT(n))) {
+        rc = -EINVAL;
+    }
+    if (rc >= 0 && seconds) {
+        d->watchdogs |= (u8)BIT(n);
+        timer_set(&d->watchdog[n], time_now() + seconds * NSEC_PER_SEC);
+    } else if (rc >= 0) {
+        d->watchdogs &= (u8)~BIT(n);
+        timer_stop(&d->watchdog[n]);
+    }
+    lock_drop(&d->lock);
+    return rc;
 }
 
 void domain_log(struct domain *d, const char *format, ...)
@@ -295,7 +333,7 @@ int domain_resume(struct domain *d)
     lock_take(&d->lock);
     if (d->is_shut_down && d->shutdown_reason == SHUTDOWN_suspend && !domain_is_dying(d)) {
         rc = 0;
-        d->shutdown_reason = 0;
+        d->shutdown_reason = d->shutdown_code = 0;
         atomic_store(&d->is_shut_down, false);
         for_each_unit(d, sched_unpause);
     }
@@ -328,6 +366,8 @@ static int stop_vcpus(struct domain *d)
     for (u32 i = 0; i < d->vcpu_limit; i++)
         if (d->vcpu[i])
             vcpu_stop(d->vcpu[i]);
+    for (u32 n = 0; n < DOMAIN_WATCHDOGS; n++)
+        timer_stop(&d->watchdog[n]);
     return 0;
 }
 

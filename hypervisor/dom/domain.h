@@ -17,9 +17,10 @@
 #include "dom/vcpu.h"
 #include "lib/range.h"
 
-#define DOMAIN_VCPU_MAX 64u
-#define DOMAIN_WEIGHT   256u
-#define DOMAIN_ANY      0xffffu /* domain_create: a number that was not in use for as long as possible */
+#define DOMAIN_VCPU_MAX  64u
+#define DOMAIN_WEIGHT    256u
+#define DOMAIN_WATCHDOGS 2u
+#define DOMAIN_ANY       0xffffu /* domain_create: a number that was not in use for as long as possible */
 
 enum domain_life {
     DOMAIN_ALIVE,
@@ -36,6 +37,9 @@ struct domain {
     bool is_shut_down;
     u32 pause_count; /* of the toolstack; its vCPUs are paused once while it is not 0; under lock */
     u8 shutdown_reason;
+    u8 shutdown_code; /* reason + 1 that the guest announced, 0: none */
+    u8 watchdogs;     /* bit: in use; under lock */
+    struct timer watchdog[DOMAIN_WATCHDOGS];
     u32 refs;         /* atomic */
     struct lock lock; /* RANK_DOMAIN */
     u32 vcpu_limit;
@@ -131,6 +135,9 @@ static inline __must_use int domain_target(domid_t id, struct domain **target)
 /* The guest broke its own contract: log why, stop all its vCPUs; dom0's crash reboots or halts the machine. */
 void domain_crash(struct domain *d, const char *format, ...) __printf(2, 3);
 void domain_shutdown(struct domain *d, u8 reason); /* SHUTDOWN_* of public/sched.h */
+/* SCHEDOP_watchdog: unless it is set again within so many seconds, d has shut down. id 0: a new one. Its id (new), 0,
+ * -EINVAL: no such one, -ENOSPC. */
+int domain_watchdog(struct domain *d, u32 id, u32 seconds);
 static inline struct domain *domain_current(void)
 {
     return vcpu_current()->domain;

@@ -31,6 +31,14 @@ static inline bool policy_allows(bool is_control, bool is_self, enum policy what
         return is_self ? r->control_self : r->control_other;
     return is_self ? r->plain_self : r->plain_other;
 }
+static inline bool policy_may(bool is_control, enum policy what) /* to itself or to another */
+{
+    return policy_allows(is_control, true, what) || policy_allows(is_control, false, what);
+}
+static inline bool policy_is_aimed(enum policy what) /* at a domain that the caller names */
+{
+    return what == POLICY_SERVE || what == POLICY_TUNE || what == POLICY_LIFE;
+}
 /* The domain that the caller names, DOMID_SELF for itself. 0 with a reference in *target (domain_put); -EPERM, whether
  * there is one or not; -ESRCH. */
 int policy_target(domid_t id, enum policy what, struct domain **target) __must_use;

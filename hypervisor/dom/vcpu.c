@@ -88,17 +88,28 @@ static __noreturn void enter(struct unit *u)
 
 static void account(struct unit *u, u32 new_state, u64 now)
 {
-    struct vcpu_runstate_info *r = &((struct vcpu *)u)->runstate;
+    struct vcpu *v = (struct vcpu *)u;
+    struct vcpu_runstate_info *r = &v->runstate;
+    WRITE_ONCE(v->runstate_version, v->runstate_version + 1);
+    barrier();
     r->time[r->state] += now - r->state_entry_time;
     r->state_entry_time = now;
     r->state = (int)new_state;
+    barrier();
+    WRITE_ONCE(v->runstate_version, v->runstate_version + 1);
 }
 
 static const struct unit_ops unit_ops = {leave, enter, account};
 
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
 {
-    *out = v->runstate;
+    u32 version;
+    do { /* account() may be at it on another CPU, for some ten instructions */
+        version = READ_ONCE(v->runstate_version);
+        barrier();
+        *out = v->runstate;
+        barrier();
+    } while (version & 1 || version != READ_ONCE(v->runstate_version));
     out->time[out->state] += time_now() - out->state_entry_time;
 }
 
@@ -171,8 +182,9 @@ static void periodic_fired(void *arg)
 {
     struct vcpu *v = arg;
     evtchn_raise_virq(v, VIRQ_TIMER);
-    if (v->periodic_ns)
-        timer_set(&v->periodic, max(v->periodic.node.key + v->periodic_ns, time_now() + v->periodic_ns / 2));
+    u64 period = READ_ONCE(v->periodic_ns);
+    if (period)
+        timer_set(&v->periodic, max(v->periodic.node.key + period, time_now() + period / 2));
 }
 
 static void poll_fired(void *arg)
@@ -197,7 +209,8 @@ void vcpu_set_single(struct vcpu *v, u64 at_ns)
 
 void vcpu_set_periodic(struct vcpu *v, u64 period_ns)
 {
-    timer_stop(&v->periodic);
+    WRITE_ONCE(v->periodic_ns, 0);
+    timer_stop(&v->periodic); /* afterwards it is not being set again either */
     v->periodic_ns = period_ns;
     if (period_ns)
         timer_set(&v->periodic, time_now() + period_ns);
@@ -255,7 +268,7 @@ void vcpu_down(struct vcpu *v)
 {
     v->is_up = false;
     timer_stop(&v->single);
-    timer_stop(&v->periodic);
+    vcpu_set_periodic(v, 0);
     sched_pause(&v->unit);
 }
 

@@ -81,12 +81,13 @@ struct vcpu {
     mfn_t info_mfn;      /* page behind info if registered (VCPUOP_register_vcpu_info), else MFN_NONE */
     struct timer single; /* VIRQ_TIMER */
     struct timer poll;
-    u64 periodic_ns; /* 0 = off */
+    u64 periodic_ns; /* 0 = off; under domain.lock, but for its timer's look */
     struct timer periodic;
     u32 time_generation; /* of the pvclock last published */
     u16 virq_port[NR_VIRQS];
-    u64 polling; /* SCHEDOP_poll: port + 1, ~0 = any of several, 0 = not polling */
-    struct vcpu_runstate_info runstate;
+    u64 polling;                        /* SCHEDOP_poll: port + 1, ~0 = any of several, 0 = not polling */
+    struct vcpu_runstate_info runstate; /* written under the queue's lock; odd version: being written */
+    u32 runstate_version;
     u64 runstate_va; /* guest kernel address, 0 = not registered */
     char name[12];   /* "d0v1", for the console */
 };
@@ -122,7 +123,7 @@ void vcpu_send_nmi(struct vcpu *v);
 void vcpu_block(void);                                              /* SCHEDOP_block for the current vCPU */
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* consistent copy including now */
 void vcpu_set_single(struct vcpu *v, u64 at_ns);                    /* 0 = stop */
-void vcpu_set_periodic(struct vcpu *v, u64 period_ns);              /* 0 = stop */
+void vcpu_set_periodic(struct vcpu *v, u64 period_ns);              /* 0 = stop; under domain.lock */
 
 /* The doors to the ways a vCPU can run (filled by pv/). */
 struct vcpu_ops {
