@@ -76,8 +76,8 @@ static json_t *json_command(const struct command *c)
     for (const struct choice *choice = c->choices; choice && choice->name; choice++)
         json_array_append_new(options, json_pack("{s:s#, s:s, s:s?, s:s}", "letter", &choice->letter, 1, "name",
                                                  choice->name, "value", choice->value, "help", choice->help));
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o}", "name", c->name, "arguments", c->arguments, "help", c->help, "more",
-                     c->more, "json", c->json, "options", options);
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o}", "name", c->name, "arguments", c->arguments, "help", c->help,
+                     "more", c->more, "json", c->json, "options", options);
 }
 
 static int list_all(struct run *r)

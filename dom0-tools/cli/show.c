@@ -117,38 +117,60 @@ static void print_cell(const char *text, int width, bool is_right, bool is_last)
         printf("%*s  ", !is_right && pad > 0 ? pad : 0, "");
 }
 
+/* A text that does not fit stands whole: the last column's on the next line, another's with the rest beneath it. */
 static void print_row(const json_t *row, const struct column *columns, const int *widths)
 {
-    int column = 0;
+    int before = 0; /* what the columns in front take */
 
-    for (const struct column *c = columns; c->title; c++, column++) {
+    for (const struct column *c = columns; c->title; before += *widths++ + 2, c++) {
+        bool is_last = !c[1].title, is_text = c->kind == K_TEXT;
         char text[256];
 
         cell(text, sizeof(text), json_object_get(row, c->key), c->kind);
-        if (!c[1].title && c->kind == K_TEXT) {
+        if (is_last && is_text) {
+            if (before + width_of(text) > 80)
+                printf("\n    ");
             print_clean(stdout, text, strlen(text));
-        } else if (c->kind == K_TEXT && width_of(text) > widths[column]) {
-            int before = 0; /* the columns in front */
-
-            for (int i = 0; i < column; i++)
-                before += widths[i] + 2;
-            printf("%s\n%*s", text, before + widths[column] + 2, "");
+        } else if (is_text && width_of(text) > *widths) {
+            printf("%s\n%*s", text, before + *widths + 2, "");
         } else {
-            print_cell(text, widths[column], c->kind != K_TEXT && c->kind != K_BOOL, !c[1].title);
+            print_cell(text, *widths, !is_text && c->kind != K_BOOL, is_last);
         }
     }
     printf("\n");
 }
 
-int show_rows(struct run *r, json_t *rows, const struct column *columns)
+/* Without a column that has neither a title nor anything in it. */
+static void kept_columns(const json_t *rows, const struct column *columns, struct column *kept)
+{
+    for (; columns->title; columns++) {
+        bool is_kept = columns->title[0];
+        const json_t *row;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+            const char *text = json_string_value(json_object_get(row, columns->key));
+
+            is_kept |= text && text[0];
+        }
+        if (is_kept)
+            *kept++ = *columns;
+    }
+    *kept = (struct column){.title = NULL};
+}
+
+int show_rows(struct run *r, json_t *rows, const struct column *wanted)
 {
     int widths[COLUMNS_MAX] = {0}, column = 0;
     const char *bold = has_colour(stdout) ? "\033[1m" : "", *plain = bold[0] ? "\033[0m" : "";
+    struct column columns[COLUMNS_MAX + 1];
     json_t *row;
     size_t i;
 
     if (r->does_json)
         return print_json(rows);
+    kept_columns(rows, wanted, columns);
     for (const struct column *c = columns; c->title; c++, column++) {
         widths[column] = width_of(c->title);
         json_array_foreach(rows, i, row)
