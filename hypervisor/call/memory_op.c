@@ -338,7 +338,8 @@ static s64 maximum_gpfn(struct domain *d, void *arg)
 static s64 acquire_resource(struct domain *d, void *arg)
 {
     struct xen_mem_acquire_resource *r = arg;
-    u64 count = d->grant.frame_max;
+    struct vcpu_cont *cont = &vcpu_current()->cont;
+    u64 count = d->grant.frame_max, i = cont->cursor;
     int rc = 0;
     mfn_t m;
 
@@ -350,11 +351,16 @@ static s64 acquire_resource(struct domain *d, void *arg)
     }
     if (r->frame > count || r->nr_frames > count - r->frame)
         return -EINVAL;
-    for (u32 i = 0; i < r->nr_frames && rc == 0; i++) {
-        rc = grant_frame(d, (u32)r->frame + i, &m);
+    while (i < r->nr_frames && rc == 0) {
+        rc = grant_frame(d, (u32)(r->frame + i), &m);
         if (rc == 0 && !guest_put_at(guest_at(r->frame_list), i, &m.n))
             rc = -EFAULT;
+        i += rc == 0;
+        if (rc == 0 && i < r->nr_frames && work_is_pending())
+            rc = -ERESTART;
     }
+    if (rc == -ERESTART)
+        cont->cursor = i;
     return rc;
 }
 

@@ -194,16 +194,6 @@ void domain_put(struct domain *d)
     if (--d->refs == 0)
         fail("domain %u is freed", d->id);
 }
-int domain_target(domid_t id, struct domain **target)
-{
-    struct domain *self = domain_current();
-    if (id == DOMID_SELF)
-        id = self->id;
-    if (id != self->id && !self->is_privileged)
-        return -EPERM;
-    *target = domain_get(id);
-    return *target ? 0 : -ESRCH;
-}
 void slab_free(void *p, size_t size)
 {
     (void)size;

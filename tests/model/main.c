@@ -21,8 +21,8 @@ static void print_tally(void)
     printf("  accepted/refused:");
     for (u32 i = 0; i < OP_COUNT; i++)
         printf("%s %s %lu/%lu", i ? "," : "", op_name[i], tally.accepted[i], tally.refused[i]);
-    printf("; interrupted %lu, foretold %lu, left half built %lu, raced %lu\n", tally.restarted, tally.foretold,
-           tally.half_built, tally.raced);
+    printf("; interrupted %lu, foretold %lu, left half built %lu at ends %lu, raced %lu\n", tally.restarted,
+           tally.foretold, tally.half_built, tally.left_half, tally.raced);
 }
 
 /* Nothing may have been tried in vain. */
@@ -31,8 +31,9 @@ static void check_tally(void)
     for (u32 i = 0; i < OP_COUNT; i++)
         if (!tally.accepted[i])
             fail("the whole run had no %s that was accepted: it proves nothing", op_name[i]);
-    if (!tally.restarted || !tally.foretold || !tally.raced)
-        fail("the whole run had nothing interrupted, nothing foretold or no race: it proves nothing");
+    if (!tally.restarted || !tally.foretold || !tally.raced || !tally.left_half)
+        fail("the whole run had nothing interrupted, nothing foretold, no race or no table left half built: it proves "
+             "nothing");
 }
 
 static int run_seed(u64 n, u64 ops)

@@ -28,7 +28,8 @@ const char *const op_name[OP_COUNT] = {"mmu_update",
                                        "foreign pin",
                                        "entry of a foreign table",
                                        "destroy",
-                                       "birth"};
+                                       "birth",
+                                       "table given back"};
 
 static bool maps_descriptors(u32 v, pte_t e)
 {
@@ -139,6 +140,9 @@ static void op_ldt_fault(u32 v)
     note("vCPU %u touches LDT page %u", v, page);
     bool has_slot = model_find(known.l4[v][0], self->pv.ldt_base + page * PAGE_SIZE, &table, &index);
     bool was_there = page < 16 && known.ldt[v][page];
+    u32 seg = entries_pick(v / 2, PAGE_SEG);
+    if (has_slot && !was_there && self->pv.ldt_entries && seg && one_in(4))
+        (void)ops_set(v, table, index, (u64)seg << PAGE_SHIFT | PTE_P);
     if (!pv_desc_ldt_fault(self, address)) {
         tally.refused[OP_LDT_FAULT]++;
         return;
@@ -329,9 +333,11 @@ void ops_world_create(void)
     machine_look_hook = look_hook;
 }
 
-static void drain_all(void)
+void ops_drain_all(void)
 {
     for (u32 v = 0; v < VCPUS; v++) {
+        if (vcpus[v]->domain->life != DOMAIN_ALIVE) /* it does not run any more */
+            continue;
         machine_load(vcpus[v], rnd(CPUS));
         for (machine_pending_in(one_in(2) ? 0 : 3); vcpus[v]->pv.retired.n; machine_pending_in(0))
             pv_types_drain(vcpus[v]);
@@ -348,7 +354,7 @@ static void give_up_half_built(u32 m)
     tally.half_built++;
     int rc;
     while ((rc = page_get_as(p, owner, PAGE_WRITABLE)) == -ERESTART)
-        drain_all();
+        ops_drain_all();
     if (rc)
         fail("frame 0x%x was left half built, and nobody can use it: %d", m, rc);
     page_put_as(p);
@@ -358,7 +364,7 @@ void ops_world_destroy(void)
 {
     note("the end of all domains");
     for (u32 d = 1; d < DOMS; d++)
-        if (one_in(2))
+        if (one_in(2) || dom[d]->life == DOMAIN_DYING)
             ops_life_end(d);
     memset(jobs, 0, sizeof(jobs));
     for (u32 i = 0; i < HOLDS; i++)
@@ -379,16 +385,17 @@ void ops_world_destroy(void)
         known.gdt_count[v] = 0;
     }
     machine_look_hook = NULL; /* no address space is left to access memory through */
+    machine_load(vcpus[0], 0);
     for (u32 m = RAM_FIRST; m < FRAMES; m++)
         if (known.pin[m]) {
             if (pv_types_unpin(dom[known.owner[m] - PAGE_OWNER_DOMAIN], frame_page_raw(mfn(m))))
                 fail("frame 0x%x is pinned, and unpinning it is refused", m);
             known.pin[m] = 0;
         }
-    drain_all();
+    ops_drain_all();
     for (u32 m = RAM_FIRST; m < FRAMES; m++)
         give_up_half_built(m);
-    drain_all();
+    ops_drain_all();
     model_check();
     for (u32 d = 0; d < DOMS; d++)
         while (dom[d]->pages.n) {
@@ -449,6 +456,7 @@ void ops_one(void)
         : n < 91 ? op_desc(v)
         : n < 93 ? op_ldt_fault(v)
         : n < 94 ? ops_stale(v)
+        : n < 95 ? ops_ghost(v)
                  : ops_ptwr(v);
     }
 }

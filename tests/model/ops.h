@@ -43,11 +43,12 @@ enum op {
     OP_FOREIGN_TABLE,
     OP_DESTROY,
     OP_BIRTH,
+    OP_GHOST,
     OP_COUNT
 };
 extern const char *const op_name[OP_COUNT];
 struct op_tally {
-    u64 accepted[OP_COUNT], refused[OP_COUNT], restarted, foretold, half_built, raced;
+    u64 accepted[OP_COUNT], refused[OP_COUNT], restarted, foretold, half_built, left_half, raced;
 };
 extern struct op_tally tally;
 
@@ -108,11 +109,13 @@ bool ops_pin(u32 v, u32 d, u32 m, u32 cmd);
 
 /* In ops_life.c: the end of a domain, and the next one. */
 void ops_life(u32 v);
+void ops_ghost(u32 v);
 void ops_life_end(u32 d); /* at once */
 void life_learn(u32 d);   /* a piece of the end is done */
 void life_end(u32 d);     /* all of it */
 void ops_frame_new(u32 d, u32 i);
 void ops_unhold(u32 i);
+void ops_drain_all(void);
 void ops_first_base(u32 v, u32 m);
 #define DOM_REFS 1u /* of a domain that has no frames */
 

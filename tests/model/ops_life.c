@@ -68,6 +68,28 @@ void life_end(u32 d)
     dom[d]->life = DOMAIN_DEAD;
 }
 
+/* A long table in the making: the call stops in its middle, and may never go on. */
+static void leave_half(u32 g, u32 d)
+{
+    u32 m = entries_pick(d, PAGE_L2 + rnd(2)), cpu = cpu_id();
+    struct page *p = frame_page_raw(mfn(m));
+    struct job j = {.fn = pv_mmuext_op, .op = OP_PIN, .count = 1, .tables = d};
+    if (!m || jobs[g].is_active || page_get_as(p, domain_owner(dom[d]), PAGE_WRITABLE))
+        return;
+    u32 child = entries_pick(d, page_kind(p->type) == PAGE_WRITABLE ? PAGE_L1 : PAGE_NONE);
+    for (u32 i = 0; i < 512; i++)
+        machine_store(m, i, child ? child << PAGE_SHIFT | PTE_P | PTE_RW | PTE_US : 0);
+    page_put_as(p);
+    machine_load(vcpus[g], rnd(CPUS));
+    machine_mode(vcpus[g], true);
+    j.ext[0].cmd = MMUEXT_PIN_L2_TABLE;
+    j.ext[0].arg1.mfn = m;
+    j.args = (struct call_args){{ops_in_guest(g, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
+    ops_start(g, &j);
+    tally.left_half += page_progress(p->type) && !(p->type & PAGE_BUSY);
+    fake_cpu = cpu;
+}
+
 /* All its vCPUs stop where they are. */
 static void die(u32 d)
 {
@@ -83,6 +105,10 @@ static void die(u32 d)
 static void start_end(u32 v, u32 d)
 {
     struct job j = {.fn = destroy_call, .op = OP_DESTROY, .count = 1, .args = {{d}}};
+    u32 cpu = cpu_id();
+    if (one_in(2))
+        leave_half(d * 2, d);
+    machine_load(vcpus[v], cpu);
     note("vCPU %u: the end of domain %u", v, d);
     die(d);
     ops_start(v, &j);
@@ -93,6 +119,8 @@ static void finish(u32 v)
     for (u32 n = 0; jobs[v].is_active; n++) {
         if (n == PIECES)
             fail("vCPU %u: a call has no end", v);
+        ops_drain_all(); /* it may wait for any of them */
+        machine_load(vcpus[v], v);
         job_run(v);
     }
 }
@@ -140,6 +168,31 @@ static void give_birth(u32 v, u32 d)
     tally.accepted[OP_BIRTH]++;
 }
 
+/* What has been given back, and is held by something still, stays what it is. */
+void ops_ghost(u32 v)
+{
+    u32 d = v / 2, i = rnd(world.size[d]), m = world.frame[d][i], h = rnd(HOLDS);
+    enum page_kind kind = entries_role(i);
+    struct page *p = frame_page_raw(mfn(m));
+    if (!m || kind > PAGE_L4 || known.hold[h].m || !page_get(p, domain_owner(dom[d])))
+        return;
+    note("vCPU %u wants a table of frame 0x%x that it gives back", v, m);
+    known.hold[h].m = m;
+    known.hold[h].kind = PAGE_NONE;
+    if (one_in(4))
+        leave_half(v, d);
+    ops_release(d, i);
+    if (!known.allocated[m]) {
+        bool is_used = p->type & PAGE_COUNT;
+        if (!is_used && page_get_as(p, domain_owner(dom[d]), kind) == 0)
+            fail("frame 0x%x was given back, and becomes a table", m);
+        if (is_used && !jobs[v].is_active && ops_pin(v, d, m, MMUEXT_PIN_L1_TABLE + page_kind(p->type) - 1))
+            fail("frame 0x%x was given back, and is pinned", m);
+        tally.accepted[OP_GHOST]++;
+    }
+    ops_unhold(h);
+}
+
 void ops_life(u32 v)
 {
     u32 d = 1 + rnd(DOMS - 1), cpu = cpu_id();
@@ -158,8 +211,6 @@ void ops_life(u32 v)
     }
     machine_load(vcpus[v], cpu);
     model_check();
-    if (dom[d]->page_held)
-        return; /* a table in the making, perhaps, that maps some */
     give_birth(v, d);
 }
 
