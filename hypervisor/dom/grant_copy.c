@@ -26,7 +26,7 @@ static void side_end(struct grant_copy_side *s)
     s->peer = NULL;
 }
 
-/* The domain whose frame it is; kept over operations. */
+/* The domain whose entry it is; kept over operations. */
 static bool side_peer(struct grant_copy_side *s, domid_t id)
 {
     if (id == DOMID_SELF)
@@ -41,22 +41,25 @@ static bool side_peer(struct grant_copy_side *s, domid_t id)
 
 static int side_take(struct grant_copy_side *s, const struct gnttab_copy_ptr *p, bool is_gref, u64 name)
 {
-    struct domain *d = domain_current();
-    int status;
+    struct domain *d = domain_current(), *owner = d;
+    int status = GNTST_okay;
 
     side_drop(s);
-    if (unlikely(!side_peer(s, p->domid)))
-        return GNTST_bad_domain;
-    if (unlikely(!is_gref && s->peer != d))
-        return GNTST_permission_denied;
     s->frame = name;
-    status = is_gref ? grant_pin(s->peer, (u32)name, d->id, s->is_dest, &s->frame) : GNTST_okay;
+    if (is_gref) {
+        if (unlikely(!side_peer(s, p->domid)))
+            return GNTST_bad_domain;
+        owner = s->peer;
+        status = grant_pin(owner, (u32)name, d->id, s->is_dest, &s->frame);
+    } else if (unlikely(p->domid != DOMID_SELF && p->domid != d->id)) {
+        status = GNTST_permission_denied;
+    }
     if (unlikely(status))
         return status;
-    status = grant_page_get(s->peer, s->frame, s->is_dest);
+    status = grant_page_get(owner, s->frame, s->is_dest);
     if (unlikely(status)) {
         if (is_gref)
-            grant_unpin(s->peer, (u32)name, s->is_dest);
+            grant_unpin(owner, (u32)name, s->is_dest);
         return status;
     }
     s->domid = p->domid;

@@ -409,6 +409,9 @@ static void copies(void)
     test("copy-other-domain"); /* by its frames: no; a domain that is not there */
     struct gnttab_copy op = {.source.domid = 5, .dest.domid = DOMID_SELF, .len = 8};
     EQ(grant_op(GNTTABOP_copy, &op, 1), 0);
+    EQ(op.status, GNTST_permission_denied);
+    op.flags = GNTCOPY_source_gref;
+    EQ(grant_op(GNTTABOP_copy, &op, 1), 0);
     EQ(op.status, GNTST_bad_domain);
     test("copy-batch"); /* one after the other, same sides and changing ones, a bad one among them */
     static struct gnttab_copy many[200];
