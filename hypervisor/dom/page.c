@@ -4,8 +4,7 @@
  *   nothing            kind NONE, count 0
  *   in use             kind K, VALID, count >= 1 (writable and descriptor pages may rest at count 0)
  *   changing           kind K, BUSY: one CPU builds (count 1) or dismantles (count 0) it, others come again
- *   half               kind K, count 0, progress > 0: entries [0, progress) hold references, the state itself
- *                      holds one reference to the frame
+ *   half               kind K, count 0, progress > 0: entries [0, progress) hold references, the state itself one
  * What is half, or pinned, is ALLOCATED, that is in its owner's list: the end of a domain finds all of it there.
  * A change of kind settles the TLB debt first. No lock: compare-and-swap, and BUSY is the only thing to wait for.
  */
