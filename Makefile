@@ -11,7 +11,7 @@ initrd := $(O)/dom0/initrd.img
 initramfs := dom0-tools/initramfs
 export BUILD := $(O)
 
-.PHONY: all hypervisor dom0-tools xenstore-lite deps fetch initrd tools-initrd fetch-guests run test test-matrix bench size rooms install clean help
+.PHONY: all hypervisor dom0-tools xenstore-lite deps fetch initrd tools-initrd fetch-guests run test test-matrix bench bench-domains size rooms install clean help
 
 all: hypervisor xenstore-lite dom0-tools
 
@@ -73,6 +73,11 @@ bench: deps
 	@$(MAKE) --no-print-directory all initrd
 	@FRESH=$(FRESH) tests/bench/run.sh
 
+bench-domains: deps
+	@tests/lib/fetch.sh xen
+	@$(MAKE) --no-print-directory all tools-initrd
+	@tests/bench/domains.sh
+
 size:
 	@$(MAKE) --no-print-directory -C hypervisor O=$(O)/hypervisor size
 
@@ -109,6 +114,7 @@ help:
 	@echo 'make test         all test rings; ends with "N passed, N failed"'
 	@echo 'make test-matrix  the whole matrix of machines; HV=xen runs it with Debian'"'"'s Xen'
 	@echo 'make bench        compare with native Linux and Debian'"'"'s Xen (FRESH=1: measure all again)'
+	@echo 'make bench-domains  the same of guests: Wirt and its tools against Xen and xl'
 	@echo 'make rooms        the layering rules; make size: lines of code'
 	@echo 'make install DESTDIR=DIR   lay the system out as a package would'
 	@echo 'make clean        remove build products (fetched packages stay)'
