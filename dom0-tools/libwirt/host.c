@@ -141,12 +141,14 @@ int wirt_host_keys(struct wirt *w, const char *keys, char **text)
     return code;
 }
 
-/* The line that ends an audit, or NULL: "audit: N frames, N faults, N ms", or "audit: not done" and why. */
+/* The line that ends an audit, or NULL: "audit: N frames, N faults, N ms", or "audit: not done" and why. It begins its
+ * line of the log; that the key was pressed is a line that names the audit too. */
 static const char *audit_end(const char *text)
 {
-    const char *line = text ? strstr(text, "audit: ") : NULL;
+    static const char mark[] = "(WIRT) audit: ";
+    const char *line = text ? strstr(text, mark) : NULL;
 
-    return line && strchr(line, '\n') ? line : NULL;
+    return line && strchr(line, '\n') ? line + strlen("(WIRT) ") : NULL;
 }
 
 int wirt_host_audit(struct wirt *w, char **text, uint64_t *faults)
