@@ -238,6 +238,8 @@ int run_dominfo(struct run *r)
         return code == WIRT_NOT_FOUND ? find_domain(r, 0, &d) : code;
     if (run_choice(r, 'x')) {
         code = wirt_running_config(r->w, d.id, &c);
+        if (!code && strcmp(d.name, "(unnamed)"))
+            snprintf(c->name, sizeof(c->name), "%s", d.name); /* it may have been renamed */
         code = code ? code : show_xml(r, c, (int)d.id);
         wirt_config_free(c);
         return code;
