@@ -131,6 +131,7 @@ s64 call_multicall(const struct call_args *args)
         if (unlikely(cont->in_multicall)) {
             cont->in_multicall = false;
             cont->cursor = 0;
+            cont->waits = 0;
         }
         if (unlikely(!guest_write(guest_offset(at, offsetof(struct multicall, result)), &rc, sizeof(rc))))
             return -EFAULT;

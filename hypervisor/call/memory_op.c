@@ -271,9 +271,9 @@ static s64 claim(struct domain *self, void *arg)
     else
         rc = frame_claim(&d->claim, count ? count - d->page_count : 0);
     lock_drop(&d->lock);
-    domain_put(d);
     if (rc == -ENOMEM)
-        log_warn("domain %u: %lu frames cannot be claimed: not enough are free and unclaimed", r->domid, count);
+        log_warn("domain %u: %lu frames cannot be claimed: not enough are free and unclaimed", d->id, count);
+    domain_put(d);
     return rc;
 }
 
