@@ -61,20 +61,22 @@ static int table_grow(struct domain *d)
 int grant_frame(struct domain *d, u32 index, mfn_t *out)
 {
     struct grant_table *t = &d->grant;
-    int rc = 0;
+    int rc = -EAGAIN;
 
     if (index >= t->frame_max)
         return -EINVAL;
-    do { /* others may want the lock in between */
+    while (rc == -EAGAIN) { /* others may want the lock in between */
         lock_take(&t->lock);
-        if (t->is_dying)
+        if (t->is_dying) {
             rc = -ESRCH;
-        else if (index < t->frame_count)
+        } else if (index < t->frame_count) {
             *out = paddr_mfn(pgtab_paddr(t->frame[index]));
-        else
-            rc = table_grow(d) ? -ENOMEM : -EAGAIN;
+            rc = 0;
+        } else if (table_grow(d)) {
+            rc = -ENOMEM;
+        }
         lock_drop(&t->lock);
-    } while (rc == -EAGAIN && (rc = 0) == 0);
+    }
     return rc;
 }
 

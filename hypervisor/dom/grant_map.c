@@ -116,34 +116,40 @@ static void hide(struct domain *d, const struct grant_mapping *m)
         grant_ops.unmap(d, (u64)m->slot * 8, mfn(m->frame));
 }
 
+/* No CPU reaches what `d` had mapped. */
+static void flush(const struct domain *d)
+{
+    tlb_flush_cpus(READ_ONCE(d->loaded_cpus));
+}
+
 void grant_map(struct domain *g, struct gnttab_map_grant_ref *op)
 {
     struct domain *d = domain_current();
-    struct grant_unmapped undone = {.count = 1};
-    struct grant_mapping *m = &undone.m[0];
+    struct grant_mapping m = {.host_addr = op->host_addr,
+                              .granter = g,
+                              .ref = op->ref,
+                              .is_host = (op->flags & GNTMAP_host_map) != 0,
+                              .is_device = (op->flags & GNTMAP_device_map) != 0,
+                              .is_readonly = (op->flags & GNTMAP_readonly) != 0};
     int status = GNTST_bad_gntref;
     u64 frame;
 
-    *m = (struct grant_mapping){.host_addr = op->host_addr,
-                                .granter = g,
-                                .ref = op->ref,
-                                .is_host = (op->flags & GNTMAP_host_map) != 0,
-                                .is_device = (op->flags & GNTMAP_device_map) != 0,
-                                .is_readonly = (op->flags & GNTMAP_readonly) != 0};
-    if (m->is_host || m->is_device)
-        status = grant_pin(g, op->ref, d->id, !m->is_readonly, &frame);
+    if (m.is_host || m.is_device)
+        status = grant_pin(g, op->ref, d->id, !m.is_readonly, &frame);
     if (status == GNTST_okay) {
-        m->frame = (u32)frame;
-        status = show(g, op, m);
+        m.frame = (u32)frame;
+        status = show(g, op, &m);
         if (unlikely(status))
-            grant_unpin(g, op->ref, !m->is_readonly);
+            grant_unpin(g, op->ref, !m.is_readonly);
     }
     if (status == GNTST_okay) {
         atomic_add(&g->refs, 1u); /* the mapping's */
         op->dev_bus_addr = frame << PAGE_SHIFT;
-        if (unlikely(!handle_new(d, m, &op->handle))) {
-            hide(d, m);
-            grant_unmap_finish(&undone);
+        if (unlikely(!handle_new(d, &m, &op->handle))) {
+            hide(d, &m);
+            if (m.is_host)
+                flush(d);
+            let_go(&m);
             status = GNTST_no_space;
         }
     }
@@ -200,7 +206,7 @@ void grant_unmap_finish(struct grant_unmapped *u)
     for (u32 i = 0; i < u->count; i++)
         does_flush |= u->m[i].is_host;
     if (does_flush)
-        tlb_flush_cpus(READ_ONCE(domain_current()->loaded_cpus));
+        flush(domain_current());
     for (u32 i = 0; i < u->count; i++)
         let_go(&u->m[i]);
     u->count = 0;
