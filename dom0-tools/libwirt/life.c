@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- memory that is not there ---- */
 
@@ -151,13 +152,18 @@ int wirt_create(struct wirt *w, const struct wirt_config *c, bool is_paused, con
 
 /* ---- destroy ---- */
 
-/* What the hypervisor still knows of a domain that is dead. */
+#define LET_GO_MS 5000
+
+/* xenstored and wirtd let go of a dead domain's pages when they are told; who keeps some beyond that is reported. */
 static int report_rest(struct wirt *w, uint32_t domid, const char *object)
 {
     struct xen_domctl_getdomaininfo info;
 
-    if (domctl_info(w, domid, object, &info)) /* gone */
-        return 0;
+    for (uint32_t waited = 0, step = 1; waited < LET_GO_MS; waited += step, step += step < 50) {
+        if (domctl_info(w, domid, object, &info)) /* gone */
+            return 0;
+        usleep(step * 1000);
+    }
     return wirt_fail(w, WIRT_TIMEOUT, object, "destroy it", "see wirt list and wirt dmesg",
                      "it is dead, but others hold %lu KiB of its memory", (unsigned long)info.tot_pages * 4);
 }
