@@ -63,6 +63,11 @@ long ring_put(struct ring *r, const void *data, size_t length)
     return (long)room;
 }
 
+bool ring_is_full(const struct ring *r)
+{
+    return load(&r->page->req_prod) - r->req_done >= SIZE;
+}
+
 bool ring_publish(struct ring *r)
 {
     bool is_news = r->page->rsp_prod != r->rsp_prod || r->page->req_cons != r->req_done;

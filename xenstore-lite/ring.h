@@ -17,6 +17,7 @@ void ring_attach(struct ring *r, struct xenstore_domain_interface *page); /* goe
 long ring_take(struct ring *r, void *out, size_t max);
 long ring_put(struct ring *r, const void *data, size_t length);
 /* The guest cannot put another byte before something is given back. */
+bool ring_is_full(const struct ring *r);
 /* Lets the guest see both indexes. True if there is news for it. */
 bool ring_publish(struct ring *r);
 void ring_error(struct ring *r, uint32_t error);

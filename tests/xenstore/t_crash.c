@@ -202,5 +202,4 @@ void test_crash(unsigned seed, unsigned kills)
     peer_close(p);
     patience_ms = 5000;
     printf("%u kills survived\n", kills);
-    passed += kills;
 }
