@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Theory: many micro-guests, one after the other and at once, and the accounts before and after. wirt.cycles on the
-# command line says how many (100).
+# command line says how many (50).
 . /files/lib
 cycles=$(sed -n 's/.*wirt\.cycles=\([0-9]*\).*/\1/p' /proc/cmdline)
-cycles=${cycles:-100}
+cycles=${cycles:-50}
 
 micro cycle wait
 # What is made once and kept (caches, log files) is there before the first account.
