@@ -36,9 +36,15 @@ xenstore-exists /local/pool/0/name || {
     xenstore-rm /local/domain/0/domid 2>/dev/null
     /usr/lib/xen-4.17/bin/xen-init-dom0 >/dev/null
 }
+# Debian's xenconsoled is a socket client that does not connect again either.
+kill "$(pidof xenconsoled)" 2>/dev/null
+/usr/lib/xen-4.17/bin/xenconsoled --pid-file /run/xen/xenconsoled.pid || bad xenconsoled "exit $?"
 image demo.img 64
 check create timeout 120 xl create -q /wirt-guests/demo.cfg
-id=$(xl domid demo)
+id=$(xl domid demo) || {
+    checks_end
+    return
+}
 state() { [ "$(xenstore-read "/local/domain/$id/device/$1/state" 2>/dev/null)" = "$2" ]; }
 # While the guest boots and its devices come up.
 for try in 1 2 3 4 5 6; do
