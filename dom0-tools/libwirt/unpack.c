@@ -6,6 +6,7 @@
  * Layout of the setup header: Linux Documentation/arch/x86/boot.rst.
  */
 #include "unpack.h"
+#include "lz4_block.h"
 
 #include <lz4.h>
 #include <lzma.h>
@@ -62,7 +63,7 @@ static const char *decode_lz4(struct unpack *p, uint8_t *dst, size_t want)
     while (done < want) {
         size_t room = want - done < LZ4_BLOCK_MAX ? want - done : LZ4_BLOCK_MAX;
         uint32_t packed;
-        int n;
+        long n;
 
         if (p->size - at < 4)
             return too_short(p, done);
@@ -70,9 +71,9 @@ static const char *decode_lz4(struct unpack *p, uint8_t *dst, size_t want)
         at += 4;
         if (packed > p->size - at || packed > (uint32_t)LZ4_compressBound((int)LZ4_BLOCK_MAX))
             return wrong(p, "an lz4 block at %zu claims %u bytes, %zu are left", at, packed, p->size - at);
-        /* A block that holds more than there is room for is an error, unless less was asked for. */
+        /* A block that holds more than there is room for is damaged, unless less was asked for. */
         if (want == p->image_size)
-            n = LZ4_decompress_safe((const char *)p->data + at, (char *)dst + done, (int)packed, (int)room);
+            n = lz4_block(p->data + at, packed, dst + done, room);
         else
             n = LZ4_decompress_safe_partial((const char *)p->data + at, (char *)dst + done, (int)packed, (int)room,
                                             (int)room);

@@ -24,8 +24,8 @@ struct unpack {
 
 /* Finds the payload in a file that is no ELF. */
 const char *unpack_find(struct unpack *p, const void *file, size_t size);
-/* The first `want` bytes of the image, at most image_size, into dst. With all of them asked for, the payload has to
- * give these and no more. */
+/* The first `want` bytes of the image, at most image_size, into dst, which is zero but for an earlier call's bytes.
+ * With all of them asked for, the payload has to give these and no more. */
 const char *unpack_image(struct unpack *p, void *dst, size_t want);
 
 #endif

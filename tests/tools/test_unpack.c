@@ -23,7 +23,7 @@ static const char *unpack(const uint8_t *file, size_t size, size_t want, uint8_t
     if (!wrong) {
         if (!want || want > p->image_size)
             want = p->image_size;
-        *out = malloc(want);
+        *out = calloc(1, want);
         wrong = unpack_image(p, *out, want);
     }
     free(copy);
