@@ -25,7 +25,7 @@ void print_summary(FILE *out)
     fprintf(out,
             "\nDOMAIN is a name or a number (an id); a name is never a number alone. Exit codes: 0 done, 1 a step\n"
             "failed, 2 command line, 3 not found, 4 taken, 5 no room, 6 no hypervisor or daemon, 7 too late,\n"
-            "8 configuration refused. wirt help COMMAND or man wirt says more.\n");
+            "8 refused. wirt help COMMAND or man wirt says more.\n");
 }
 
 /* TEXT broken into lines of at most 76 columns, each behind two blanks. */
