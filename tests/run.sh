@@ -7,7 +7,7 @@
 passed=0 failed=0
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-for ring in rooms abi unit model xenstore cli daemon fuzz guests boot domains; do
+for ring in rooms abi unit model tools xenstore cli daemon fuzz guests boot domains; do
     [ -f "$top/tests/$ring/Makefile" ] || continue
     printf '\n== %s ==\n' "$ring"
     started=$SECONDS
