@@ -386,7 +386,8 @@ static void resume(struct domain *d, struct xenstore_domain_interface *page)
     pending = (uint32_t)(d->replay_end - d->ring.rsp_prod);
     conn_ready(d->conn);
     conn_dirty(d->conn);
-    if (ring_wants_reset(&d->ring))
+    /* The log begins this ring anew, the page does not yet: the daemon died between the two. */
+    if (ring_wants_reset(&d->ring) || (!done && !d->replay_end && !waiting && d->ring.rsp_prod))
         reconnect(d);
     else if (d->is_broken)
         ring_error(&d->ring, XENSTORE_ERROR_COMM);

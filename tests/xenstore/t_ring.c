@@ -340,6 +340,19 @@ void test_recovery(void)
     rig_start(false);
     IS(RD(g, "in-txn"), "2");
     peer_close(p);
+    /* introduced again, and killed before the page showed it */
+    p = peer_socket();
+    IS(call(p, XS_INTRODUCE, 0, "50|9|5|"), "OK|");
+    peer_close(p);
+    rig_kill();
+    g->page->req_prod = g->page->req_cons = 700;
+    g->page->rsp_prod = g->page->rsp_cons = 500;
+    rig_start(false);
+    for (int i = 0; i < 200 && g->page->rsp_prod; i++)
+        usleep(5000);
+    g->in_len = 0;
+    CHECK(!g->page->req_prod && !g->page->req_cons && !g->page->rsp_prod && !g->page->rsp_cons);
+    IS(RD(g, "in-txn"), "2");
     /* a torn record at the end is left out; a damaged one inside is said and nothing is served */
     {
         char command[700];
