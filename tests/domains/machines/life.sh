@@ -37,9 +37,9 @@ check dump wirt dump one /run/one.core
 check core sh -c '[ $(stat -c %s /run/one.core) -ge 134217728 ] && head -c 4 /run/one.core | grep -q ELF'
 rm -f /run/one.core
 check mem-set wirt mem-set one 80M
-check balloon-down wait_for 40 sh -c '[ $(wirt list --json | tr "{}" "\n\n" | grep \"one\" | sed "s/.*\"memory_kib\": *\([0-9]*\).*/\1/") -le 82944 ]'
+check balloon-down wait_for 60 has_memory one -le 82944
 check mem-set-back wirt mem-set one 128M
-check balloon-up wait_for 40 sh -c '[ $(wirt list --json | tr "{}" "\n\n" | grep \"one\" | sed "s/.*\"memory_kib\": *\([0-9]*\).*/\1/") -ge 129000 ]'
+check balloon-up wait_for 60 has_memory one -ge 129000
 printf 'echo typed-$((6*7))\n' >/run/typed
 (cat /run/typed; sleep 4) | timeout 20 wirt console one >/run/console.out 2>&1
 check console-input says one 10 'typed-42'
@@ -61,9 +61,10 @@ check cpus-1 says many 60 'now cpus=1'
 check vcpu-pin wirt vcpu-pin many 0 0
 check sched wirt sched many --weight 512 --cap 80
 check sched-read sh -c 'wirt sched many | grep -q 512'
-old=$(wirt list --json | tr '{}' '\n\n' | grep '"many"' | number_of id)
+old=$(field many id)
 check reboot wirt reboot many
-check rebooted wait_for 60 sh -c "wirt list --json | tr '{}' '\n\n' | grep '\"many\"' | grep -qv '\"id\": *$old,'"
+is_another() { [ "$(field many id)" -gt "$old" ]; }
+check rebooted wait_for 60 is_another
 check destroy wirt destroy many
 check gone-2 is_gone many
 
