@@ -79,8 +79,12 @@ static s64 create(struct xen_domctl *op)
         return -EINVAL;
     memcpy(config.handle, c->handle, sizeof(config.handle));
     rc = domain_create(&config, &d);
-    if (rc)
+    if (rc) {
+        log_warn("no domain created: %s", rc == -ENOMEM   ? "out of memory"
+                                          : rc == -EEXIST ? "its number is taken"
+                                                          : "all numbers are taken");
         return rc;
+    }
     op->domain = d->id;
     log_info("domain %u: created, up to %u vCPUs", d->id, d->vcpu_limit);
     domain_put(d);

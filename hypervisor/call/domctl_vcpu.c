@@ -8,6 +8,7 @@
 #include "core/slab.h"
 #include "hw/smp.h"
 #include "lib/errno.h"
+#include "lib/log.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 
@@ -64,6 +65,8 @@ s64 domctl_vcpu_make_all(struct domain *d, struct xen_domctl *op)
             rc = -ENOMEM; /* the others go with the domain */
     set_share(d);
     lock_drop(&d->lock);
+    if (rc == -ENOMEM)
+        log_warn("domain %u: out of memory for its %u vCPUs", d->id, d->vcpu_limit);
     return rc;
 }
 

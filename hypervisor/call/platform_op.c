@@ -22,7 +22,9 @@ __sealed struct platform_efi platform_efi;
 static void publish_wallclock(struct domain *d, void *arg)
 {
     (void)arg;
+    lock_take(&d->lock);
     domain_update_wallclock(d);
+    lock_drop(&d->lock);
 }
 
 static s64 set_time(u64 sec, u32 nsec, u64 system_time)

@@ -17,7 +17,6 @@ static const xen_changeset_info_t changeset = "wirt";
 static const xen_commandline_t denied = "<denied>";
 static const struct xen_compile_info compile_info = {"gcc " __VERSION__, "wirt", "wirt", "reproducible build"};
 static const struct xen_platform_parameters parameters = {HV_START};
-static const xen_domain_handle_t handle; /* all zero */
 
 #define REPLY(number, object) [number] = {&(object), sizeof(object)}
 static const struct {
@@ -26,7 +25,7 @@ static const struct {
 } reply[] = {
     REPLY(XENVER_extraversion, extra_version),     REPLY(XENVER_compile_info, compile_info),
     REPLY(XENVER_capabilities, capabilities),      REPLY(XENVER_changeset, changeset),
-    REPLY(XENVER_platform_parameters, parameters), REPLY(XENVER_guest_handle, handle),
+    REPLY(XENVER_platform_parameters, parameters),
 };
 
 __sealed char version_command_line[sizeof(xen_commandline_t)];
@@ -53,6 +52,8 @@ static s64 other_command(u64 command, guest_ptr arg)
     switch (command) {
     case XENVER_get_features:
         return get_features(arg);
+    case XENVER_guest_handle:
+        return guest_put(arg, &domain_current()->handle) ? 0 : -EFAULT;
     case XENVER_pagesize:
         return guest_is_null(arg) ? (s64)PAGE_SIZE : -EINVAL;
     case XENVER_commandline: /* ordinary domains read "<denied>" */

@@ -157,7 +157,7 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, u64 id)
 void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg);
 
 extern bool domain_does_reboot; /* false: noreboot, halt when dom0 crashes */
-/* Publish hw/time.c's wall clock in the shared info page. */
+/* Publish hw/time.c's wall clock in the shared info page; under lock. */
 void domain_update_wallclock(struct domain *d);
 
 #endif

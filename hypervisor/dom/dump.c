@@ -67,10 +67,14 @@ static void dump_vcpu(struct vcpu *v)
 
 static void dump_domain(struct domain *d, void *arg)
 {
+    static const char *const life[] = {"", ", dying", ", dead"};
+
     (void)arg;
-    log_error("domain %u: %s%s (%u), %lu of %lu frames, assists 0x%x, loaded on CPUs 0x%lx", d->id,
-              d->is_privileged ? "control domain" : "guest", d->is_shut_down ? ", shut down" : "", d->shutdown_reason,
-              d->page_count, d->page_max, d->vm_assist, d->loaded_cpus);
+    log_error("domain %u: %s%s (%u)%s, %lu of %lu frames, holds %lu, paused %u times, assists 0x%x, loaded on CPUs "
+              "0x%lx",
+              d->id, d->is_privileged ? "control domain" : "guest", d->is_shut_down ? ", shut down" : "",
+              d->shutdown_reason, life[d->life], d->page_count, d->page_max, d->page_held, d->pause_count, d->vm_assist,
+              d->loaded_cpus);
     for (u32 i = 0; i < d->vcpu_limit; i++)
         if (d->vcpu[i])
             dump_vcpu(d->vcpu[i]);
