@@ -7,12 +7,7 @@ cycles=$(sed -n 's/.*wirt\.cycles=\([0-9]*\).*/\1/p' /proc/cmdline)
 cycles=${cycles:-50}
 
 micro cycle wait
-# What is made once and kept (caches, log files) is there before the first account.
-for round in 1 2 3; do
-    check "warm-$round" create /run/xml/cycle.xml
-    check "warm-$round-away" wirt destroy cycle
-done
-sleep 1
+warm
 accounts >/run/accounts.before
 start=$(seconds) failures=0
 for round in $(seq "$cycles"); do

@@ -7,6 +7,7 @@
 image a.img 16; image b.img 8; image c.img 4; image d.img 4
 dd if=/dev/urandom of="$images/b.img" bs=64k count=16 conv=notrunc 2>/dev/null
 sum=$(dd if="$images/b.img" bs=64k count=16 2>/dev/null | sha256sum | cut -c 1-16)
+warm
 accounts >/run/accounts.before
 linux web 128 1 disk:xvda,read:xvdb,readonly:xvdb,ip:10.0.7.21/24,serve,watch,ping:10.0.7.1 \
     "$(disk a.img xvda) $(disk b.img xvdb '<readonly/>') $(nic 21)"

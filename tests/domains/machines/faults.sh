@@ -12,6 +12,7 @@ goes_on() {
     wait_for 30 sh -c ". /files/lib; [ \$(wirt log good | grep -c 'good beat') -gt $((before + 1)) ]" &&
         ok "$1" || bad "$1" "the good guest stands still"
 }
+warm
 image good.img 8
 linux good 96 1 disk:xvda,ip:10.0.7.41/24,beat:1 "$(disk good.img xvda) $(nic 41)"
 check create create /run/xml/good.xml

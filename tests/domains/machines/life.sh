@@ -10,6 +10,7 @@ wirt info
 # One vCPU, everything that can be asked of a domain.
 image one.img 16
 linux one 128 1 disk:xvda,watch,beat:2 "$(disk one.img xvda) $(nic 1)"
+warm
 accounts >/run/accounts.before
 check create create /run/xml/one.xml
 check first-line says one 90 'WIRT-GUEST one up .*cpus=1 '

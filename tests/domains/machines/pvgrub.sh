@@ -6,6 +6,7 @@
 
 disk=$(findfs LABEL=wirt-debian)
 xml debian 384 1 '' "$kit/grub-x86_64-xen.bin" "<disk type='block' device='disk'><source dev='$disk'/><target dev='xvda' bus='xen'/></disk>"
+warm
 accounts >/run/accounts.before
 check create create /run/xml/debian.xml
 check grub-loads says debian 120 'WIRT-GUEST debian up '
