@@ -175,7 +175,7 @@ static void announce(uint32_t domid, const char *name, const struct policy_verdi
     char wait[96] = "";
 
     if (v->delay_s)
-        snprintf(wait, sizeof(wait), ", in %u s: that is the %uth quick end in a row", v->delay_s, v->quick_count);
+        snprintf(wait, sizeof(wait), ", in %u s: it is quick end number %u in a row", v->delay_s, v->quick_count);
     log_say("domain %s (%u) %s after %" PRId64 " s: %s says %s%s", name, domid, v->reason, lived_ms / 1000, v->setting,
             act_name(v->act), wait);
     if (c)
@@ -328,6 +328,7 @@ void ends_init(void)
 
     while (dir && (entry = readdir(dir))) {
         const char *name = entry->d_name;
+        struct console *c = console_find(name);
         struct pending *p;
         char head[64] = "";
         int fd;
@@ -342,6 +343,9 @@ void ends_init(void)
         fd = openat(daemon_state.restart_dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (p && fd >= 0 && read(fd, head, sizeof(head) - 1) > 0)
             sscanf(head, "<!-- wirtd quick=%u", &p->quick_count);
+        /* The new domain may have ended before its builder says that it is there. */
+        if (p && c)
+            c->quick_count = p->quick_count;
         if (fd >= 0)
             close(fd);
         log_say("domain %s: its restart, which was under way, goes on", name);
