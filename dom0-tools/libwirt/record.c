@@ -136,6 +136,20 @@ static int settle_name(struct wirt *w, const struct wirt_config *c, const char *
     return code ? code : wirt_store_remove(w, path);
 }
 
+/* The UUID is a living domain's; mostly because it is this very domain, which runs already. */
+static int fail_taken(struct wirt *w, const struct wirt_config *c, int domid, const char *object)
+{
+    char uuid[UUID_TEXT], *name = wirt_store_read(w, "/local/domain/%d/name", domid);
+
+    if (name && !strcmp(name, c->name))
+        wirt_fail(w, WIRT_EXISTS, object, "take the name", "see wirt list", "domain %d has it", domid);
+    else
+        wirt_fail(w, WIRT_EXISTS, object, "take the UUID", "see wirt list", "domain %.64s (%d) has %s",
+                  name ? name : "(unnamed)", domid, record_uuid(c->uuid, uuid));
+    free(name);
+    return WIRT_EXISTS;
+}
+
 int record_claim(struct wirt *w, const struct wirt_config *c, const char *object)
 {
     char uuid[UUID_TEXT], name_path[96], building_path[64];
@@ -146,8 +160,7 @@ int record_claim(struct wirt *w, const struct wirt_config *c, const char *object
     if (!code)
         code = look(w, c->uuid, &domid, &has_foreign);
     if (!code && domid >= 0)
-        return wirt_fail(w, WIRT_EXISTS, object, "take the UUID", "see wirt list", "domain %d has %s", domid,
-                         record_uuid(c->uuid, uuid));
+        return fail_taken(w, c, domid, object);
     if (!code && has_foreign)
         code = check_foreign(w, c->name, object);
     snprintf(name_path, sizeof(name_path), "/wirt/name/%s", c->name);
