@@ -391,11 +391,13 @@ void conn_flush(struct conn *c)
     if (c->domain) {
         if (!domain_is_served(c->domain))
             return;
-        if (!put_out(c)) {
-            domain_break(c->domain, XENSTORE_ERROR_RINGIDX, "impossible indexes in the replies' ring");
-            return;
-        }
-        domain_publish(c->domain);
+        do {
+            if (!put_out(c)) {
+                domain_break(c->domain, XENSTORE_ERROR_RINGIDX, "impossible indexes in the replies' ring");
+                return;
+            }
+            domain_publish(c->domain);
+        } while (c->out && ring_has_room(&c->domain->ring));
     } else if (!send_out(c)) {
         conn_destroy(c);
         return;

@@ -268,7 +268,7 @@ void domain_keep_partial(struct domain *d)
 {
     struct conn *c = d->conn;
 
-    if (!c->in_len || d->ring.req_cons == d->ring.req_done || !ring_is_full(&d->ring))
+    if (!c->in_len || d->ring.req_cons == d->ring.req_done)
         return;
     d->ring.req_done = d->ring.req_cons;
     state_put(&(struct state_entry){STATE_IN, d->domid, d->ring.req_done, c->in, NULL, c->in_len, 0});

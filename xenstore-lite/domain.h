@@ -31,8 +31,10 @@ void domain_set_shutdown(struct domain *d, bool is);
 /* Rings. */
 void domain_event(int port); /* an event came in */
 long domain_take(struct domain *d, void *to, size_t want);
-void domain_keep_partial(struct domain *d); /* makes room in a ring that a long request fills */
-void domain_consumed(struct domain *d);     /* all that was taken is one request, about to be answered */
+/* Takes what has come of a request out of the ring: Linux sends it in pieces, and rings for the next one only if it
+ * finds the ring empty. */
+void domain_keep_partial(struct domain *d);
+void domain_consumed(struct domain *d); /* all that was taken is one request, about to be answered */
 bool domain_is_served(struct domain *d);
 void domain_publish(struct domain *d);
 void domain_break(struct domain *d, uint32_t error, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -63,9 +63,9 @@ long ring_put(struct ring *r, const void *data, size_t length)
     return (long)room;
 }
 
-bool ring_is_full(const struct ring *r)
+bool ring_has_room(const struct ring *r)
 {
-    return load(&r->page->req_prod) - r->req_done >= SIZE;
+    return r->rsp_prod - load(&r->page->rsp_cons) < SIZE;
 }
 
 bool ring_publish(struct ring *r)
@@ -74,6 +74,9 @@ bool ring_publish(struct ring *r)
 
     store(&r->page->rsp_prod, r->rsp_prod);
     store(&r->page->req_cons, r->req_done);
+    /* Pairs with the guest's barrier between its index and its look at ours: it rings only if it found the ring empty
+     * (or full, when reading), so whoever looks last must see the other. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return is_news;
 }
 

@@ -16,9 +16,9 @@ void ring_attach(struct ring *r, struct xenstore_domain_interface *page); /* goe
 /* Bytes copied, each once; -1: the guest's indexes are impossible. */
 long ring_take(struct ring *r, void *out, size_t max);
 long ring_put(struct ring *r, const void *data, size_t length);
-/* The guest cannot put another byte before something is given back. */
-bool ring_is_full(const struct ring *r);
-/* Lets the guest see both indexes. True if there is news for it. */
+bool ring_has_room(const struct ring *r); /* for another byte of a reply */
+/* Lets the guest see both indexes. True if there is news for it. What it did before it saw them it may not ring for:
+ * look at the ring again afterwards. */
 bool ring_publish(struct ring *r);
 void ring_error(struct ring *r, uint32_t error);
 bool ring_wants_reset(const struct ring *r);

@@ -339,7 +339,10 @@ bool peer_put(struct peer *p, const void *data, size_t length, int timeout_ms)
         __atomic_store_n(&p->page->req_prod, prod + room, __ATOMIC_RELEASE);
         from += room;
         length -= room;
-        kick(p);
+        /* As Linux does: only who may have found nothing more to do is woken. */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (prod == p->page->req_cons)
+            kick(p);
         if (length)
             sleep_on_bell(p);
     }
@@ -353,6 +356,10 @@ bool peer_send(struct peer *p, uint32_t type, uint32_t tx, const void *data, siz
 
     memcpy(message, &h, sizeof(h));
     memcpy(message + sizeof(h), data, length);
+    if (p->fd < 0) /* a guest's kernel puts one piece after the other */
+        return peer_put(p, message, sizeof(h), 2 * patience_ms) &&
+               peer_put(p, message + sizeof(h), length / 2, 2 * patience_ms) &&
+               peer_put(p, message + sizeof(h) + length / 2, length - length / 2, 2 * patience_ms);
     return peer_put(p, message, sizeof(h) + length, 2 * patience_ms);
 }
 
@@ -388,7 +395,9 @@ static bool more(struct peer *p, size_t want, uint64_t until)
                 p->in[p->in_len + i] = p->page->rsp[MASK_XENSTORE_IDX(cons + i)];
             p->in_len += ready;
             __atomic_store_n(&p->page->rsp_cons, cons + ready, __ATOMIC_RELEASE);
-            kick(p);
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            if (p->page->rsp_prod - cons >= XENSTORE_RING_SIZE)
+                kick(p);
         }
     }
     return true;
