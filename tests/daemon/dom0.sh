@@ -65,8 +65,7 @@ check rubbish-named logged 'rubbish.*indexes'
 is_there rubbish && wirt destroy rubbish
 
 # A terminal for programs that know no socket.
-id=$(wirt dominfo lives --json | number_of id)
-wirt console --tty lives
+id=$(wirt console --json lives | number_of id)
 tty=$(xenstore-read "/local/domain/$id/console/tty")
 check tty test -c "$tty"
 check tty-replays sh -c "timeout 3 dd if=$tty bs=64 count=1 2>/dev/null | grep -q 'WIRT-MICRO lives'"
