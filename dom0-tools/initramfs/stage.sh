@@ -76,8 +76,6 @@ stage_busybox() {
     while read -r applet; do
         ln -s busybox "$stage/bin/$applet"
     done < <(/usr/bin/busybox --list | grep -vxE 'busybox|true')
-    # Without it a static program looks for plug-ins to find out what port http is, and crashes on what it finds.
-    printf '%s: files\n' passwd group hosts services protocols >"$stage/etc/nsswitch.conf"
 }
 
 # pack OUTPUT: lz4 (the old format, which kernels read) is what a kernel unpacks with the fewest instructions.

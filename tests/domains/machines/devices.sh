@@ -22,7 +22,7 @@ check ip does web 30 ip
 check mac said web 'mac=00:16:3e:00:00:15'
 check ping does web 60 'ping 10.0.7.1'
 check guest-to-guest does db 120 'fetch 10.0.7.21'
-check dom0-to-guest sh -c 'wget -q -T 20 -O /run/blob http://10.0.7.21/blob && wget -q -T 20 -O /run/sum http://10.0.7.21/sum &&
+check dom0-to-guest sh -c 'timeout 20 wget -q -O /run/blob http://10.0.7.21/blob && timeout 20 wget -q -O /run/sum http://10.0.7.21/sum &&
     [ "$(sha256sum </run/blob)" = "$(cat /run/sum)" ]'
 sync
 check written-through sh -c "[ \$(dd if=$images/a.img bs=64k count=64 2>/dev/null | tr -d '\\000' | head -c 1000 | wc -c) = 1000 ]"
