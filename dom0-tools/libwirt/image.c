@@ -25,6 +25,8 @@
 
 static int refuse(struct wirt *w, const struct image *image, const char *step, const char *why)
 {
+    if (strstr(why, "guest's memory"))
+        return wirt_fail(w, WIRT_REFUSED, image->object, step, "give the guest more memory", "%s", why);
     return wirt_fail(w, WIRT_REFUSED, image->object, step, "give a kernel for a Xen PV guest", "%s", why);
 }
 
