@@ -72,7 +72,7 @@ check gone-2 is_gone many
 # Small and large, and four vCPUs at once; both at the same time.
 # Debian's cloud kernel reaches up to 62 MiB: less than that is refused with the reason.
 linux tiny 48 1 beat:1
-check_code create-64M 8 "outside of the guest's memory of 48 MiB" create /run/xml/tiny.xml
+check_code create-48M 8 "outside of the guest's memory of 48 MiB" create /run/xml/tiny.xml
 linux small 96 1 beat:1
 linux large 1024 4 beat:1
 check create-96M create /run/xml/small.xml
