@@ -35,6 +35,8 @@ cp "$2" boot/vmlinuz
 cp "$3" boot/initrd.img
 cat >boot/grub/grub.cfg <<'GRUB'
 set timeout=0
+insmod gzio
+insmod xzio
 menuentry Debian {
     linux /boot/vmlinuz console=hvc0 wirt.name=debian wirt.root=LABEL=wirt-debian
     initrd /boot/initrd.img
