@@ -7,7 +7,7 @@
 
 out=$cache/debian.img
 [ -e "$out" ] && exit 0
-[ -e "$cache/cloud/vmlinuz" ] && [ -e "$build/guests/initrd.img" ] || die "run make tools-initrd first"
+[ -e "$cache/linux/vmlinuz" ] || die "run tests/lib/fetch.sh linux first"
 exec 9>"$cache/debian.lock"
 flock 9
 [ -e "$out" ] && exit 0
@@ -50,9 +50,11 @@ done
 truncate -s 640M "$1/image"
 PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -L wirt-debian -d "$1/root" "$1/image"
 FINISH
+# GRUB cannot unpack the cloud kernel's LZ4; the other one is XZ.
+"$top/dom0-tools/initramfs/guest.sh" "$stage/initrd.img" linux || exit 1
 fake=()
 [ "$(id -u)" -eq 0 ] || fake=(fakeroot)
-"${fake[@]}" sh "$stage/finish" "$stage" "$(realpath "$cache/cloud/vmlinuz")" "$build/guests/initrd.img" ||
+"${fake[@]}" sh "$stage/finish" "$stage" "$(realpath "$cache/linux/vmlinuz")" "$stage/initrd.img" ||
     die "the image of the Debian root could not be made"
 cp --sparse=always "$stage/image" "$out.part" && mv "$out.part" "$out"
 say "Debian root: $(du -m "$out" | cut -f 1) MiB"
