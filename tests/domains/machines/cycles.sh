@@ -8,6 +8,8 @@ cycles=${cycles:-50}
 
 micro cycle wait
 warm
+for round in 1 2 3; do wirt create /run/xml/cycle.xml >/run/out 2>&1 && wirt destroy cycle >/run/out 2>&1; done
+sleep 1
 accounts >/run/accounts.before
 start=$(seconds) failures=0
 for round in $(seq "$cycles"); do
