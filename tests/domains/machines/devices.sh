@@ -43,7 +43,7 @@ check detach-nic wirt detach-nic web 1
 check detached sh -c 'sleep 2; wirt log web | grep "now " | tail -n 1 | grep -v vbd-51744 | grep -qv vif-1'
 check db-down wirt shutdown -w db
 check web-away wirt destroy web
-accounts_same nothing-left /run/accounts.before
+accounts_same nothing-left /run/accounts.before 16
 check image-free sh -c "! losetup -a | grep -q '$images'"
 check file-untouched sh -c "[ \$(dd if=$images/b.img bs=64k count=16 2>/dev/null | sha256sum | cut -c 1-16) = $sum ]"
 checks_end
