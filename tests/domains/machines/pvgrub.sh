@@ -9,7 +9,7 @@ xml debian 384 1 '' "$kit/grub-x86_64-xen.bin" "<disk type='block' device='disk'
 warm
 accounts >/run/accounts.before
 check create create /run/xml/debian.xml
-check grub-loads says debian 120 'WIRT-GUEST debian up '
+check grub-loads says debian 240 'WIRT-GUEST debian up '
 check root says debian 60 'root ok'
 check login says debian 300 'login:'
 (printf 'root\n'; sleep 15; printf 'echo typed-$((6*7)); cat /etc/debian_version\n'; sleep 8) |
