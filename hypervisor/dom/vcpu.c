@@ -20,11 +20,17 @@
 const struct vcpu_ops *vcpu_ops;
 static PERCPU(struct vcpu *, vcpu_loaded);
 
-static void unload_here(struct vcpu *v)
+static void save_here(struct vcpu *v)
 {
     vcpu_ops->unload(v);
     fpu_save(v->fpu);
     *this_cpu(vcpu_loaded) = NULL;
+}
+
+/* This CPU walks another address space by now. Before that nobody may hear it: who reads VCPU_NOWHERE does not ask us,
+ * and may dismantle the tables that we would still stand on. */
+static void let_go(struct vcpu *v)
+{
     atomic_store(&v->loaded_on, VCPU_NOWHERE);
 }
 
@@ -34,10 +40,11 @@ static void sync_here(void *arg)
     struct vcpu *v = arg;
     if (*this_cpu(vcpu_loaded) != v || sched_current() == &v->unit)
         return;
-    unload_here(v);
+    save_here(v);
     pgtab_activate();
     tlb_flush_local();
     atomic_and(&v->domain->loaded_cpus, ~BIT(cpu_id()));
+    let_go(v);
 }
 
 void vcpu_sync(struct vcpu *v)
@@ -59,7 +66,7 @@ static void load_here(struct vcpu *v)
     }
     old = *this_cpu(vcpu_loaded); /* may have gone while interrupts were on */
     if (old)
-        unload_here(old);
+        save_here(old);
     *this_cpu(vcpu_loaded) = v;
     v->loaded_on = cpu_id();
     atomic_or(&v->domain->loaded_cpus, BIT(cpu_id()));
@@ -67,6 +74,8 @@ static void load_here(struct vcpu *v)
     vcpu_ops->load(v);         /* flushes everything */
     if (old && old->domain != v->domain)
         atomic_and(&old->domain->loaded_cpus, ~BIT(cpu_id()));
+    if (old)
+        let_go(old); /* last: it, and its domain, may be gone as soon as it is read */
 }
 
 static void leave(struct unit *u)

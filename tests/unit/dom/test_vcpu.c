@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom/vcpu.c as shipped, on two fake CPUs: when a CPU changes address spaces, the vCPU that it leaves is said to be
+ * nowhere only behind the change, and nobody touches it afterwards. Who reads VCPU_NOWHERE dismantles tables without
+ * asking; a CPU that still stood on them would end the machine without a word.
+ */
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* of what only has to be there */
+#include <CUnit/CUnit.h>
+#include <CUnit/TestDB.h>
+#include <CUnit/TestRun.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dom/vcpu.c"
+
+_Thread_local u32 fake_cpu;
+_Thread_local bool fake_irq_is_off;
+u8 *percpu_stack[CPU_MAX];
+static struct domain domain[2];
+static struct vcpu vcpu[2];
+static const void *space; /* whose address space this CPU walks; NULL: Wirt's own */
+static u32 wrong, changes;
+
+/* Each vCPU that is nowhere is not walked on: asked at every step that the others could see. */
+static void look(void)
+{
+    for (u32 i = 0; i < 2; i++)
+        wrong += vcpu[i].loaded_on == VCPU_NOWHERE && space == &vcpu[i];
+}
+
+static void change(const void *next)
+{
+    look();
+    space = next;
+    look();
+    changes++;
+}
+
+static void op_load(struct vcpu *v)
+{
+    change(v);
+}
+
+static void op_unload(struct vcpu *v)
+{
+    look();
+    wrong += space != v;
+}
+
+static const struct vcpu_ops ops = {.load = op_load, .unload = op_unload};
+
+/* What vcpu.c asks of the rest. */
+void fpu_load(void *area, u64 xcr0)
+{
+    (void)area;
+    (void)xcr0;
+    look();
+}
+void fpu_save(void *area)
+{
+    (void)area;
+    look();
+}
+void pgtab_activate(void)
+{
+    change(NULL);
+}
+void tlb_flush_local(void)
+{
+    look();
+}
+void smp_call(cpuset_t cpus, void (*fn)(void *), void *arg)
+{
+    u32 me = fake_cpu;
+    fake_cpu = bit_lowest(cpus);
+    fn(arg);
+    fake_cpu = me;
+}
+
+#define UNUSED(type, name, ...)                                                                                        \
+    type name(__VA_ARGS__)                                                                                             \
+    {                                                                                                                  \
+        abort();                                                                                                       \
+    }
+UNUSED(void, evtchn_raise_virq, struct vcpu *v, u32 virq)
+UNUSED(int, fmt, char *buffer, size_t size, const char *format, ...)
+UNUSED(void, fpu_reset, void *area)
+UNUSED(u32, fpu_size, void)
+UNUSED(u64, fpu_xcr0_allowed, void)
+UNUSED(void, page_put_slow, struct page *p)
+UNUSED(void, sched_add, struct unit *u, u32 cpu)
+UNUSED(void, sched_block, void)
+UNUSED(bool, sched_is_running, const struct unit *u)
+UNUSED(void, sched_pause, struct unit *u)
+UNUSED(void, sched_remove, struct unit *u)
+UNUSED(void, sched_unpause, struct unit *u)
+UNUSED(void, sched_wake, struct unit *u)
+UNUSED(void *, slab_alloc, size_t size)
+UNUSED(void, slab_free, void *p, size_t size)
+UNUSED(void, smp_kick, u32 cpu)
+UNUSED(u32, time_generation, void)
+UNUSED(u64, time_now, void)
+UNUSED(void, time_scale_get, struct time_scale *out)
+UNUSED(void, timer_init, struct timer *t, void (*fn)(void *), void *arg, u32 cpu)
+UNUSED(void, timer_move, struct timer *t, u32 cpu)
+UNUSED(void, timer_set, struct timer *t, u64 at_ns)
+UNUSED(void, timer_stop, struct timer *t)
+
+static void run(struct vcpu *v)
+{
+    cpu_info()->unit = &v->unit;
+    load_here(v);
+}
+
+static void begin(void)
+{
+    vcpu_ops = &ops;
+    memset(vcpu, 0, sizeof(vcpu));
+    memset(domain, 0, sizeof(domain));
+    space = NULL;
+    wrong = changes = 0;
+    fake_cpu = 0;
+    *this_cpu(vcpu_loaded) = NULL;
+    for (u32 i = 0; i < 2; i++)
+        vcpu[i] = (struct vcpu){.domain = &domain[i], .loaded_on = VCPU_NOWHERE};
+}
+
+static void switch_leaves_behind_the_change(void)
+{
+    begin();
+    run(&vcpu[0]);
+    CU_ASSERT(space == &vcpu[0] && vcpu[0].loaded_on == 0 && domain[0].loaded_cpus == 1);
+    run(&vcpu[1]);
+    CU_ASSERT(space == &vcpu[1] && vcpu[0].loaded_on == VCPU_NOWHERE && vcpu[1].loaded_on == 0);
+    CU_ASSERT(domain[0].loaded_cpus == 0 && domain[1].loaded_cpus == 1);
+    CU_ASSERT_EQUAL(changes, 2);
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+static void sync_leaves_behind_the_change(void)
+{
+    begin();
+    run(&vcpu[0]);
+    cpu_info()->unit = NULL; /* idle, the vCPU is kept */
+    fake_cpu = 1;
+    vcpu_sync(&vcpu[0]);
+    CU_ASSERT(space == NULL && vcpu[0].loaded_on == VCPU_NOWHERE && domain[0].loaded_cpus == 0);
+    vcpu_sync(&vcpu[0]); /* nobody has it any more */
+    CU_ASSERT_EQUAL(changes, 2);
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
+{
+    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
+    for (CU_pFailureRecord f = failure; f; f = f->pNext)
+        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
+    fflush(stdout);
+}
+
+int main(void)
+{
+    CU_TestInfo tests[] = {{"a switch leaves behind the change", switch_leaves_behind_the_change},
+                           {"a sync leaves behind the change", sync_leaves_behind_the_change},
+                           CU_TEST_INFO_NULL};
+    CU_SuiteInfo all[] = {{"vcpu", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    unsigned int ran, failed;
+
+    for (u32 i = 0; i < 2; i++)
+        percpu_stack[i] = aligned_alloc(STACK_SIZE, STACK_SIZE);
+    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
+        return 2;
+    CU_set_test_complete_handler(report);
+    CU_run_all_tests();
+    ran = CU_get_number_of_tests_run();
+    failed = CU_get_number_of_tests_failed();
+    CU_cleanup_registry();
+    for (u32 i = 0; i < 2; i++)
+        free(percpu_stack[i]);
+    printf("%u passed, %u failed\n", ran - failed, failed);
+    return failed || !ran;
+}
