@@ -16,6 +16,6 @@ extern struct spec_policy spec_policy; /* sealed */
 
 void spec_init_this(void); /* every CPU: fills cpu_info.exit_flags */
 /* Before a vCPU of `owner` runs here: a barrier if another owner ran before. */
-void spec_switch_vcpu(const void *owner);
+void spec_switch_vcpu(u32 owner);
 
 #endif
