@@ -15,7 +15,7 @@ for target in "$@"; do
         failed=$((failed + 1))
         tail -n 30 "$build/$target.log"
     else passed=$((passed + 1)); fi
-    if "$build/fuzz-$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 "${words[@]}" -artifact_prefix="$build/$target-" \
+    if "$build/fuzz-$target" -max_total_time="$seconds" -seed="${SEED_BASE:-0}" -max_len=4096 -timeout=10 "${words[@]}" -artifact_prefix="$build/$target-" \
         -print_final_stats=1 "$work" "corpus/$target" >"$build/$target.log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: //p' "$build/$target.log")
         echo "fuzz $target: ${runs:-0} inputs in $seconds s, $(ls "corpus/$target" | wc -l) kept ones"

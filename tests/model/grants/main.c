@@ -572,8 +572,8 @@ static int run_seed(u64 n, u64 ops)
 
 int main(int argc, char **argv)
 {
-    const char *given = getenv("SEED");
-    u64 base = given ? strtoull(given, NULL, 0) : (u64)time(NULL), passed = 0;
+    const char *given = getenv("SEED"), *start = getenv("SEED_BASE");
+    u64 base = given ? strtoull(given, NULL, 0) : start ? strtoull(start, NULL, 0) : (u64)time(NULL), passed = 0;
     u64 seeds = given || argc < 2 ? 1 : strtoull(argv[1], NULL, 0),
         ops = argc < 3 ? 100000 : strtoull(argv[2], NULL, 0);
     setvbuf(stdout, NULL, _IOLBF, 0);

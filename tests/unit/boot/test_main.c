@@ -35,7 +35,7 @@ static void log_keep(enum log_level level, const char *line)
 
 int main(int argc, char **argv)
 {
-    const char *rounds = getenv("ROUNDS"), *seed = getenv("SEED");
+    const char *rounds = getenv("ROUNDS"), *seed = getenv("SEED") ? getenv("SEED") : getenv("SEED_BASE");
     unsigned failed;
 
     if (rounds)

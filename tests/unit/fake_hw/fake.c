@@ -329,7 +329,7 @@ static u64 random_state;
 
 void fake_seed(void)
 {
-    const char *s = getenv("FAKE_SEED");
+    const char *s = getenv("FAKE_SEED") ? getenv("FAKE_SEED") : getenv("SEED_BASE");
 
     random_state = s ? strtoull(s, NULL, 0) : (u64)getpid() * 0x9e3779b97f4a7c15ull;
     printf("seed: FAKE_SEED=%lu\n", random_state);
