@@ -30,6 +30,7 @@ static inline enum policy call_policy(u32 flags)
 struct call_entry {
     call_fn *fn; /* NULL: -ENOSYS */
     u8 who;      /* its class; -EPERM for who may do such things to nobody */
+    bool is_pv;  /* -ENOSYS for a domain with hardware assistance */
 };
 #define CALL_TABLE_SIZE 64u
 extern const struct call_entry call_table[CALL_TABLE_SIZE];
@@ -58,6 +59,6 @@ bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info);
 
 call_fn call_memory_op, call_event_channel_op, call_grant_table_op, call_sched_op, call_vcpu_op, call_physdev_op,
     call_platform_op, call_xen_version, call_console_io, call_set_timer_op, call_sysctl, call_domctl, call_vm_assist,
-    call_multicall;
+    call_multicall, call_hvm_op;
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/work.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "hvm/hvm.h"
 #include "pv/pv.h"
 
 struct multicall {
@@ -21,6 +22,7 @@ _Static_assert(sizeof(struct multicall) == sizeof(((struct vcpu_cont *)0)->mc_en
 void call_init(void)
 {
     pv_call_door = call_dispatch;
+    hvm_call_door = call_dispatch;
     console_input_door = call_console_input;
 }
 
@@ -70,7 +72,7 @@ static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args 
     if (unlikely(nr >= CALL_TABLE_SIZE))
         return -ENOSYS;
     e = &call_table[nr];
-    if (unlikely(!e->fn))
+    if (unlikely(!e->fn || (v->hvm && e->is_pv)))
         return -ENOSYS;
     if (unlikely(!v->domain->is_privileged && !policy_may(false, call_policy(e->who))))
         return -EPERM;

@@ -19,6 +19,7 @@
 #define FRAMEINFO_MAX 1024u
 #define TSC_MODES     4u /* 0 and 2: the guest reads the counter itself, which is what Wirt does */
 #define KEPT_FLAGS    XEN_DOMCTL_CDF_xs_domain
+#define ASSISTED      (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
 
 static void info_of_vcpus(const struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -56,9 +57,21 @@ bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info)
     info->outstanding_pages = READ_ONCE(d->claim);
     info->shared_info_frame = d->shared_mfn.n;
     memcpy(info->handle, d->handle, sizeof(info->handle));
-    info->gpaddr_bits = 52;
+    info->flags |= d->hvm ? XEN_DOMINF_hvm_guest | XEN_DOMINF_hap : 0;
+    info->gpaddr_bits = d->hvm ? 40 : 52;
     domain_put(d);
     return true;
+}
+
+/* PV, or assisted with no device but the local APIC; false: not offered, or not by this machine. */
+static bool kind_of(const struct xen_domctl_createdomain *c, enum domain_kind *kind)
+{
+    u32 assisted = c->flags & ASSISTED;
+
+    *kind = assisted ? DOMAIN_HVM : DOMAIN_PV;
+    if (c->flags & ~(KEPT_FLAGS | ASSISTED) || c->iommu_opts || c->vmtrace_size || !domain_kind[*kind])
+        return false;
+    return assisted ? assisted == ASSISTED && c->arch.emulation_flags == XEN_X86_EMU_LAPIC : !c->arch.emulation_flags;
 }
 
 static s64 create(struct xen_domctl *op)
@@ -73,8 +86,8 @@ static s64 create(struct xen_domctl *op)
     struct domain *d;
     s64 rc;
 
-    if (c->flags & ~KEPT_FLAGS || c->iommu_opts || c->vmtrace_size || c->arch.emulation_flags)
-        return -EOPNOTSUPP; /* PV only, no device of its own */
+    if (!kind_of(c, &config.kind))
+        return -EOPNOTSUPP;
     if (!c->max_vcpus || c->max_vcpus > VCPU_MOST || c->cpupool_id)
         return -EINVAL;
     memcpy(config.handle, c->handle, sizeof(config.handle));
@@ -291,6 +304,8 @@ static const struct {
     [XEN_DOMCTL_getvcpucontext] = {domctl_vcpu_get_context, POLICY_LIFE},
     [XEN_DOMCTL_max_vcpus] = {domctl_vcpu_make_all, POLICY_LIFE},
     [XEN_DOMCTL_hypercall_init] = {hypercall_page, POLICY_LIFE},
+    [XEN_DOMCTL_sethvmcontext] = {domctl_hvm_set_context, POLICY_LIFE},
+    [XEN_DOMCTL_gethvmcontext] = {domctl_hvm_get_context, POLICY_LIFE},
     [XEN_DOMCTL_sendtrigger] = {domctl_vcpu_trigger, POLICY_TUNE},
     [XEN_DOMCTL_getvcpuinfo] = {domctl_vcpu_info, POLICY_TUNE, true},
     [XEN_DOMCTL_setvcpuaffinity] = {domctl_vcpu_set_affinity, POLICY_TUNE},

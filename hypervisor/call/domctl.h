@@ -13,6 +13,8 @@ typedef s64 domctl_fn(struct domain *d, struct xen_domctl *op);
 /* --- domctl_vcpu.c --- */
 domctl_fn domctl_vcpu_make_all, domctl_vcpu_set_context, domctl_vcpu_get_context, domctl_vcpu_info,
     domctl_vcpu_set_affinity, domctl_vcpu_get_affinity, domctl_vcpu_share, domctl_vcpu_trigger;
+/* --- domctl_hvm.c --- */
+domctl_fn domctl_hvm_set_context, domctl_hvm_get_context;
 /* A bitmap of the tools: its first 64 bits; false: not readable. */
 bool domctl_vcpu_read_bits(const struct xenctl_bitmap *map, u64 *bits) __must_use;
 bool domctl_vcpu_write_bits(const struct xenctl_bitmap *map, u64 bits) __must_use;

@@ -48,14 +48,35 @@ static void extent_assign(struct domain *d, u64 first, u32 order, u64 gpfn)
     }
 }
 
+/* Of a domain that counts in numbers of its own: they appear there, all or none. */
+static bool extent_show(struct domain *d, u64 first, u32 order, u64 gfn)
+{
+    u64 count = 1ull << order, shown = 0;
+
+    if (!d->ops->show)
+        return true;
+    while (shown < count && d->ops->show(d, gfn + shown, mfn(first + shown)) == 0)
+        shown++;
+    for (u64 j = 0; shown < count && j < count; j++) {
+        if (j < shown)
+            (void)d->ops->hide(d, gfn + j);
+        if (!page_release(d, frame_page_raw(mfn(first + j))))
+            domain_log(d, "frame 0x%lx stays, though it is not shown", first + j);
+    }
+    return shown == count;
+}
+
 static bool extent_take(struct domain *d, const struct xen_memory_reservation *r, u64 gpfn, u64 *first)
 {
     *first = MFN_NONE;
     lock_take(&d->lock);
     if (!domain_is_dying(d) && 1ull << r->extent_order <= domain_page_room(d))
         *first = extent_alloc(d, r).n;
-    if (*first != MFN_NONE)
+    if (*first != MFN_NONE) {
         extent_assign(d, *first, r->extent_order, gpfn);
+        if (!extent_show(d, *first, r->extent_order, gpfn))
+            *first = MFN_NONE;
+    }
     lock_drop(&d->lock);
     return *first != MFN_NONE;
 }
@@ -67,13 +88,14 @@ static bool extent_drop(struct domain *d, u64 first, u32 order)
 
     lock_take(&d->lock);
     for (u64 j = 0; j < 1ull << order && is_done; j++) {
-        struct page *p = frame_page(mfn(first + j));
+        mfn_t m = d->ops->hide ? d->ops->hide(d, first + j) : mfn(first + j);
+        struct page *p = m.n == MFN_NONE ? NULL : frame_page(m);
         is_done = p && page_get(p, domain_owner(d));
         if (!is_done)
             break;
         is_done = page_release(d, p);
         if (is_done)
-            frame_m2p_set(mfn(first + j), M2P_INVALID);
+            frame_m2p_set(m, M2P_INVALID);
         page_put(p);
     }
     lock_drop(&d->lock);
@@ -95,7 +117,7 @@ static int extent_do(u64 sub, struct domain *d, const struct xen_memory_reservat
         return -EFAULT;
     if (!extent_take(d, r, gpfn, &first))
         return 1;
-    if (guest_is_null(list) || guest_put_at(list, i, &first))
+    if (d->ops->show || guest_is_null(list) || guest_put_at(list, i, &first))
         return 0;
     return extent_drop(d, first, r->extent_order) ? -EFAULT : 1;
 }
@@ -400,7 +422,32 @@ static s64 machphys_mapping(struct domain *d, void *arg)
     return 0;
 }
 
+/* What a domain with hardware assistance maps of its own into its physical addresses. */
+static s64 add_to_physmap(struct domain *d, void *arg)
+{
+    const struct xen_add_to_physmap *a = arg;
+    mfn_t m = d->shared_mfn;
+    int rc = 0;
+
+    if (!d->ops->show)
+        return -EINVAL;
+    if (a->space == XENMAPSPACE_grant_table)
+        rc = grant_frame(d, (u32)min(a->idx, UINT32_MAX), &m);
+    else if (a->space != XENMAPSPACE_shared_info || a->idx)
+        rc = -EINVAL;
+    return rc ? rc : d->ops->show(d, a->gpfn, m);
+}
+
+static s64 remove_from_physmap(struct domain *d, void *arg)
+{
+    const struct xen_remove_from_physmap *r = arg;
+
+    return d->ops->hide && d->ops->hide(d, r->gpfn).n != MFN_NONE ? 0 : -EINVAL;
+}
+
 static const struct call_sub command[] = {
+    CALL_SUB(XENMEM_add_to_physmap, add_to_physmap, struct xen_add_to_physmap, CALL_SERVE),
+    CALL_SUB(XENMEM_remove_from_physmap, remove_from_physmap, struct xen_remove_from_physmap, CALL_SERVE),
     CALL_SUB(XENMEM_maximum_ram_page, maximum_ram_page, struct {}, CALL_OWN),
     CALL_SUB(XENMEM_current_reservation, current_reservation, struct xen_memory_domain, CALL_SERVE),
     CALL_SUB(XENMEM_maximum_reservation, maximum_reservation, struct xen_memory_domain, CALL_SERVE),

@@ -112,6 +112,7 @@ static s64 register_info(struct vcpu *v, guest_ptr arg)
         return -EFAULT;
     if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset % 8)
         return -ENXIO;
+    r.mfn = domain_frame(d, r.mfn).n;
     p = frame_page(mfn(r.mfn));
     lock_take(&d->lock);
     if (p && v->info_mfn.n == MFN_NONE && (v == vcpu_current() || !v->is_up)) {

@@ -40,6 +40,9 @@ static s64 get_features(guest_ptr arg)
         return -EINVAL;
     info.submap = 1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |
                   1u << XENFEAT_highmem_assist | 1u << XENFEAT_gnttab_map_avail_bits;
+    if (domain_current()->hvm)
+        info.submap = 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap |
+                      1u << XENFEAT_hvm_callback_vector | 1u << XENFEAT_hvm_safe_pvclock;
     if (domain_current()->is_privileged)
         info.submap |= 1u << XENFEAT_dom0;
     return guest_put(arg, &info) ? 0 : -EFAULT;

@@ -13,6 +13,7 @@
  * of one rank (two run queues) are taken in the order of their addresses. */
 enum lock_rank {
     RANK_DOMAIN = 0x3e, /* struct domain.lock: life, memory list */
+    RANK_P2M = 0x3d,    /* struct hvm_domain.lock: tables of guest-physical addresses */
     RANK_PAGE_LIST = 0x3c,
     RANK_EVTCHN_PAIR = 0x3b, /* dom/evtchn.c: both ends of an interdomain channel */
     RANK_EVTCHN = 0x3a,      /* struct evtchn_table.lock */

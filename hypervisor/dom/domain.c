@@ -25,7 +25,7 @@ static struct domain *table[DOMID_FIRST_RESERVED];
 static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
 static u32 next_id = 1;
 static struct shared_info nobody __aligned(PAGE_SIZE); /* what is written for the dead goes here */
-const struct domain_ops *domain_ops;
+__sealed const struct domain_ops *domain_kind[DOMAIN_KINDS];
 struct domain *domain_zero;
 bool domain_does_reboot = true;
 
@@ -67,6 +67,8 @@ static void domain_free(struct domain *d)
     slab_free(d->ports.item, RIGHTS_ROOM * sizeof(struct range));
     slab_free(d->iomem.item, RIGHTS_ROOM * sizeof(struct range));
     slab_free(d->irqs.item, RIGHTS_ROOM * sizeof(struct range));
+    if (d->ops->destroy)
+        d->ops->destroy(d);
     evtchn_free(d);
     pirq_free(d);
     slab_free(d, sizeof(*d));
@@ -106,6 +108,7 @@ int domain_create(const struct domain_config *c, struct domain **out)
     if (rc)
         return rc;
     d->is_privileged = c->is_privileged;
+    d->ops = domain_kind[c->kind];
     d->pause_count = c->is_privileged ? 0 : 1;
     d->vcpu_limit = min(c->vcpu_limit, DOMAIN_VCPU_MAX);
     d->weight = DOMAIN_WEIGHT;
@@ -124,7 +127,9 @@ int domain_create(const struct domain_config *c, struct domain **out)
         slab_free(d, sizeof(*d));
         return rc;
     }
-    rc = grant_init(d, c->grant_frames, c->grant_maptrack);
+    rc = d->ops->create ? d->ops->create(d) : 0;
+    if (rc == 0)
+        rc = grant_init(d, c->grant_frames, c->grant_maptrack);
     if (rc == 0 && (rc = make_shared(d)) != 0)
         while (grant_destroy(d)) /* there is nothing in it that could take long */
             ;
@@ -373,7 +378,7 @@ static int stop_vcpus(struct domain *d)
 
 static int relinquish(struct domain *d)
 {
-    return domain_ops ? domain_ops->relinquish(d) : 0;
+    return d->ops->relinquish(d);
 }
 
 /* Frames of its own that Wirt writes to. */

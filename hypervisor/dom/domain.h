@@ -22,18 +22,25 @@
 #define DOMAIN_WATCHDOGS 2u
 #define DOMAIN_ANY       0xffffu /* domain_create: a number that was not in use for as long as possible */
 
+enum domain_kind { DOMAIN_PV, DOMAIN_HVM, DOMAIN_KINDS };
+
 enum domain_life {
     DOMAIN_ALIVE,
     DOMAIN_DYING, /* being torn down: gets nothing any more */
     DOMAIN_DEAD   /* has nothing any more; others hold frames of it, or references */
 };
 
+struct domain_ops;
+struct hvm_domain;
+
 struct domain {
     domid_t id;
     u8 handle[16];      /* the toolstack's name for it */
     bool is_privileged; /* dom0: a control domain, as call/'s tables have it */
-    u8 life;            /* enum domain_life; forward only, under lock */
-    u8 teardown;        /* steps of domain_destroy that are done; under lock */
+    const struct domain_ops *ops;
+    struct hvm_domain *hvm; /* kind DOMAIN_HVM; hvm/ owns it */
+    u8 life;                /* enum domain_life; forward only, under lock */
+    u8 teardown;            /* steps of domain_destroy that are done; under lock */
     bool is_shut_down;
     u32 pause_count; /* of the toolstack; its vCPUs are paused once while it is not 0; under lock */
     u8 shutdown_reason;
@@ -73,6 +80,7 @@ struct domain {
 extern struct domain *domain_zero;
 struct domain_config {
     u32 id; /* or DOMAIN_ANY */
+    enum domain_kind kind;
     bool is_privileged;
     u32 vcpu_limit, port_limit;       /* port_limit: numbers are below */
     u32 grant_frames, grant_maptrack; /* as grant_init has them */
@@ -96,16 +104,31 @@ static inline bool domain_is_dying(const struct domain *d)
 {
     return READ_ONCE(d->life) != DOMAIN_ALIVE;
 }
-/* The doors to how a kind of domain is torn down (filled by pv/). */
+/* The doors to a kind of domain (filled by pv/ and hvm/). */
 struct domain_ops {
+    const struct vcpu_ops *vcpu;
+    int (*create)(struct domain *d); /* NULL: nothing to do; 0, -ENOMEM */
+    /* Of a domain that nobody can find any more: what create made and relinquish left. NULL: nothing. */
+    void (*destroy)(struct domain *d);
+    /* The frame behind one of its own numbers, MFN_NONE: nothing there; NULL: it counts in frames of the machine. */
+    mfn_t (*frame)(struct domain *d, u64 gfn);
+    /* Frame m of d's appears under that number, instead of what did; and what is there appears no more: which, or
+     * MFN_NONE. NULL: as above. 0, -EINVAL: no such number, -ENOMEM. */
+    int (*show)(struct domain *d, u64 gfn, mfn_t m);
+    mfn_t (*hide)(struct domain *d, u64 gfn);
     /* All its vCPUs stand still and are on no CPU, and domain.lock is held. Give up address spaces, descriptor tables,
      * pins and all pages. 0; -ERESTART: work is pending, call again. */
     int (*relinquish)(struct domain *d);
 };
-extern const struct domain_ops *domain_ops; /* sealed */
-struct domain *domain_get(domid_t id);      /* with a reference; NULL: no such domain */
-struct domain *domain_next(u32 first);      /* the same for the lowest number >= first */
-void domain_put(struct domain *d);          /* any context, but not under a lock of RANK_DOMAIN_LIST or less */
+extern const struct domain_ops *domain_kind[DOMAIN_KINDS]; /* sealed; NULL: the machine cannot run such */
+/* The machine's frame that d calls n. */
+static inline mfn_t domain_frame(struct domain *d, u64 n)
+{
+    return likely(!d->ops->frame) ? mfn(n) : d->ops->frame(d, n);
+}
+struct domain *domain_get(domid_t id); /* with a reference; NULL: no such domain */
+struct domain *domain_next(u32 first); /* the same for the lowest number >= first */
+void domain_put(struct domain *d);     /* any context, but not under a lock of RANK_DOMAIN_LIST or less */
 /* One frame more, or less, is d's: all of them hold one reference together. */
 static inline void domain_hold_frame(struct domain *d)
 {

@@ -56,6 +56,7 @@ static int side_take(struct grant_copy_side *s, const struct gnttab_copy_ptr *p,
     }
     if (unlikely(status))
         return status;
+    s->frame = domain_frame(owner, s->frame).n;
     status = grant_page_get(owner, s->frame, s->is_dest);
     if (unlikely(status)) {
         if (is_gref)

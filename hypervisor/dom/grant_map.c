@@ -134,9 +134,12 @@ void grant_map(struct domain *g, struct gnttab_map_grant_ref *op)
     int status = GNTST_bad_gntref;
     u64 frame;
 
-    if (m.is_host || m.is_device)
+    if (unlikely(d->hvm))
+        status = GNTST_permission_denied; /* it would be a frontend's backend: not offered */
+    else if (m.is_host || m.is_device)
         status = grant_pin(g, op->ref, d->id, !m.is_readonly, &frame);
     if (status == GNTST_okay) {
+        frame = domain_frame(g, frame).n;
         m.frame = (u32)frame;
         status = show(g, op, &m);
         if (unlikely(status))

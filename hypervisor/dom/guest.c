@@ -6,6 +6,7 @@
  * in which a guest's address space is loaded. On the host a guest address is a pointer.
  */
 #include "dom/guest.h"
+#include "hw/percpu.h"
 #include "hw/trap.h"
 #include "lib/string.h"
 
@@ -18,8 +19,10 @@ static bool copy(void *dst, const void *src, u64 n)
 #define copy_in                 copy
 #define copy_out                copy
 #define guest_is_allowed(va, n) true
+#define has_copier()            false
 #else
 #define guest_is_allowed(va, n) guest_range_ok(va, n)
+#define has_copier()            (cpu_info()->copier != NULL)
 #define WORDWISE_MAX            256u
 
 /* n > 0 bytes in words of 8; `load` and `store` are the fixup entries for either side. */
@@ -90,6 +93,8 @@ static bool copy_out(void *dst, const void *src, u64 n)
 
 bool guest_read(void *dst, guest_ptr src, u64 n)
 {
+    if (unlikely(has_copier()))
+        return cpu_info()->copier(dst, src.va, n, false);
     if (unlikely(!guest_is_allowed(src.va, n)))
         return false;
     return copy_in(dst, (const void *)src.va, n);
@@ -97,6 +102,8 @@ bool guest_read(void *dst, guest_ptr src, u64 n)
 
 bool guest_write(guest_ptr dst, const void *src, u64 n)
 {
+    if (unlikely(has_copier()))
+        return cpu_info()->copier((void *)(u64)src, dst.va, n, true);
     if (unlikely(!guest_is_allowed(dst.va, n)))
         return false;
     return copy_out((void *)dst.va, src, n);

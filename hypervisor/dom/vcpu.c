@@ -17,12 +17,11 @@
 #include "lib/string.h"
 #include "public/sched.h"
 
-const struct vcpu_ops *vcpu_ops;
 static PERCPU(struct vcpu *, vcpu_loaded);
 
 static void save_here(struct vcpu *v)
 {
-    vcpu_ops->unload(v);
+    v->domain->ops->vcpu->unload(v);
     fpu_save(v->fpu);
     *this_cpu(vcpu_loaded) = NULL;
 }
@@ -70,8 +69,8 @@ static void load_here(struct vcpu *v)
     *this_cpu(vcpu_loaded) = v;
     v->loaded_on = cpu_id();
     atomic_or(&v->domain->loaded_cpus, BIT(cpu_id()));
-    fpu_load(v->fpu, v->xcr0); /* before TS may be set */
-    vcpu_ops->load(v);         /* flushes everything */
+    fpu_load(v->fpu, v->xcr0);     /* before TS may be set */
+    v->domain->ops->vcpu->load(v); /* flushes everything */
     if (old && old->domain != v->domain)
         atomic_and(&old->domain->loaded_cpus, ~BIT(cpu_id()));
     if (old)
@@ -91,8 +90,8 @@ static __noreturn void enter(struct unit *u)
     *cpu_guest_regs() = v->regs;
     vcpu_update_time(v);
     if (v->runstate_va)
-        vcpu_ops->write_runstate(v);
-    vcpu_ops->enter(v);
+        v->domain->ops->vcpu->write_runstate(v);
+    v->domain->ops->vcpu->enter(v);
 }
 
 static void account(struct unit *u, u32 new_state, u64 now)
@@ -251,7 +250,7 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     timer_init(&v->single, single_fired, v, cpu);
     timer_init(&v->periodic, periodic_fired, v, cpu);
     timer_init(&v->poll, poll_fired, v, cpu);
-    if (vcpu_ops->create(v))
+    if (d->ops->vcpu->create(v))
         goto fail;
     sched_add(&v->unit, cpu);
     d->vcpu[id] = v;
@@ -300,6 +299,7 @@ void vcpu_drop_info(struct vcpu *v, struct shared_info *instead)
 
 void vcpu_destroy(struct vcpu *v)
 {
+    v->domain->ops->vcpu->destroy(v);
     slab_free(v->fpu, fpu_size());
     slab_free(v, sizeof(*v));
 }

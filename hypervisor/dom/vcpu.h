@@ -16,6 +16,7 @@
 #include "public/xen.h"
 
 struct domain;
+struct hvm_vcpu;
 
 /* A hypercall that ran out of budget: run again on the way out, before the guest sees anything (upcalls wait). */
 struct vcpu_cont {
@@ -75,6 +76,7 @@ struct vcpu {
     bool is_initialised, is_up;
     struct regs regs; /* while not running */
     struct pv_vcpu pv;
+    struct hvm_vcpu *hvm; /* of a domain of kind DOMAIN_HVM; hvm/ owns it */
     struct vcpu_cont cont;
     void *fpu; /* fpu_size() bytes */
     u64 xcr0;
@@ -125,15 +127,13 @@ void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* consisten
 void vcpu_set_single(struct vcpu *v, u64 at_ns);                    /* 0 = stop */
 void vcpu_set_periodic(struct vcpu *v, u64 period_ns);              /* 0 = stop; under domain.lock */
 
-/* The doors to the ways a vCPU can run (filled by pv/). */
+/* The doors to the ways a vCPU can run (filled by pv/ and hvm/, found through domain.ops). */
 struct vcpu_ops {
-    int (*create)(struct vcpu *v);
+    int (*create)(struct vcpu *v); /* 0, -ENOMEM */
     void (*destroy)(struct vcpu *v);
     void (*load)(struct vcpu *v);             /* state into this CPU's registers (not GPRs) */
     void (*unload)(struct vcpu *v);           /* and back */
     void (*enter)(struct vcpu *v) __noreturn; /* stack is fresh, frame in place: go */
     void (*write_runstate)(struct vcpu *v);   /* to runstate_va; v is current and loaded */
 };
-extern const struct vcpu_ops *vcpu_ops; /* sealed */
-
 #endif

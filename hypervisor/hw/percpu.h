@@ -20,7 +20,9 @@ struct cpu_info {
     u32 work;       /* pending deferred work bits, core/work.h; set remotely with LOCK */
     u64 scratch;    /* entry stub keeps rax here for three instructions */
     u64 exit_flags; /* speculation policy bits for entry.S */
-    u64 pad[3];
+    bool (*copier)(void *host, u64 va, u64 n, bool is_write); /* dom/guest.c: of a guest whose tables are not loaded */
+    u64 host_control; /* hvm/: physical address of what keeps Wirt's own state while a guest runs */
+    u64 pad[1];
 };
 _Static_assert(sizeof(struct cpu_info) == CPU_INFO_SIZE, "entry.S knows it");
 _Static_assert(offsetof(struct cpu_info, exit_flags) == CPU_INFO_EXIT_FLAGS, "entry.S knows it");

@@ -72,24 +72,37 @@ static int machphys_update(u32 owner, u64 ptr, u64 value)
     return 0;
 }
 
-/* The owner that mapped frames must have: -ESRCH no such domain, -EPERM not yours to map. */
-static int mapped_owner(struct domain *d, domid_t id, u32 *owner)
+/* The owner that mapped frames must have, and itself (NULL: nobody), with a reference: -ESRCH no such domain, -EPERM
+ * not yours to map. */
+static int mapped_owner(struct domain *d, domid_t id, u32 *owner, struct domain **out)
 {
-    struct domain *o;
+    *out = NULL;
     *owner = PV_OWNER_IO;
     if (id == DOMID_IO)
         return d->is_privileged ? 0 : -EPERM;
-    int rc = pv_mmuext_target(id, &o);
-    if (rc)
-        return rc;
-    *owner = domain_owner(o);
-    domain_put(o);
-    return 0;
+    int rc = pv_mmuext_target(id, out);
+    if (rc == 0)
+        *owner = domain_owner(*out);
+    return rc;
+}
+
+static void mapped_put(struct domain *o)
+{
+    if (o)
+        domain_put(o);
+}
+
+/* The entry as it shall be, if o counts its frames in numbers of its own. */
+static u64 mapped_entry(struct domain *o, u64 value)
+{
+    if (likely(!o || !o->ops->frame || !(value & PTE_P)))
+        return value;
+    return pte_make(min(domain_frame(o, pte_mfn(value)).n, PTE_ADDR >> PAGE_SHIFT), value & ~PTE_ADDR);
 }
 
 /* Whose tables (with a reference) and whose frames: argument 4 of mmu_update. Of another domain's tables entries can be
  * written that map its own frames; the domain's builder has no need of more. */
-static int parties(struct domain *self, u32 foreign, struct domain **tables, u32 *owner)
+static int parties(struct domain *self, u32 foreign, struct domain **tables, u32 *owner, struct domain **frames)
 {
     u32 id = foreign >> 16 ? (foreign >> 16) - 1 : self->id;
     if (id != self->id && id != (u16)foreign)
@@ -97,14 +110,14 @@ static int parties(struct domain *self, u32 foreign, struct domain **tables, u32
     int rc = pv_mmuext_target((domid_t)id, tables);
     if (rc)
         return rc;
-    rc = mapped_owner(self, (domid_t)foreign, owner);
+    rc = mapped_owner(self, (domid_t)foreign, owner, frames);
     if (rc)
         domain_put(*tables);
     return rc;
 }
 
 /* Requests from *at on, until all are done, one is refused, or other work is due (-ERESTART). */
-static int update_run(struct domain *d, u32 owner, u64 reqs, u64 count, u64 *at)
+static int update_run(struct domain *d, u32 owner, struct domain *frames, u64 reqs, u64 count, u64 *at)
 {
     struct held held = {.frame = MFN_NONE};
     u64 i = *at, ptr, value;
@@ -113,7 +126,7 @@ static int update_run(struct domain *d, u32 owner, u64 reqs, u64 count, u64 *at)
         if (unlikely(!guest_read_pair(guest_at(reqs + i * sizeof(struct mmu_update)), &ptr, &value)))
             rc = -EFAULT;
         else if (likely(IS_ENTRY(ptr)))
-            rc = update_one(d, owner, &held, ptr, value);
+            rc = update_one(d, owner, &held, ptr, mapped_entry(frames, value));
         else
             rc = (ptr & 7) == MMU_MACHPHYS_UPDATE ? machphys_update(owner, ptr, value) : -EINVAL;
         if (unlikely(rc))
@@ -132,20 +145,21 @@ static int update_run(struct domain *d, u32 owner, u64 reqs, u64 count, u64 *at)
 s64 pv_mmu_update(const struct call_args *a)
 {
     struct vcpu *v = vcpu_current();
-    struct domain *d = v->domain;
+    struct domain *d = v->domain, *frames = NULL;
     u64 count = (u32)a->a[1], i = v->cont.cursor;
     u32 owner = domain_owner(d);
     bool is_foreign = a->a[3] != DOMID_SELF;
     int rc = 0;
     if (unlikely(is_foreign)) {
-        rc = parties(d, (u32)a->a[3], &d, &owner);
+        rc = parties(d, (u32)a->a[3], &d, &owner, &frames);
         if (rc)
             return rc;
     }
-    rc =
-        guest_range_ok(a->a[0], count * sizeof(struct mmu_update)) ? update_run(d, owner, a->a[0], count, &i) : -EFAULT;
+    rc = guest_range_ok(a->a[0], count * sizeof(struct mmu_update)) ? update_run(d, owner, frames, a->a[0], count, &i)
+                                                                    : -EFAULT;
     if (unlikely(is_foreign)) {
         domain_put(d);
+        mapped_put(frames);
         rc = i == v->cont.cursor ? pv_mmuext_wait(v, rc) : rc;
         d = v->domain;
     }
@@ -243,7 +257,14 @@ s64 pv_update_va_mapping(const struct call_args *a)
 s64 pv_update_va_mapping_otherdomain(const struct call_args *a)
 {
     struct vcpu *v = vcpu_current();
+    struct domain *frames;
+    struct call_args own = *a;
     u32 owner;
-    int rc = mapped_owner(v->domain, (domid_t)a->a[3], &owner);
-    return rc ? rc : pv_mmuext_wait(v, (int)update_va(a, owner));
+    int rc = mapped_owner(v->domain, (domid_t)a->a[3], &owner, &frames);
+    if (rc)
+        return rc;
+    own.a[1] = mapped_entry(frames, a->a[1]);
+    rc = (int)update_va(&own, owner);
+    mapped_put(frames);
+    return pv_mmuext_wait(v, rc);
 }

@@ -15,6 +15,7 @@ void offsets(void)
     OUT(CI_WORK, offsetof(struct cpu_info, work));
     OUT(CI_SCRATCH, offsetof(struct cpu_info, scratch));
     OUT(CI_EXIT_FLAGS, offsetof(struct cpu_info, exit_flags));
+    OUT(CI_HOST_CONTROL, offsetof(struct cpu_info, host_control));
     OUT(CI_SIZE, sizeof(struct cpu_info));
     OUT(V_INFO, offsetof(struct vcpu, info));
     OUT(V_KERNEL_CR3, offsetof(struct vcpu, pv.kernel_cr3));

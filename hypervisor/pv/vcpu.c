@@ -144,7 +144,7 @@ static void destroy(struct vcpu *v)
 }
 
 static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
-static const struct domain_ops ops_of_domain = {pv_teardown};
+static const struct domain_ops ops_of_domain = {.vcpu = &ops, .relinquish = pv_teardown};
 
 static bool context_ok(const struct vcpu_guest_context *c)
 {
@@ -305,8 +305,7 @@ void pv_vcpu_context(const struct vcpu *v, struct vcpu_guest_context *c)
 
 __init void pv_vcpu_init(void)
 {
-    vcpu_ops = &ops;
-    domain_ops = &ops_of_domain;
+    domain_kind[DOMAIN_PV] = &ops_of_domain;
     trap_hooks.guest_entry = pv_trap_entry;
     trap_hooks.guest_return = pv_exit;
     trap_hooks.guest_page_fault = pv_page_fault_entry;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registers of a domain with hardware assistance, as domctl has them: a chain of descriptors, each followed by its
+ * record; header, one record for each vCPU, end. Of what is written only the vCPUs' records are taken, each once and
+ * before the vCPU ran; the others of the ABI describe devices that there are none of.
+ */
+#include "call/domctl.h"
+#include "core/slab.h"
+#include "hvm/hvm.h"
+#include "hw/time.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+enum { RECORD_END, RECORD_HEADER, RECORD_CPU };
+#define RECORDS_MOST 256u
+
+static s64 cpu_set(struct domain *d, u32 id, guest_ptr from)
+{
+    struct vcpu *v = domain_vcpu(d, id);
+    struct hvm_hw_cpu *c = v ? slab_alloc(sizeof(*c)) : NULL;
+    s64 rc = v ? -ENOMEM : -EINVAL;
+
+    if (!c)
+        return rc;
+    rc = guest_get(c, from) ? 0 : -EFAULT;
+    lock_take(&d->lock);
+    if (rc == 0 && (domain_is_dying(d) || v->is_initialised))
+        rc = v->is_initialised ? -EEXIST : -ESRCH;
+    if (rc == 0) {
+        hvm_backend->set_context(v, c);
+        v->is_initialised = true;
+        vcpu_up(v);
+    }
+    lock_drop(&d->lock);
+    slab_free(c, sizeof(*c));
+    return rc;
+}
+
+s64 domctl_hvm_set_context(struct domain *d, struct xen_domctl *op)
+{
+    guest_ptr at = guest_at(op->u.hvmcontext.buffer);
+    u64 left = op->u.hvmcontext.size;
+    struct hvm_save_descriptor s = {.typecode = RECORD_HEADER};
+    s64 rc = d->hvm ? 0 : -EINVAL;
+
+    for (u32 n = 0; rc == 0 && n < RECORDS_MOST && s.typecode != RECORD_END; n++) {
+        if (left < sizeof(s) || !guest_get(&s, at) || s.length > left - sizeof(s))
+            return -EINVAL;
+        at = guest_offset(at, sizeof(s));
+        if (s.typecode == RECORD_CPU)
+            rc = s.length == sizeof(struct hvm_hw_cpu) ? cpu_set(d, s.instance, at) : -EINVAL;
+        at = guest_offset(at, s.length);
+        left -= sizeof(s) + s.length;
+    }
+    return rc;
+}
+
+static u64 record_put(guest_ptr at, u64 offset, u32 code, u32 instance, const void *record, u32 bytes)
+{
+    struct hvm_save_descriptor s = {(u16)code, (u16)instance, bytes};
+
+    at = guest_offset(at, offset);
+    return guest_put(at, &s) && guest_write(guest_offset(at, sizeof(s)), record, bytes) ? offset + sizeof(s) + bytes
+                                                                                        : 0;
+}
+
+static s64 records_put(struct domain *d, guest_ptr at, struct hvm_hw_cpu *c)
+{
+    struct hvm_save_header h = {.magic = HVM_FILE_MAGIC,
+                                .version = HVM_FILE_VERSION,
+                                .cpuid = cpuid(1, 0).eax,
+                                .gtsc_khz = (u32)time_tsc_khz()};
+    u64 offset = record_put(at, 0, RECORD_HEADER, 0, &h, sizeof(h));
+
+    for (u32 i = 0; offset && i < d->vcpu_limit; i++) {
+        if (!d->vcpu[i])
+            continue;
+        vcpu_sync(d->vcpu[i]);
+        hvm_backend->get_context(d->vcpu[i], c);
+        offset = record_put(at, offset, RECORD_CPU, i, c, sizeof(*c));
+    }
+    return offset && record_put(at, offset, RECORD_END, 0, NULL, 0) ? 0 : -EFAULT;
+}
+
+/* Of a domain that stands still; without a buffer: how large it must be. */
+s64 domctl_hvm_get_context(struct domain *d, struct xen_domctl *op)
+{
+    u32 need = 2 * sizeof(struct hvm_save_descriptor) + sizeof(struct hvm_save_header);
+    struct hvm_hw_cpu *c;
+    s64 rc;
+
+    if (!d->hvm)
+        return -EINVAL;
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        need += d->vcpu[i] ? (u32)(sizeof(struct hvm_save_descriptor) + sizeof(struct hvm_hw_cpu)) : 0;
+    if (op->u.hvmcontext.buffer && op->u.hvmcontext.size < need)
+        return -ENOSPC;
+    op->u.hvmcontext.size = need;
+    if (!op->u.hvmcontext.buffer)
+        return 0;
+    if (domain_is_running(d) || (!d->pause_count && !d->is_shut_down))
+        return -EBUSY;
+    c = slab_alloc(sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    rc = records_put(d, guest_at(op->u.hvmcontext.buffer), c);
+    slab_free(c, sizeof(*c));
+    return rc;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain with hardware assistance and its vCPUs, whatever the make of processor: creation and end, what goes into the
+ * guest next (an event channel's upcall, a vector of its APIC, an NMI), waiting for one of these, starting a second
+ * CPU. A vCPU's own fields change where it runs, or while it stands still; what others send it is atomic.
+ */
+#include "hvm/hvm.h"
+#include "core/slab.h"
+#include "core/work.h"
+#include "dom/guest.h"
+#include "hw/spec.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+
+const struct hvm_backend *hvm_backend;
+void (*hvm_call_door)(struct regs *r);
+
+/* --- the domain --- */
+
+static int domain_make(struct domain *d)
+{
+    d->hvm = slab_alloc(sizeof(*d->hvm));
+    return d->hvm ? p2m_create(d) : -ENOMEM;
+}
+
+static void domain_unmake(struct domain *d)
+{
+    if (!d->hvm)
+        return;
+    p2m_destroy(d);
+    slab_free(d->hvm, sizeof(*d->hvm));
+}
+
+static int relinquish(struct domain *d)
+{
+    int rc = p2m_drain(d);
+
+    while (rc == 0 && d->pages.n) {
+        if (!page_release(d, frame_page_raw(d->pages)) || work_is_pending())
+            rc = -ERESTART;
+    }
+    if (rc)
+        return rc;
+    (void)frame_claim(&d->claim, 0);
+    slab_free(d->e820, d->e820_bytes);
+    d->e820 = NULL;
+    return 0;
+}
+
+/* --- a vCPU --- */
+
+static int create(struct vcpu *v)
+{
+    int rc = -ENOMEM;
+
+    v->hvm = slab_alloc(sizeof(*v->hvm));
+    if (v->hvm)
+        rc = hvm_backend->create(v);
+    if (rc) {
+        slab_free(v->hvm, sizeof(*v->hvm));
+        v->hvm = NULL;
+        return rc;
+    }
+    v->hvm->ran_on = VCPU_NOWHERE;
+    vlapic_create(v);
+    return 0;
+}
+
+static void destroy(struct vcpu *v)
+{
+    hvm_backend->destroy(v);
+    slab_free(v->hvm, sizeof(*v->hvm));
+}
+
+static void load(struct vcpu *v)
+{
+    spec_switch_vcpu(domain_owner(v->domain));
+    cpu_info()->copier = hvm_copy;
+    tlb_load_cr3(mfn_paddr(pgtab_hv_l4()).a);
+}
+
+static void unload(struct vcpu *v)
+{
+    cpu_info()->copier = NULL;
+    hvm_backend->unload(v);
+}
+
+static __noreturn void enter(struct vcpu *v)
+{
+    (void)v;
+    hvm_enter();
+}
+
+/* By address, as all its memory is there: no way to tell it half. */
+static void write_runstate(struct vcpu *v)
+{
+    guest_ptr at = guest_at(v->runstate_va);
+    struct vcpu_runstate_info out = v->runstate;
+    u64 entry_time = out.state_entry_time;
+
+    out.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    if (!(v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag)))
+        out.state_entry_time = entry_time;
+    if (!guest_put(at, &out) ||
+        !guest_put(guest_offset(at, offsetof(struct vcpu_runstate_info, state_entry_time)), &entry_time))
+        v->runstate_va = 0;
+}
+
+/* --- what goes in next --- */
+
+u32 hvm_due(struct vcpu *v)
+{
+    if (READ_ONCE(v->info->evtchn_upcall_pending) && v->domain->hvm->callback_vector)
+        return v->domain->hvm->callback_vector;
+    return vlapic_due(v);
+}
+
+void hvm_taken(struct vcpu *v, u32 vector)
+{
+    if (vector != v->domain->hvm->callback_vector)
+        vlapic_accept(v, vector);
+}
+
+void hvm_halt(struct vcpu *v)
+{
+    sched_block();
+    /* Paired with the stores before vcpu_kick: either it sees us blocking, or we see what it brought. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (hvm_due(v) || v->pv.nmi_pending)
+        sched_wake(&v->unit);
+}
+
+/* Once: a vCPU that runs is not started again. */
+void hvm_start(struct vcpu *v, u8 page)
+{
+    lock_take(&v->domain->lock);
+    if (!v->is_up && !domain_is_dying(v->domain)) {
+        hvm_backend->start_real(v, page);
+        v->is_initialised = true;
+        vcpu_up(v);
+    }
+    lock_drop(&v->domain->lock);
+}
+
+void hvm_look(struct regs *r)
+{
+    struct vcpu *v = vcpu_current();
+
+    (void)atomic_xchg(&v->pv.must_look, 0);
+    if (v->cont.is_active)
+        hvm_call_door(r);
+}
+
+/* VMMCALL or VMCALL, of 64-bit code in ring 0; rip is behind it. */
+void hvm_call(struct regs *r)
+{
+    struct hvm_mode mode;
+
+    hvm_backend->mode(vcpu_current(), &mode);
+    if (mode.cpl)
+        r->rax = (u64)-EPERM;
+    else if (!mode.is_long)
+        r->rax = (u32)-ENOSYS;
+    else
+        hvm_call_door(r);
+}
+
+static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
+static const struct domain_ops ops_of_domain = {&ops,     domain_make, domain_unmake, p2m_frame,
+                                                p2m_show, p2m_hide,    relinquish};
+
+__init void hvm_init(const struct hvm_backend *backend)
+{
+    hvm_backend = backend;
+    domain_kind[DOMAIN_HVM] = &ops_of_domain;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains with hardware assistance: the CPU itself switches between guest and Wirt and walks two page tables, the
+ * guest's own and ours (p2m.c). hvm.c owns a vCPU's way in and out, copy.c guest memory by virtual address, msr.c and
+ * cpuid.c what the CPU looks like, vlapic.c its interrupts; svm.c is AMD's side of it, behind struct hvm_backend.
+ * A guest has no devices but these: what it asks of ports and memory that are not there reads as all ones.
+ */
+#ifndef WIRT_HVM_HVM_H
+#define WIRT_HVM_HVM_H
+
+#include "dom/domain.h"
+#include "hw/trap.h"
+#include "public/hvm.h"
+
+#define HVM_GFN_LIMIT  (1ull << 28) /* 1 TiB of guest-physical addresses */
+#define HVM_NO_VECTOR  0u
+#define HVM_EVENT_NONE 0ull
+
+struct hvm_domain {
+    struct lock lock; /* RANK_P2M: p2m entries and tables */
+    pte_t *root;      /* level 4 of the nested tables */
+    u32 tables;       /* frames spent on them */
+    u64 gfn_end;      /* behind the highest number that was ever used; grows only, under lock */
+    u64 param[HVM_NR_PARAMS];
+    u8 callback_vector; /* HVM_PARAM_CALLBACK_IRQ of type vector; 0: none */
+};
+
+#define VLAPIC_WORDS 8u
+struct vlapic {
+    u64 base; /* MSR 0x1b */
+    u32 spurious, lvt[7], esr;
+    u32 tpr, divide, timer_count;
+    u64 timer_at; /* ns when timer_count was set, 0: off */
+    u64 icr;
+    u32 irr[VLAPIC_WORDS], isr[VLAPIC_WORDS];
+    struct timer timer;
+};
+
+struct hvm_vcpu {
+    void *control;      /* the processor's control block, one frame */
+    paddr_t control_at; /* where that is */
+    u32 tlb_seen;       /* tlb_flushed_at of the CPU when it last went in there */
+    u32 ran_on;         /* that CPU */
+    u64 event;          /* to be injected at the next entry, in the processor's form; 0: none */
+    bool has_debug;     /* its debug registers are in the CPU */
+    u64 dr[4];
+    u64 tsc_offset;
+    struct vlapic apic;
+};
+
+/* What of a guest's registers the others need to know. */
+struct hvm_mode {
+    u64 cr0, cr3, cr4, efer;
+    u32 cpl;
+    bool is_long; /* runs 64-bit code */
+};
+/* A segment as the processor keeps it: attributes are bits 8-15 and 20-23 of a descriptor, packed. */
+struct hvm_segment {
+    u16 selector, attributes;
+    u32 limit;
+    u64 base;
+};
+/* The two makes of processor. */
+struct hvm_backend {
+    int (*create)(struct vcpu *v); /* control block; 0, -ENOMEM */
+    void (*destroy)(struct vcpu *v);
+    void (*mode)(const struct vcpu *v, struct hvm_mode *out);
+    void (*set_context)(struct vcpu *v, const struct hvm_hw_cpu *c); /* v is on no CPU */
+    void (*get_context)(const struct vcpu *v, struct hvm_hw_cpu *c);
+    void (*start_real)(struct vcpu *v, u8 page);                           /* as after SIPI */
+    void (*inject)(struct vcpu *v, u32 vector, bool has_error, u32 error); /* an exception */
+    bool (*msr)(struct vcpu *v, u32 msr, bool writes, u64 *value);         /* those that live in the control block */
+    void (*unload)(struct vcpu *v);
+};
+extern const struct hvm_backend *hvm_backend; /* sealed; NULL: the machine has no assistance that Wirt can use */
+
+/* --- hvm.c --- */
+void hvm_init(const struct hvm_backend *backend); /* boot */
+extern void (*hvm_call_door)(struct regs *r);     /* the hypercall dispatcher, set by boot */
+void hvm_enter(void) __noreturn;                  /* svm_entry.S */
+void hvm_look(struct regs *r);                    /* must_look was set: what there is to do before the guest goes on */
+void hvm_start(struct vcpu *v, u8 page);          /* SIPI came: it runs from there on, in real mode */
+u32 hvm_due(struct vcpu *v);                      /* vector that waits to be injected, HVM_NO_VECTOR: none */
+void hvm_taken(struct vcpu *v, u32 vector);       /* and it is being injected */
+void hvm_halt(struct vcpu *v);                    /* HLT */
+void hvm_call(struct regs *r);                    /* VMMCALL, VMCALL */
+
+/* --- p2m.c --- */
+int p2m_create(struct domain *d); /* 0, -ENOMEM */
+void p2m_destroy(struct domain *d);
+/* Show frame m at gfn, instead of what was there: takes over the caller's use of it (writable) or reference (not).
+ * 0, -EINVAL, -ENOMEM: the caller keeps it. */
+int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable) __must_use;
+mfn_t p2m_find(struct domain *d, u64 gfn, bool *is_writable);
+bool p2m_clear(struct domain *d, u64 gfn, mfn_t m); /* false: there is something else, or nothing */
+/* domain_ops.frame, .show, .hide */
+mfn_t p2m_frame(struct domain *d, u64 gfn);
+int p2m_show(struct domain *d, u64 gfn, mfn_t m);
+mfn_t p2m_hide(struct domain *d, u64 gfn);
+/* All entries given up, budget-wise; 0, -ERESTART. */
+int p2m_drain(struct domain *d);
+
+/* --- copy.c --- */
+bool hvm_copy(void *host, u64 va, u64 n, bool is_write); /* cpu_info.copier */
+
+/* --- cpuid.c, msr.c, vlapic.c --- */
+struct cpuid hvm_cpuid(const struct vcpu *v, u32 leaf, u32 sub);
+bool hvm_msr_read(struct vcpu *v, u32 msr, u64 *value);
+bool hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
+void vlapic_create(struct vcpu *v);
+bool vlapic_set_base(struct vcpu *v, u64 value);                   /* false: #GP */
+bool vlapic_msr(struct vcpu *v, u32 msr, bool writes, u64 *value); /* 0x800-0x83f; false: #GP */
+void vlapic_raise(struct vcpu *v, u32 vector);                     /* any context */
+u32 vlapic_due(const struct vcpu *v);                              /* highest vector above the priority, 0: none */
+void vlapic_accept(struct vcpu *v, u32 vector);                    /* IRR to ISR */
+
+#endif

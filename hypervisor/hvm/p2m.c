@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a guest's physical addresses lead: four levels of tables in the processor's own format, which AMD's nested
+ * paging walks as they are. An entry holds a use of its frame (writable) or a reference (read-only), and whoever takes
+ * it away gives that back; so the flush that a frame needs before it serves somebody else is dom/page.c's business, as
+ * everywhere. Tables only grow while the domain lives, up to a limit that its memory sets: a walk needs no lock.
+ */
+#include "core/slab.h"
+#include "core/work.h"
+#include "hvm/hvm.h"
+#include "lib/errno.h"
+
+#define ENTRIES     512u
+#define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
+#define LEAF_FLAGS  (PTE_P | PTE_US | PTE_A | PTE_D)
+#define TABLES_MORE 64u /* for numbers that lie apart from the memory */
+
+static u32 index_at(u64 gfn, u32 level)
+{
+    return (u32)(gfn >> 9 * (level - 1)) & (ENTRIES - 1);
+}
+
+static pte_t *table_new(struct domain *d)
+{
+    mfn_t m;
+
+    if (d->hvm->tables >= READ_ONCE(d->page_max) / (ENTRIES / 2) + TABLES_MORE)
+        return NULL;
+    m = frame_alloc(0, FRAME_ZERO, 0);
+    if (m.n == MFN_NONE)
+        return NULL;
+    d->hvm->tables++;
+    return frame_va(m);
+}
+
+/* The leaf entry of gfn; NULL: no table there (and none to be had). The lock is held if `makes`. */
+static pte_t *leaf(struct domain *d, u64 gfn, bool makes)
+{
+    pte_t *table = d->hvm->root;
+
+    for (u32 level = 4; level > 1; level--) {
+        pte_t *e = &table[index_at(gfn, level)];
+        if (!(READ_ONCE(*e) & PTE_P)) {
+            pte_t *next = makes ? table_new(d) : NULL;
+            if (!next)
+                return NULL;
+            WRITE_ONCE(*e, pgtab_paddr(next).a | TABLE_FLAGS);
+        }
+        table = frame_va(mfn(pte_mfn(READ_ONCE(*e))));
+    }
+    return &table[index_at(gfn, 1)];
+}
+
+static void entry_put(pte_t e)
+{
+    struct page *p = frame_page_raw(mfn(pte_mfn(e)));
+
+    if (!(e & PTE_P))
+        return;
+    if (e & PTE_RW)
+        page_put_as(p);
+    else
+        page_put(p);
+}
+
+int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable)
+{
+    struct hvm_domain *h = d->hvm;
+    pte_t old = 0, *e = NULL;
+
+    if (gfn >= HVM_GFN_LIMIT)
+        return -EINVAL;
+    lock_take(&h->lock);
+    if (!domain_is_dying(d))
+        e = leaf(d, gfn, true);
+    if (e) {
+        old = atomic_xchg(e, pte_make(m.n, LEAF_FLAGS | (is_writable ? PTE_RW : 0)));
+        h->gfn_end = max(h->gfn_end, gfn + 1);
+    }
+    lock_drop(&h->lock);
+    entry_put(old);
+    return e ? 0 : -ENOMEM;
+}
+
+bool p2m_clear(struct domain *d, u64 gfn, mfn_t m)
+{
+    pte_t *at = gfn < HVM_GFN_LIMIT ? leaf(d, gfn, false) : NULL, e = at ? READ_ONCE(*at) : 0;
+
+    if (!(e & PTE_P) || pte_mfn(e) != m.n || !atomic_cas64(at, e, 0))
+        return false;
+    entry_put(e);
+    return true;
+}
+
+mfn_t p2m_find(struct domain *d, u64 gfn, bool *is_writable)
+{
+    const pte_t *at = gfn < HVM_GFN_LIMIT ? leaf(d, gfn, false) : NULL;
+    pte_t e = at ? READ_ONCE(*at) : 0;
+
+    *is_writable = (e & PTE_RW) != 0;
+    return mfn(e & PTE_P ? pte_mfn(e) : MFN_NONE);
+}
+
+mfn_t p2m_frame(struct domain *d, u64 gfn)
+{
+    bool is_writable;
+
+    return p2m_find(d, gfn, &is_writable);
+}
+
+int p2m_show(struct domain *d, u64 gfn, mfn_t m)
+{
+    struct page *p = frame_page_raw(m);
+    int rc = page_get_as(p, domain_owner(d), PAGE_WRITABLE);
+
+    if (rc)
+        return -EINVAL;
+    rc = p2m_set(d, gfn, m, true);
+    if (rc)
+        page_put_as(p);
+    return rc;
+}
+
+mfn_t p2m_hide(struct domain *d, u64 gfn)
+{
+    mfn_t m = p2m_frame(d, gfn);
+
+    return m.n != MFN_NONE && p2m_clear(d, gfn, m) ? m : mfn(MFN_NONE);
+}
+
+int p2m_create(struct domain *d)
+{
+    lock_init(&d->hvm->lock, RANK_P2M);
+    d->hvm->root = table_new(d);
+    return d->hvm->root ? 0 : -ENOMEM;
+}
+
+/* Nobody sets entries any more. What is done is not looked at again: gfn_end comes down. */
+int p2m_drain(struct domain *d)
+{
+    struct hvm_domain *h = d->hvm;
+
+    lock_take(&h->lock); /* who was setting one has done so */
+    lock_drop(&h->lock);
+    while (h->gfn_end) {
+        u64 gfn = h->gfn_end - 1;
+        pte_t *e = leaf(d, gfn, false);
+        if (e)
+            entry_put(atomic_xchg(e, 0));
+        h->gfn_end = e ? gfn : round_down(gfn, ENTRIES);
+        if (work_is_pending())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+static void tables_free(pte_t *table, u32 level)
+{
+    for (u32 i = 0; level > 1 && i < ENTRIES; i++)
+        if (table[i] & PTE_P)
+            tables_free(frame_va(mfn(pte_mfn(table[i]))), level - 1);
+    frame_page_raw(paddr_mfn(pgtab_paddr(table)))->stamp = tlb_now();
+    frame_free(paddr_mfn(pgtab_paddr(table)), 0);
+}
+
+void p2m_destroy(struct domain *d)
+{
+    if (d->hvm->root)
+        tables_free(d->hvm->root, 4);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest on AMD leaves for, and what must be ready before it goes in again. Lengths of instructions come from the
+ * processor where it tells them, else from the opcode: a guest that puts prefixes before one only confuses itself.
+ * Exit code and event of the last entry are looked at once; an event that was on its way when the guest left goes in
+ * again. A block that the processor refuses is never used again: it is told by name, and the domain is crashed.
+ */
+#include "hvm/svm.h"
+#include "core/work.h"
+#include "hw/fpu.h"
+#include "lib/log.h"
+
+#define NPF_WRITE BIT(1)
+#define IOIO_IN   BIT(0)
+#define IOIO_STR  BIT(2)
+
+static void skip(const struct vmcb *c, struct regs *r, u32 length)
+{
+    r->rip = c->next_rip ? c->next_rip : r->rip + length;
+}
+
+static void fault(struct vcpu *v, u32 vector)
+{
+    hvm_backend->inject(v, vector, vector == TRAP_GP, 0);
+}
+
+static void do_cpuid(struct vcpu *v, struct regs *r)
+{
+    struct cpuid c = hvm_cpuid(v, (u32)r->rax, (u32)r->rcx);
+
+    r->rax = c.eax;
+    r->rbx = c.ebx;
+    r->rcx = c.ecx;
+    r->rdx = c.edx;
+    skip(svm_vmcb(v), r, 2);
+}
+
+static void do_msr(struct vcpu *v, struct regs *r, bool is_write)
+{
+    u64 value = (u32)r->rax | r->rdx << 32;
+    bool ok = is_write ? hvm_msr_write(v, (u32)r->rcx, value) : hvm_msr_read(v, (u32)r->rcx, &value);
+
+    if (!ok) {
+        fault(v, TRAP_GP);
+        return;
+    }
+    if (!is_write) {
+        r->rax = (u32)value;
+        r->rdx = value >> 32;
+    }
+    skip(svm_vmcb(v), r, 2);
+}
+
+/* No device is behind any port. */
+static void do_port(struct vcpu *v, struct regs *r, u64 info, u64 next)
+{
+    u32 bytes = info & BIT(4) ? 1 : info & BIT(5) ? 2 : 4;
+
+    if (info & IOIO_STR) { /* none that a guest has business with */
+        fault(v, TRAP_GP);
+        return;
+    }
+    if (info & IOIO_IN)
+        r->rax = bytes == 4 ? 0xffffffff : r->rax | (bytes == 2 ? 0xffff : 0xff);
+    r->rip = next;
+}
+
+/* Nothing is there, or only to be read. Reads want an answer that only the instruction knows how to take. */
+static void do_nested_fault(struct vcpu *v, u64 info, u64 address)
+{
+    bool is_writable;
+    mfn_t m = p2m_find(v->domain, address >> PAGE_SHIFT, &is_writable);
+
+    if (m.n != MFN_NONE && (is_writable || !(info & NPF_WRITE))) /* it came meanwhile */
+        return;
+    domain_crash(v->domain, "vCPU %u %s guest-physical address 0x%lx, where %s", v->id,
+                 info & NPF_WRITE ? "wrote to" : "read", address, m.n == MFN_NONE ? "nothing is" : "it may only read");
+}
+
+/* Its own come into the processor with the first access, and leave with the vCPU. */
+static void do_debug(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->hvm;
+
+    cpu_write_dr0(h->dr[0]);
+    cpu_write_dr1(h->dr[1]);
+    cpu_write_dr2(h->dr[2]);
+    cpu_write_dr3(h->dr[3]);
+    h->has_debug = true;
+    svm_vmcb(v)->dr_read = svm_vmcb(v)->dr_write = 0;
+}
+
+static void do_exception(struct vcpu *v, u32 vector, u64 error)
+{
+    if (vector == TRAP_MC) /* the machine's: taken by Wirt as soon as interrupts were let in */
+        return;
+    hvm_backend->inject(v, vector, vector == TRAP_AC, (u32)error);
+}
+
+static void invalid(struct vcpu *v)
+{
+    const struct vmcb *c = svm_vmcb(v);
+
+    log_error("%s: the processor refuses its control block: cr0 %lx cr3 %lx cr4 %lx efer %lx dr6 %lx dr7 %lx rflags "
+              "%lx event %lx",
+              v->name, c->cr0, c->cr3, c->cr4, c->efer, c->dr6, c->dr7, c->rflags, c->event);
+    domain_crash(v->domain, "vCPU %u has a state that no processor can have", v->id);
+}
+
+static void handle(struct vcpu *v, struct regs *r)
+{
+    struct vmcb *c = svm_vmcb(v);
+    u32 code = (u32)c->exit_code;
+
+    switch (code) {
+    case EXIT_INTR:
+    case EXIT_NMI:
+    case EXIT_INIT:
+    case EXIT_VINTR:
+        return;
+    case EXIT_DR_READ ... EXIT_EXCEPTION - 1:
+        do_debug(v);
+        return;
+    case EXIT_EXCEPTION ... EXIT_INTR - 1:
+        do_exception(v, code - EXIT_EXCEPTION, c->exit_info1);
+        return;
+    case EXIT_CPUID:
+        do_cpuid(v, r);
+        return;
+    case EXIT_HLT:
+        skip(c, r, 1);
+        c->shadow = 0;
+        if (r->rflags & RFLAGS_IF || v->pv.nmi_pending)
+            hvm_halt(v);
+        else
+            domain_crash(v->domain, "vCPU %u halted with interrupts off", v->id);
+        return;
+    case EXIT_IOIO:
+        do_port(v, r, c->exit_info1, c->exit_info2);
+        return;
+    case EXIT_MSR:
+        do_msr(v, r, c->exit_info1 != 0);
+        return;
+    case EXIT_VMMCALL:
+        skip(c, r, 3);
+        hvm_call(r);
+        return;
+    case EXIT_WBINVD:
+    case EXIT_INVD: /* what others rely on in the caches stays */
+        skip(c, r, 2);
+        return;
+    case EXIT_RDPMC:
+        fault(v, TRAP_GP);
+        return;
+    case EXIT_XSETBV:
+        if ((u32)r->rcx || c->cpl || !fpu_xcr0_is_valid((u32)r->rax | r->rdx << 32)) {
+            fault(v, TRAP_GP);
+            return;
+        }
+        v->xcr0 = (u32)r->rax | r->rdx << 32;
+        fpu_set_xcr0(v->xcr0);
+        skip(c, r, 3);
+        return;
+    case EXIT_NPF:
+        do_nested_fault(v, c->exit_info1, c->exit_info2);
+        return;
+    case EXIT_SHUTDOWN:
+        domain_crash(v->domain, "vCPU %u: triple fault", v->id);
+        return;
+    case EXIT_TASK:
+        domain_crash(v->domain, "vCPU %u switches tasks by hardware, which is not offered", v->id);
+        return;
+    case EXIT_INVLPGA:
+    case EXIT_VMRUN:
+    case EXIT_VMLOAD ... EXIT_SKINIT:
+    case EXIT_ICEBP:
+    case EXIT_MONITOR ... EXIT_MWAIT_ARMED:
+        fault(v, TRAP_UD);
+        return;
+    case (u32)~0:
+        invalid(v);
+        return;
+    default:
+        domain_crash(v->domain, "vCPU %u left with code 0x%x, which was not asked for", v->id, code);
+    }
+}
+
+void svm_exit(struct regs *r)
+{
+    struct vcpu *v = vcpu_current();
+    struct vmcb *c = svm_vmcb(v);
+
+    c->event = c->exit_int_info & EVENT_VALID ? c->exit_int_info : 0;
+    c->tlb_control = 0;
+    r->rax = c->rax;
+    r->rip = c->rip;
+    r->rsp = c->rsp;
+    r->rflags = c->rflags;
+    r->cs = c->cs.selector;
+    r->ss = c->ss.selector;
+    cpu_irq_enable();
+    handle(v, r);
+}
+
+/* What waits goes in now, or makes the guest leave as soon as it would take it. */
+static void choose_event(struct vcpu *v, struct vmcb *c, const struct regs *r)
+{
+    u32 vector = hvm_due(v);
+    bool is_open = r->rflags & RFLAGS_IF && !(c->shadow & 1) && !(c->event & EVENT_VALID);
+
+    c->interrupt &= ~(VINTR_IRQ | VINTR_PRIORITY | VINTR_IGN_TPR);
+    c->intercept[0] &= (u32)~SVM_VINTR;
+    if (vector == HVM_NO_VECTOR)
+        return;
+    if (is_open) {
+        c->event = EVENT_VALID | EVENT_TYPE(EVENT_INTR) | vector;
+        hvm_taken(v, vector);
+    } else { /* a virtual interrupt that only serves to leave */
+        c->interrupt |= VINTR_IRQ | VINTR_PRIORITY | VINTR_IGN_TPR;
+        c->intercept[0] |= (u32)SVM_VINTR;
+    }
+}
+
+u64 svm_prepare(struct regs *r)
+{
+    struct vcpu *v = vcpu_current();
+    struct hvm_vcpu *h = v->hvm;
+    struct vmcb *c = svm_vmcb(v);
+    u32 flushed = READ_ONCE(tlb_flushed_at[cpu_id()]);
+
+    if (v->pv.must_look)
+        return 0;
+    choose_event(v, c, r);
+    if (h->ran_on != cpu_id() || h->tlb_seen != flushed || !flushed) {
+        h->ran_on = cpu_id();
+        h->tlb_seen = flushed;
+        c->tlb_control = 1;
+    }
+    c->rax = r->rax;
+    c->rip = r->rip;
+    c->rsp = r->rsp;
+    c->rflags = r->rflags;
+    return h->control_at.a;
+}

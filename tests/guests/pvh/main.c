@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains with hardware assistance, from the control domain's side and from inside: one is built as a toolstack does it
+ * (populate by its own numbers, foreign mappings by these, a vCPU's registers as a record) and executes lists of
+ * hypercalls that we put into its memory. On a machine without assistance the only test is that it is refused.
+ */
+#include "guest.h"
+#include "public/domctl.h"
+#include "public/hvm.h"
+#include "public/sysctl.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define PAGES    64u
+enum { CODE = 1, LIST, DATA, L4, L3, L2, FREE }; /* its pages by number */
+#define AT(page)     ((page)*PAGE)
+#define E_OPNOTSUPP  (-95)
+#define LIST_END     (~0ul)
+#define VECTOR       0xf3u
+#define ROOM         8192u /* frames that we give back for others */
+
+struct step {
+    u64 nr, a[5], result, pad;
+};
+static u32 dom;
+static struct step *list;
+static u64 *data;
+static u8 *win;
+
+/* 64-bit code at 0x1000: the steps of the list at 0x2000, then sched_op(shutdown, 0x3ff8). */
+void guest_code(void), guest_code_end(void);
+__asm__(".pushsection .text\n"
+        "guest_code:\n"
+        "4: mov $0x2000, %ebx\n"
+        "1: mov (%rbx), %rax\n"
+        "cmp $-1, %rax\n"
+        "je 3f\n"
+        "mov 8(%rbx), %rdi\n"
+        "mov 16(%rbx), %rsi\n"
+        "mov 24(%rbx), %rdx\n"
+        "mov 32(%rbx), %r10\n"
+        "mov 40(%rbx), %r8\n"
+        "vmmcall\n"
+        "mov %rax, 48(%rbx)\n"
+        "add $64, %rbx\n"
+        "jmp 1b\n"
+        "3: mov $29, %eax\n"
+        "mov $2, %edi\n"
+        "mov $0x3ff8, %esi\n"
+        "vmmcall\n"
+        "jmp 3b\n"
+        "guest_code_end:\n"
+        ".popsection\n");
+
+static s64 domctl(u32 cmd, u32 id, struct xen_domctl *op)
+{
+    op->cmd = cmd;
+    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    op->domain = (domid_t)id;
+    return call1(__HYPERVISOR_domctl, op);
+}
+
+static u32 state_of(u32 id) /* flags; ~0: there is none */
+{
+    struct xen_domctl op = {0};
+    return domctl(XEN_DOMCTL_getdomaininfo, id, &op) || op.domain != id ? ~0u : op.u.getdomaininfo.flags;
+}
+
+static u64 free_now(void)
+{
+    struct xen_sysctl op = {XEN_SYSCTL_physinfo, XEN_SYSCTL_INTERFACE_VERSION};
+    EQ(call1(__HYPERVISOR_sysctl, &op), 0);
+    return op.u.physinfo.free_pages;
+}
+
+static s64 memory(u32 cmd, u32 id, u64 *frames, u64 count)
+{
+    struct xen_memory_reservation r = {.extent_start = (u64)frames, .nr_extents = count, .domid = (domid_t)id};
+    return call2(__HYPERVISOR_memory_op, cmd, &r);
+}
+
+static s64 show(void *at, u64 entry, u32 id)
+{
+    const u64 *l1 = pte_of((u64)at, 1);
+    struct mmu_update u = {(*pte_of((u64)l1, 1) & PTE_ADDR) | ((u64)l1 & 0xfff), entry};
+    s64 rc = call4(__HYPERVISOR_mmu_update, &u, 1, 0, id);
+    ext(MMUEXT_INVLPG_LOCAL, (u64)at, 0);
+    return rc;
+}
+
+static s64 create_as(u32 flags, u32 emulated)
+{
+    struct xen_domctl op = {0};
+    op.u.createdomain.flags = flags;
+    op.u.createdomain.arch.emulation_flags = emulated;
+    op.u.createdomain.max_vcpus = 2;
+    op.u.createdomain.max_evtchn_port = 31;
+    op.u.createdomain.max_grant_frames = 4;
+    op.u.createdomain.max_maptrack_frames = 1;
+    s64 rc = domctl(XEN_DOMCTL_createdomain, 0, &op);
+    dom = op.domain;
+    return rc;
+}
+
+static bool create(void)
+{
+    if (!fact_eq((u64)create_as(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, XEN_X86_EMU_LAPIC), 0, "createdomain",
+                 __LINE__))
+        return false;
+    struct xen_domctl op = {.u.max_mem.max_memkb = PAGES * 4};
+    EQ(domctl(XEN_DOMCTL_max_mem, dom, &op), 0);
+    op = (struct xen_domctl){.u.max_vcpus.max = 2};
+    EQ(domctl(XEN_DOMCTL_max_vcpus, dom, &op), 0);
+    return true;
+}
+
+static void furnish(void)
+{
+    u64 gfn[PAGES];
+    for (u32 i = 0; i < PAGES; i++)
+        gfn[i] = i;
+    EQ(memory(XENMEM_populate_physmap, dom, gfn, PAGES), PAGES);
+    for (u32 i = CODE; i < FREE; i++) {
+        EQ(gfn[i], i); /* nobody tells frames of the machine */
+        EQ(show(win, AT(i) | RW_PAGE, dom), 0);
+        if (i == CODE)
+            memcpy(win, guest_code, (u64)guest_code_end - (u64)guest_code);
+        if (i == L4)
+            ((u64 *)win)[0] = AT(L3) | TABLE;
+        if (i == L3)
+            ((u64 *)win)[0] = AT(L2) | TABLE;
+        if (i == L2)
+            ((u64 *)win)[0] = RW_PAGE | PTE_US | PTE_PSE;
+    }
+    EQ(map(win, 0), 0);
+    EQ(show(list, AT(LIST) | RW_PAGE, dom), 0);
+    EQ(show(data, AT(DATA) | RW_PAGE, dom), 0);
+}
+
+static struct {
+    struct hvm_save_descriptor header_at;
+    struct hvm_save_header header;
+    struct hvm_save_descriptor cpu_at;
+    struct hvm_hw_cpu cpu;
+    struct hvm_save_descriptor end_at;
+} context; /* without padding: all sizes are multiples of 8 */
+
+static void context_of(u64 rip)
+{
+    struct hvm_hw_cpu *c = &context.cpu;
+    context.header_at = (struct hvm_save_descriptor){1, 0, sizeof(context.header)};
+    context.header = (struct hvm_save_header){.magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION};
+    context.cpu_at = (struct hvm_save_descriptor){2, 0, sizeof(context.cpu)};
+    context.end_at = (struct hvm_save_descriptor){0, 0, 0};
+    *c = (struct hvm_hw_cpu){.rip = rip, .rsp = AT(DATA) + 0xf00, .rflags = 2};
+    c->cr0 = 0x80000011;
+    c->cr3 = AT(L4);
+    c->cr4 = 0x20;
+    c->msr_efer = 0x500;
+    c->cs_sel = 8, c->cs_limit = ~0u, c->cs_arbytes = 0xa09b;
+    c->ds_sel = c->es_sel = c->ss_sel = 16;
+    c->ds_limit = c->es_limit = c->ss_limit = ~0u;
+    c->ds_arbytes = c->es_arbytes = c->ss_arbytes = 0xc093;
+    c->tr_limit = 0x67, c->tr_arbytes = 0x8b;
+    c->ldtr_arbytes = 0x82;
+}
+
+static s64 set_context(void)
+{
+    struct xen_domctl op = {.u.hvmcontext = {sizeof(context), (u64)&context}};
+    return domctl(XEN_DOMCTL_sethvmcontext, dom, &op);
+}
+
+static void run(void)
+{
+    struct xen_domctl op = {0};
+    context_of(AT(CODE));
+    EQ(set_context(), 0);
+    EQ(domctl(XEN_DOMCTL_unpausedomain, dom, &op), 0);
+    for (u64 end = now() + 5000000000ull; !(state_of(dom) & XEN_DOMINF_shutdown);) {
+        if (!fact(now() < end, "it does not end by itself", 0, 1, __LINE__))
+            return;
+        call2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+    }
+}
+
+static void end(void)
+{
+    struct xen_domctl op = {0};
+    map(list, 0);
+    map(data, 0);
+    map(win, 0);
+    EQ(domctl(XEN_DOMCTL_destroydomain, dom, &op), 0);
+    EQ(state_of(dom), ~0u);
+}
+
+static u32 reason(void)
+{
+    return state_of(dom) >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+}
+
+static void kinds(void)
+{
+    test("kinds");
+    EQ(create_as(XEN_DOMCTL_CDF_hvm, XEN_X86_EMU_LAPIC), E_OPNOTSUPP); /* no shadow page tables */
+    EQ(create_as(XEN_DOMCTL_CDF_hap, 0), E_OPNOTSUPP);
+    EQ(create_as(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, XEN_X86_EMU_ALL), E_OPNOTSUPP);
+    if (create()) {
+        EQ(state_of(dom) & (XEN_DOMINF_hvm_guest | XEN_DOMINF_hap), XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
+        end();
+    }
+}
+
+static void calls(void)
+{
+    u32 features = 0;
+    struct step steps[] = {{__HYPERVISOR_xen_version, {XENVER_version}},
+                           {__HYPERVISOR_xen_version, {XENVER_get_features, AT(DATA)}},
+                           {__HYPERVISOR_mmu_update, {0}},
+                           {__HYPERVISOR_domctl, {0}},
+                           {__HYPERVISOR_xen_version, {XENVER_get_features, AT(PAGES + 10)}},
+                           {99, {0}},
+                           {LIST_END}};
+    test("calls");
+    if (!create())
+        return;
+    furnish();
+    memcpy(list, steps, sizeof(steps));
+    data[511] = SHUTDOWN_poweroff;
+    run();
+    EQ(reason(), SHUTDOWN_poweroff);
+    EQ(list[0].result, 4 << 16 | 17);
+    EQ(list[1].result, 0);
+    features = (u32)(data[0] >> 32);
+    TRUE(features & 1u << XENFEAT_hvm_callback_vector);
+    EQ(list[2].result, E_NOSYS);
+    EQ((s64)list[3].result < 0, 1);
+    EQ(list[4].result, E_FAULT);
+    EQ(list[5].result, E_NOSYS);
+    end();
+}
+
+int main(void)
+{
+    u64 before, *mine = (u64 *)si->mfn_list;
+    shared_init();
+    test("room");
+    EQ(memory(XENMEM_decrease_reservation, DOMID_SELF, mine + si->nr_pages - ROOM, ROOM), ROOM);
+    list = page_new();
+    data = page_new();
+    win = page_new();
+    EQ(map(list, 0) | map(data, 0) | map(win, 0), 0);
+    kinds();
+    before = free_now();
+    calls();
+    test("leaks");
+    EQ(free_now(), before);
+    finish();
+}
