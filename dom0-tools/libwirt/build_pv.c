@@ -61,6 +61,7 @@ int build_open(struct wirt *w, struct build *b, const struct wirt_config *config
         return wirt_fail(w, WIRT_REFUSED, b->object, "read the configuration", "shorten <cmdline>",
                          "the kernel's command line has %zu characters; %d are possible", strlen(config->cmdline),
                          MAX_GUEST_CMDLINE - 1);
+    b->image.is_pvh = config->is_pvh;
     code = image_open(w, config->kernel, config->memory_kib << 10, &b->image);
     if (!code && config->initrd)
         code = open_initrd(w, b);
@@ -100,7 +101,7 @@ static long take(struct wirt *w, struct build *b, uint64_t first, uint64_t left,
     long done = populate(w, b, first, count < most ? count : most, order);
 
     data = hyper_data(w);
-    for (long i = 0; i < done; i++)
+    for (long i = 0; i < done; i++) /* of a PVH guest the list comes back as it was */
         for (uint64_t k = 0; k < 1ul << order; k++)
             b->frame[first + ((uint64_t)i << order) + k] = data[i] + k;
     return done < 0 ? done : done << order;
@@ -262,7 +263,7 @@ static int fill_pages(struct wirt *w, struct build *b)
 }
 
 /* Read from its file into the guest's pages, in pieces that bound what is mapped at a time. */
-static int fill_initrd(struct wirt *w, struct build *b)
+int build_initrd(struct wirt *w, struct build *b)
 {
     enum { PIECE = 2048 };
     uint64_t done = 0, first = b->plan.initrd_pfn;
@@ -295,7 +296,7 @@ static int fill_initrd(struct wirt *w, struct build *b)
 
 /* ---- what the hypervisor has to know ---- */
 
-static int make_ports(struct wirt *w, struct build *b)
+int build_ports(struct wirt *w, struct build *b)
 {
     uint32_t *port[2] = {&b->store_port, &b->console_port};
 
@@ -311,7 +312,7 @@ static int make_ports(struct wirt *w, struct build *b)
 }
 
 /* Grants 0 and 1: the console's and the store's page, for daemons that map by grant. */
-static int make_grants(struct wirt *w, const struct build *b)
+int build_grants(struct wirt *w, const struct build *b)
 {
     void *at = NULL;
     grant_entry_v1_t *entry;
@@ -424,9 +425,9 @@ static int plan_and_fill(struct wirt *w, struct build *b)
                          "%s", wrong);
     code = make_shared_info(w, b);
     if (!code)
-        code = make_ports(w, b);
+        code = build_ports(w, b);
     if (!code && b->initrd_bytes)
-        code = fill_initrd(w, b);
+        code = build_initrd(w, b);
     if (!code)
         code = fill_pages(w, b);
     return code;
@@ -451,10 +452,12 @@ int build_run(struct wirt *w, struct build *b, uint32_t domid, const struct wirt
     say(b, "kernel", 0, 0);
     if (!code)
         code = image_load(w, &b->image, &to);
+    if (b->config->is_pvh)
+        return code ? code : build_pvh(w, b);
     if (!code)
         code = plan_and_fill(w, b);
     if (!code)
-        code = make_grants(w, b);
+        code = build_grants(w, b);
     if (!code)
         code = set_memory_map(w, b);
     if (!code)

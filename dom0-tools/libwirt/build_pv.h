@@ -37,6 +37,11 @@ struct build {
 int build_open(struct wirt *w, struct build *b, const struct wirt_config *config);
 int build_run(struct wirt *w, struct build *b, uint32_t domid, const struct wirt_progress *progress);
 void build_close(struct build *b);
+/* Its steps that every kind of guest has; run chooses by config->is_pvh. */
+int build_ports(struct wirt *w, struct build *b);
+int build_grants(struct wirt *w, const struct build *b);
+int build_initrd(struct wirt *w, struct build *b);
+int build_pvh(struct wirt *w, struct build *b);
 
 /* Where everything goes. NULL, or what is wrong in words, kept in p->error. Pure; build_layout.c. */
 const char *build_layout(struct build_plan *p, const struct image *image, uint64_t pages, uint64_t initrd_bytes);

@@ -198,6 +198,7 @@ static int take_os(struct reader *r, const xmlNode *root, struct wirt_config *c)
     char *program = config_text(loader);
     const char *base;
 
+    c->is_pvh = config_has(config_child(os, "type"), "machine", "xenpvh");
     c->kernel = config_text(config_child(os, "kernel"));
     c->initrd = config_text(config_child(os, "initrd"));
     c->cmdline = config_text(line);

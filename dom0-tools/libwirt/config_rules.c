@@ -26,7 +26,7 @@
     }
 
 static const struct rule os[] = {
-    {.name = "type", .attributes = "arch=x86_64 machine=xenpv", .text = "linux|xen", .is_needed = true},
+    {.name = "type", .attributes = "arch=x86_64 machine=xenpv|xenpvh", .text = "linux|xen", .is_needed = true},
     {.name = "kernel", .text = "@path"},
     {.name = "initrd", .text = "@path"},
     {.name = "cmdline", .text = "@any"},

@@ -116,7 +116,7 @@ static void write_domain(FILE *out, const struct wirt_config *c, int domid)
     fprintf(out, "  <memory unit='KiB'>%lu</memory>\n  <currentMemory unit='KiB'>%lu</currentMemory>\n",
             c->max_memory_kib, c->memory_kib);
     write_cpus(out, c);
-    fprintf(out, "  <os>\n    <type arch='x86_64' machine='xenpv'>linux</type>\n");
+    fprintf(out, "  <os>\n    <type arch='x86_64' machine='%s'>linux</type>\n", c->is_pvh ? "xenpvh" : "xenpv");
     element(out, "    ", "kernel", c->kernel);
     element(out, "    ", "initrd", c->initrd);
     element(out, "    ", "cmdline", c->cmdline);

@@ -65,6 +65,10 @@ int domctl_create(struct wirt *w, const struct wirt_config *c, const char *objec
 
     if (code)
         return code;
+    if (c->is_pvh) {
+        op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+        op.u.createdomain.arch.emulation_flags = XEN_X86_EMU_LAPIC;
+    }
     memcpy(op.u.createdomain.handle, c->uuid, sizeof(c->uuid));
     result = hyper_domctl(w, XEN_DOMCTL_createdomain, 0, &op);
     if (result < 0)

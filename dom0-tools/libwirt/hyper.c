@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "hyper.h"
+#include <xen/hvm/hvm_op.h>
 
 #define ARG_SIZE 4096
 _Static_assert(HYPER_ARENA_PAGES * 4096 - ARG_SIZE == HYPER_DATA_SIZE, "the rest of the arena is data");
@@ -73,6 +74,13 @@ long hyper_memory(struct wirt *w, unsigned int cmd, void *arg, size_t size)
 int hyper_event(struct wirt *w, int cmd, void *arg, size_t size)
 {
     return (int)call2(w, __HYPERVISOR_event_channel_op, (uint64_t)cmd, arg, size);
+}
+
+int hyper_param(struct wirt *w, uint32_t domid, uint32_t index, uint64_t value)
+{
+    struct xen_hvm_param op = {.domid = (domid_t)domid, .index = index, .value = value};
+
+    return (int)call2(w, __HYPERVISOR_hvm_op, HVMOP_set_param, &op, sizeof(op));
 }
 
 int hyper_version(struct wirt *w, int cmd, void *arg, size_t size)

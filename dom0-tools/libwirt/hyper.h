@@ -23,6 +23,7 @@ long hyper_memory(struct wirt *w, unsigned int cmd, void *arg, size_t size);
 int hyper_event(struct wirt *w, int cmd, void *arg, size_t size);
 int hyper_mmuext(struct wirt *w, unsigned int cmd, uint64_t mfn, uint32_t domid);
 int hyper_version(struct wirt *w, int cmd, void *arg, size_t size);
+int hyper_param(struct wirt *w, uint32_t domid, uint32_t index, uint64_t value); /* HVMOP_set_param */
 void *hyper_data(struct wirt *w);
 
 /* Sets the error for a negative errno of the hypervisor: CAUSE: what the number means here. Returns the code. */

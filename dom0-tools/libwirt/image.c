@@ -37,10 +37,17 @@ static void take_facts(struct image *image)
     image->low = e->low;
     image->high = e->high;
     image->virt_base = e->virt_base;
-    image->entry = e->entry;
+    image->entry = image->is_pvh ? e->phys32_entry : e->entry;
     image->init_p2m = e->init_p2m;
     image->hypercall_page = e->hypercall_page;
     image->is_initrd_mapped = !e->mod_start_pfn;
+}
+
+static const char *check(const struct image *image)
+{
+    if (!image->is_pvh)
+        return elf_check_pv(image->elf);
+    return image->elf->phys32_entry == ELF_UNSET ? "it has no PVH entry (ELF note PHYS32_ENTRY)" : NULL;
 }
 
 static int map_file(struct wirt *w, struct image *image)
@@ -89,7 +96,7 @@ int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct i
     const char *wrong;
     int code;
 
-    memset(image, 0, sizeof(*image));
+    *image = (struct image){.is_pvh = image->is_pvh};
     image->path = path;
     image->fd = -1;
     snprintf(image->object, sizeof(image->object), "kernel %s", path);
@@ -102,7 +109,7 @@ int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct i
     } else if (!code) {
         wrong = elf_parse(image->elf, image->file, image->file_size, memory_bytes);
         if (!wrong)
-            wrong = elf_check_pv(image->elf);
+            wrong = check(image);
         if (wrong)
             code = refuse(w, image, "look at the kernel", wrong);
     }
@@ -245,7 +252,7 @@ static int unpack_all(struct wirt *w, struct image *image, const struct image_me
     if (!wrong)
         wrong = elf_parse(image->elf, image->flat, image->packed.image_size, to->pages << PAGE_SHIFT);
     if (!wrong)
-        wrong = elf_check_pv(image->elf);
+        wrong = check(image);
     if (!wrong && is_direct && memcmp(headers->segment, image->elf->segment, sizeof(headers->segment)) != 0)
         wrong = "it is linked for physical addresses of its own (ELF_PADDR_OFFSET); unpack it first";
     if (wrong)

@@ -22,6 +22,7 @@ struct image {
     uint64_t low, high; /* guest-physical bytes that it covers */
     /* Known when it is loaded: */
     uint64_t virt_base, entry, init_p2m, hypercall_page;
+    bool is_pvh;           /* set before it is opened: it starts at its PVH entry */
     bool is_initrd_mapped; /* it needs its initrd in its address space */
     struct unpack packed;  /* decode NULL: a plain ELF */
     struct elf_image *elf;

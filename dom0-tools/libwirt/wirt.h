@@ -52,26 +52,27 @@ enum wirt_disk_kind { WIRT_DISK_FILE, WIRT_DISK_BLOCK };
 struct wirt_disk {
     char *source; /* absolute path of the file or block device */
     enum wirt_disk_kind kind;
-    char *target;  /* "xvda": name in the guest; unique in the domain */
+    char *target; /* "xvda": name in the guest; unique in the domain */
     bool is_readonly, is_shareable, is_cdrom;
 };
 struct wirt_nic {
     char *bridge; /* NULL: attached to none */
     uint8_t mac[6];
-    bool has_mac;  /* false: one is made from the domain's UUID and the index, the same each time */
-    char *ifname;  /* name of the backend's interface in dom0, NULL: vifN.M */
+    bool has_mac; /* false: one is made from the domain's UUID and the index, the same each time */
+    char *ifname; /* name of the backend's interface in dom0, NULL: vifN.M */
 };
 #define WIRT_NAME_MAX 63 /* bytes; [A-Za-z0-9._+-], not a number alone */
 #define WIRT_VCPU_MAX 32
 struct wirt_config {
     char name[WIRT_NAME_MAX + 1];
     uint8_t uuid[16];
-    char *title, *description;             /* or NULL */
-    uint64_t memory_kib, max_memory_kib;   /* now, and the most it may balloon to */
-    uint32_t vcpus, max_vcpus;             /* online at start, and the most */
-    char *kernel, *initrd, *cmdline;       /* kernel is required (pv-grub's image is a kernel too) */
-    uint32_t weight, cap;                  /* 256, 0 = none (percent of one CPU) */
-    uint64_t affinity[WIRT_VCPU_MAX];      /* bit per CPU; 0 = all */
+    char *title, *description;           /* or NULL */
+    bool is_pvh;                         /* with hardware assistance; else paravirtualised */
+    uint64_t memory_kib, max_memory_kib; /* now, and the most it may balloon to */
+    uint32_t vcpus, max_vcpus;           /* online at start, and the most */
+    char *kernel, *initrd, *cmdline;     /* kernel is required (pv-grub's image is a kernel too) */
+    uint32_t weight, cap;                /* 256, 0 = none (percent of one CPU) */
+    uint64_t affinity[WIRT_VCPU_MAX];    /* bit per CPU; 0 = all */
     enum wirt_action on_poweroff, on_reboot, on_crash;
     uint32_t disk_count, nic_count;
     struct wirt_disk *disk;
@@ -91,7 +92,7 @@ void wirt_disk_clear(struct wirt_disk *d);
 void wirt_nic_clear(struct wirt_nic *n);
 
 /* ---- defined domains: /etc/wirt/domains/NAME.xml, autostart/NAME.xml -> ../NAME.xml; define.c ---- */
-#define WIRT_DEFINE_DIR "/etc/wirt/domains" /* WIRT_DEFINE_DIR in the environment replaces it */
+#define WIRT_DEFINE_DIR "/etc/wirt/domains"                   /* WIRT_DEFINE_DIR in the environment replaces it */
 int wirt_define(struct wirt *w, const struct wirt_config *c); /* written whole or not at all (rename) */
 int wirt_undefine(struct wirt *w, const char *name);
 int wirt_defined(struct wirt *w, const char *name, struct wirt_config **out);
@@ -167,15 +168,15 @@ struct wirt_host {
     bool is_wirt; /* false: another hypervisor with the same ABI */
 };
 int wirt_host_info(struct wirt *w, struct wirt_host *out);
-int wirt_host_log(struct wirt *w, bool does_clear, char **text);             /* the hypervisor's ring */
-int wirt_host_keys(struct wirt *w, const char *keys, char **text);           /* press them; what the ring got since */
-int wirt_host_audit(struct wirt *w, char **text, uint64_t *faults);          /* self-audit, guests go on */
+int wirt_host_log(struct wirt *w, bool does_clear, char **text);    /* the hypervisor's ring */
+int wirt_host_keys(struct wirt *w, const char *keys, char **text);  /* press them; what the ring got since */
+int wirt_host_audit(struct wirt *w, char **text, uint64_t *faults); /* self-audit, guests go on */
 /* The guest's memory and vCPU state as an ELF core into a file; the domain is paused meanwhile. */
 int wirt_dump(struct wirt *w, uint32_t domid, const char *path, const struct wirt_progress *p);
 
 /* ---- xenstore; store.c (over libxenstore) ---- */
 struct xs_handle;
-struct xs_handle *wirt_store(struct wirt *w);                            /* NULL: error set */
+struct xs_handle *wirt_store(struct wirt *w); /* NULL: error set */
 char *wirt_store_read(struct wirt *w, const char *format, ...) __attribute__((format(printf, 2, 3))); /* NULL: none */
 int wirt_store_write(struct wirt *w, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int wirt_store_remove(struct wirt *w, const char *path); /* absent is no error */

@@ -130,6 +130,21 @@ void hvm_halt(struct vcpu *v)
         sched_wake(&v->unit);
 }
 
+void hvm_print(struct domain *d, char c)
+{
+    struct hvm_domain *h = d->hvm;
+
+    lock_take(&h->lock);
+    if (c != '\n' && c != '\r' && h->line_length < HVM_LINE - 1)
+        h->line[h->line_length++] = c >= ' ' && c < 127 ? c : '?';
+    if (h->line_length == HVM_LINE - 1 || (c == '\n' && h->line_length)) {
+        h->line[h->line_length] = 0;
+        h->line_length = 0;
+        domain_log(d, "%s", h->line);
+    }
+    lock_drop(&h->lock);
+}
+
 /* Once: a vCPU that runs is not started again. */
 void hvm_start(struct vcpu *v, u8 page)
 {

@@ -13,6 +13,8 @@
 #include "public/hvm.h"
 
 #define HVM_GFN_LIMIT  (1ull << 28) /* 1 TiB of guest-physical addresses */
+#define HVM_PORT_PRINT 0xe9u
+#define HVM_LINE       120u
 #define HVM_NO_VECTOR  0u
 #define HVM_EVENT_NONE 0ull
 
@@ -22,6 +24,8 @@ struct hvm_domain {
     u32 tables;       /* frames spent on them */
     u64 gfn_end;      /* behind the highest number that was ever used; grows only, under lock */
     u64 param[HVM_NR_PARAMS];
+    char line[HVM_LINE]; /* printed so far; under lock */
+    u32 line_length;
     u8 callback_vector; /* HVM_PARAM_CALLBACK_IRQ of type vector; 0: none */
 };
 
@@ -82,6 +86,7 @@ void hvm_look(struct regs *r);                    /* must_look was set: what the
 void hvm_start(struct vcpu *v, u8 page);          /* SIPI came: it runs from there on, in real mode */
 u32 hvm_due(struct vcpu *v);                      /* vector that waits to be injected, HVM_NO_VECTOR: none */
 void hvm_taken(struct vcpu *v, u32 vector);       /* and it is being injected */
+void hvm_print(struct domain *d, char c);         /* to Wirt's log, line by line */
 void hvm_halt(struct vcpu *v);                    /* HLT */
 void hvm_call(struct regs *r);                    /* VMMCALL, VMCALL */
 

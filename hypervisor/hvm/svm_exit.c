@@ -10,9 +10,11 @@
 #include "hw/fpu.h"
 #include "lib/log.h"
 
-#define NPF_WRITE BIT(1)
-#define IOIO_IN   BIT(0)
-#define IOIO_STR  BIT(2)
+#define NPF_WRITE  BIT(1)
+#define IOIO_IN    BIT(0)
+#define IOIO_STR   BIT(2)
+#define IOIO_REP   BIT(3)
+#define PORT_TIMER 0x42u
 
 static void skip(const struct vmcb *c, struct regs *r, u32 length)
 {
@@ -51,16 +53,29 @@ static void do_msr(struct vcpu *v, struct regs *r, bool is_write)
     skip(svm_vmcb(v), r, 2);
 }
 
-/* No device is behind any port. */
+/* No device is behind any port but the one to which early kernels print. Strings are only taken from memory there. */
 static void do_port(struct vcpu *v, struct regs *r, u64 info, u64 next)
 {
-    u32 bytes = info & BIT(4) ? 1 : info & BIT(5) ? 2 : 4;
+    u32 bytes = info & BIT(4) ? 1 : info & BIT(5) ? 2 : 4, port = (u32)(info >> 16);
+    u64 count = info & IOIO_REP ? r->rcx : 1;
+    char c;
 
-    if (info & IOIO_STR) { /* none that a guest has business with */
+    if ((info & (IOIO_STR | IOIO_IN)) == (IOIO_STR | IOIO_IN) || (info & IOIO_STR && r->rflags & RFLAGS_DF)) {
         fault(v, TRAP_GP);
         return;
     }
-    if (info & IOIO_IN)
+    for (u64 i = 0; port == HVM_PORT_PRINT && !(info & IOIO_IN) && i < min(count, HVM_LINE); i++) {
+        c = (char)r->rax;
+        if (!(info & IOIO_STR) || hvm_copy(&c, r->rsi + i, 1, false))
+            hvm_print(v->domain, c);
+    }
+    if (info & IOIO_STR)
+        r->rsi += count * bytes;
+    if (info & IOIO_REP)
+        r->rcx = 0;
+    if (info & IOIO_IN && port == PORT_TIMER) /* no 8254, as one look tells; all ones are looked at 100,000 times */
+        r->rax &= ~0xffull;
+    else if (info & IOIO_IN)
         r->rax = bytes == 4 ? 0xffffffff : r->rax | (bytes == 2 ? 0xffff : 0xff);
     r->rip = next;
 }

@@ -246,7 +246,7 @@ void vlapic_create(struct vcpu *v)
 {
     struct vlapic *a = &v->hvm->apic;
 
-    a->base = BASE_ADDRESS | BASE_ENABLED | (v->id ? 0 : BASE_BSP);
+    a->base = BASE_ADDRESS | BASE_ENABLED | BASE_X2 | (v->id ? 0 : BASE_BSP); /* as firmware leaves it with x2APIC on */
     a->spurious = 0xff;
     for (u32 i = 0; i < ARRAY_COUNT(a->lvt); i++)
         a->lvt[i] = LVT_MASKED;

@@ -126,7 +126,8 @@ static int update_run(struct domain *d, u32 owner, struct domain *frames, u64 re
         if (unlikely(!guest_read_pair(guest_at(reqs + i * sizeof(struct mmu_update)), &ptr, &value)))
             rc = -EFAULT;
         else if (likely(IS_ENTRY(ptr)))
-            rc = update_one(d, owner, &held, ptr, mapped_entry(frames, value));
+            rc = update_one(d, owner, &held, ptr,
+                            (ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE ? value : mapped_entry(frames, value));
         else
             rc = (ptr & 7) == MMU_MACHPHYS_UPDATE ? machphys_update(owner, ptr, value) : -EINVAL;
         if (unlikely(rc))
