@@ -201,5 +201,8 @@ same 'bash reads it' "$(bash -n "$tools/completion/wirt.bash" 2>&1)" ''
 # ---- the guide names what the tools say ----
 same 'messages of the tools' "$("$tools/../docs/errors-tools.sh" --check 2>&1)" ''
 
+# ---- HV names the hypervisor that a test runs on; on make's command line it reaches the tools' Makefile too ----
+same 'make HV=xen' "$(make -s -n -C "$tools" O="$work/tools" HV=xen 2>&1 >/dev/null)" ''
+
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
