@@ -64,7 +64,7 @@ int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq)
     lock_take(&d->pirq.lock);
     p = item_choose(d, pirq);
     if (!p || (p->is_mapped && p->line != gsi))
-        rc = -EINVAL;
+        rc = d->pirq.item ? -EINVAL : -ENOMEM;
     else if (!p->is_mapped)
         item_map(d, p, gsi, false);
     lock_drop(&d->pirq.lock);
@@ -78,7 +78,9 @@ int pirq_map_msi(struct domain *d, u32 sbdf, u32 entry, u64 table_base, s32 *pir
 
     lock_take(&d->pirq.lock);
     p = item_choose(d, pirq);
-    if (p && !p->is_mapped)
+    if (!d->pirq.item)
+        rc = -ENOMEM;
+    else if (p && !p->is_mapped)
         rc = irq_msi_create(sbdf, entry, table_base);
     if (rc >= 0)
         item_map(d, p, (u32)rc, true);
