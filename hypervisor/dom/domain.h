@@ -34,8 +34,9 @@ struct domain {
     bool is_privileged; /* dom0: a control domain, as call/'s tables have it */
     u8 life;            /* enum domain_life; forward only, under lock */
     u8 teardown;        /* steps of domain_destroy that are done; under lock */
-    bool is_shut_down;
-    u32 pause_count; /* of the toolstack; its vCPUs are paused once while it is not 0; under lock */
+    bool is_stopping;   /* somebody shuts it down, or has; atomic */
+    bool is_shut_down;  /* and is done: the reason is there, and its vCPUs are paused once for it; atomic */
+    u32 pause_count;    /* of the toolstack; its vCPUs are paused once while it is not 0; under lock */
     u8 shutdown_reason;
     u8 shutdown_code; /* reason + 1 that the guest announced, 0: none */
     u8 watchdogs;     /* bit: in use; under lock */
