@@ -20,7 +20,7 @@
 #define PAGE         4096ul
 #define EXTENT_ORDER 9
 #define EXTENT       (1ul << EXTENT_ORDER) /* pages */
-#define TAKE_MAX     (16ul << 8)           /* pages; dom0's vCPU gets no events during a call, and each page is zeroed */
+#define TAKE_MAX     (16ul << 8)           /* pages; dom0's vCPU gets no events during a call that zeroes each */
 #define LEAF         0x063ul               /* present, writable, accessed, dirty */
 #define LEAF_RO      0x061ul
 #define UPPER        0x067ul
