@@ -169,6 +169,7 @@ static int port_alloc(struct domain *d, struct evtchn **out)
             return (int)port;
         }
     }
+    domain_log(d, "all of its %u event channels are in use", t->limit - 1);
     return -ENOSPC;
 }
 
