@@ -425,21 +425,22 @@ static int head_check(uint64_t n)
     return 1;
 }
 
-static uint64_t newest(const char *kind, uint64_t *highest)
+/* The highest number of each kind of file. A folder that cannot be read now is not one without a state. */
+static bool find_newest(uint64_t best[3])
 {
+    static const char *const kinds[] = {"base.", "log.", "new."};
     DIR *d = fdopendir(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    size_t length = strlen(kind);
     struct dirent *e;
-    uint64_t n, best = 0;
+    uint64_t n;
 
-    while (d && (e = readdir(d)))
-        if (!strncmp(e->d_name, kind, length) && wire_number(e->d_name + length, UINT64_MAX, &n) && n > best)
-            best = n;
-    if (d)
-        closedir(d);
-    if (best > *highest)
-        *highest = best;
-    return best;
+    while (d && (errno = 0, e = readdir(d)))
+        for (int k = 0; k < 3; k++) {
+            if (strstr(e->d_name, kinds[k]) == e->d_name && wire_number(e->d_name + strlen(kinds[k]), UINT64_MAX, &n) &&
+                n > best[k])
+                best[k] = n;
+            number = best[k] > number ? best[k] : number;
+        }
+    return d && !errno && !closedir(d);
 }
 
 /* A start that died before it had its base leaves an empty log behind the torn one. */
@@ -458,18 +459,16 @@ static bool is_empty_after(uint64_t i, uint64_t last)
 
 bool state_open(const char *dir, bool is_fresh, bool *was_replayed)
 {
-    uint64_t n, last = 0;
+    uint64_t best[3] = {0}, n, last;
     int head;
 
     *was_replayed = false;
     dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0) {
-        log_line("the state directory %s cannot be opened: %s", dir, strerror(errno));
+    if (dir_fd < 0 || !find_newest(best)) {
+        log_line("the state directory %s cannot be read: %s", dir, strerror(errno));
         return false;
     }
-    n = newest("base.", &number);
-    last = newest("log.", &number);
-    newest("new.", &number);
+    n = best[0], last = best[1];
     is_replaying = true;
     head = n && !is_fresh ? head_check(n) : 0;
     if (head < 0) {

@@ -20,6 +20,7 @@
 #define PAGE         4096ul
 #define EXTENT_ORDER 9
 #define EXTENT       (1ul << EXTENT_ORDER) /* pages */
+#define TAKE_MAX     (16ul << 8)           /* pages; dom0's vCPU gets no events during a call that zeroes each */
 #define LEAF         0x063ul               /* present, writable, accessed, dirty */
 #define LEAF_RO      0x061ul
 #define UPPER        0x067ul
@@ -93,11 +94,11 @@ static long populate(struct wirt *w, const struct build *b, uint64_t first, uint
     return hyper_memory(w, XENMEM_populate_physmap, &r, sizeof(r));
 }
 
-/* As many extents as one call does: the frames of what it got go into the list. Returns pages, or a negative errno. */
+/* As many extents as one call takes: the frames of what it got go into the list. Returns pages, or a negative errno. */
 static long take(struct wirt *w, struct build *b, uint64_t first, uint64_t left, unsigned int order)
 {
     const uint64_t *data;
-    uint64_t count = left >> order, most = HYPER_DATA_SIZE / sizeof(*data);
+    uint64_t count = left >> order, most = TAKE_MAX >> order;
     long done = populate(w, b, first, count < most ? count : most, order);
 
     data = hyper_data(w);

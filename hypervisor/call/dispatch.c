@@ -68,6 +68,7 @@ s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *o
 static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args *args)
 {
     const struct call_entry *e;
+    s64 rc;
 
     if (unlikely(nr >= CALL_TABLE_SIZE))
         return -ENOSYS;
@@ -75,8 +76,12 @@ static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args 
     if (unlikely(!e->fn || (v->hvm && e->is_pv)))
         return -ENOSYS;
     if (unlikely(!v->domain->is_privileged && !policy_may(false, call_policy(e->who))))
-        return -EPERM;
-    return e->fn(args);
+        rc = -EPERM;
+    else
+        rc = e->fn(args);
+    if (unlikely(rc == -EPERM))
+        domain_log(v->domain, "hypercall %lu (first argument 0x%lx) is not its right", nr, args->a[0]);
+    return rc;
 }
 
 void call_dispatch(struct regs *r)

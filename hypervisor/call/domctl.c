@@ -50,8 +50,9 @@ bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info)
     memset(info, 0, sizeof(*info));
     info_of_vcpus(d, info);
     info->domain = d->id;
-    info->flags |= (domain_is_dying(d) ? XEN_DOMINF_dying : 0) | (d->is_shut_down ? XEN_DOMINF_shutdown : 0) |
-                   (d->pause_count ? XEN_DOMINF_paused : 0) | (u32)d->shutdown_reason << XEN_DOMINF_shutdownshift;
+    info->flags |= (domain_is_dying(d) ? XEN_DOMINF_dying : 0) | (d->pause_count ? XEN_DOMINF_paused : 0);
+    if (atomic_load(&d->is_shut_down))
+        info->flags |= XEN_DOMINF_shutdown | (u32)d->shutdown_reason << XEN_DOMINF_shutdownshift;
     info->tot_pages = d->page_count;
     info->max_pages = d->page_max;
     info->outstanding_pages = READ_ONCE(d->claim);

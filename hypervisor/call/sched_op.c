@@ -71,7 +71,9 @@ static s64 remote_shutdown(struct domain *d, void *arg)
 
     if (op->reason > SHUTDOWN_MAX)
         return -EINVAL;
+    lock_take(&d->lock); /* no vCPU is made meanwhile */
     domain_shutdown(d, (u8)op->reason);
+    lock_drop(&d->lock);
     return 0;
 }
 

@@ -350,9 +350,10 @@ void sched_set_share(struct unit *u, u32 weight, u32 cap)
     lock_drop_irq(&q->lock, flags);
 }
 
+/* In this order: on its CPU a unit is RUNNING first, then on it; and at the end no longer RUNNING, then off. */
 bool sched_is_running(const struct unit *u)
 {
-    return atomic_load(&u->is_on_cpu) || READ_ONCE(u->state) == UNIT_RUNNING;
+    return atomic_load(&u->state) == UNIT_RUNNING || READ_ONCE(u->is_on_cpu);
 }
 
 u64 sched_run_ns(const struct unit *u)

@@ -233,7 +233,7 @@ static __noreturn void end_of_machine(u8 reason)
 void domain_shutdown(struct domain *d, u8 reason)
 {
     /* No lock: it may be held by somebody who waits for this CPU to flush, which it will not with interrupts off. */
-    if (atomic_xchg(&d->is_shut_down, true))
+    if (atomic_xchg(&d->is_stopping, true))
         return;
     if (d->shutdown_code)
         reason = d->shutdown_code - 1;
@@ -241,6 +241,7 @@ void domain_shutdown(struct domain *d, u8 reason)
     if (d == domain_zero)
         end_of_machine(reason);
     for_each_unit(d, sched_pause);
+    atomic_store(&d->is_shut_down, true); /* last: who sees it may resume */
     evtchn_raise_global(domain_zero, VIRQ_DOM_EXC);
 }
 
@@ -291,7 +292,7 @@ void domain_crash(struct domain *d, const char *format, ...)
         sched_pause(&vcpu_current()->unit);
         work_raise(WORK_SCHED);
     }
-    if (d->is_shut_down)
+    if (READ_ONCE(d->is_stopping))
         return;
     if (d == domain_zero)
         console_screen_lend(false);
@@ -336,10 +337,11 @@ int domain_resume(struct domain *d)
     int rc = -EINVAL;
 
     lock_take(&d->lock);
-    if (d->is_shut_down && d->shutdown_reason == SHUTDOWN_suspend && !domain_is_dying(d)) {
+    if (atomic_load(&d->is_shut_down) && d->shutdown_reason == SHUTDOWN_suspend && !domain_is_dying(d)) {
         rc = 0;
-        d->shutdown_reason = d->shutdown_code = 0;
-        atomic_store(&d->is_shut_down, false);
+        d->shutdown_code = 0;
+        d->is_shut_down = false;
+        atomic_store(&d->is_stopping, false); /* from here on it can shut down again: each pause has its own end */
         for_each_unit(d, sched_unpause);
     }
     lock_drop(&d->lock);

@@ -41,8 +41,9 @@ struct domain {
     struct hvm_domain *hvm; /* kind DOMAIN_HVM; hvm/ owns it */
     u8 life;                /* enum domain_life; forward only, under lock */
     u8 teardown;            /* steps of domain_destroy that are done; under lock */
-    bool is_shut_down;
-    u32 pause_count; /* of the toolstack; its vCPUs are paused once while it is not 0; under lock */
+    bool is_stopping;       /* somebody shuts it down, or has; atomic */
+    bool is_shut_down;      /* and is done: the reason is there, and its vCPUs are paused once for it; atomic */
+    u32 pause_count;        /* of the toolstack; its vCPUs are paused once while it is not 0; under lock */
     u8 shutdown_reason;
     u8 shutdown_code; /* reason + 1 that the guest announced, 0: none */
     u8 watchdogs;     /* bit: in use; under lock */
@@ -116,6 +117,8 @@ struct domain_ops {
      * MFN_NONE. NULL: as above. 0, -EINVAL: no such number, -ENOMEM. */
     int (*show)(struct domain *d, u64 gfn, mfn_t m);
     mfn_t (*hide)(struct domain *d, u64 gfn);
+    /* The self-audit: each use (PAGE_WRITABLE) and reference (PAGE_NONE) that these numbers hold. NULL: as above. */
+    void (*note)(struct domain *d, void (*note)(u64 m, enum page_kind kind));
     /* All its vCPUs stand still and are on no CPU, and domain.lock is held. Give up address spaces, descriptor tables,
      * pins and all pages. 0; -ERESTART: work is pending, call again. */
     int (*relinquish)(struct domain *d);

@@ -102,8 +102,9 @@ void evtchn_raise_pirq(struct domain *d, u32 port)
         evtchn_raise(d, c, port);
 }
 
-/* What is read of our end may be of two bindings, one closed meanwhile: so the far end must agree that we are a pair.
- * Interrupts are off from the look at `state` on: the peer's death waits for that (evtchn_destroy_all). */
+/* What is read of our end may be of two bindings, one closed meanwhile: so there may be no peer, and the far end must
+ * agree that we are a pair. Interrupts are off from the look at `state` on: the peer's death waits for that
+ * (evtchn_destroy_all). */
 static int send_interdomain(const struct domain *d, const struct evtchn *c, u32 port)
 {
     u64 flags = cpu_irq_save();
@@ -112,7 +113,7 @@ static int send_interdomain(const struct domain *d, const struct evtchn *c, u32 
     if (likely(state == EVTCHN_INTERDOMAIN)) {
         struct domain *peer = READ_ONCE(c->peer);
         u32 far_port = READ_ONCE(c->remote_port);
-        const struct evtchn *r = evtchn_at(peer, far_port);
+        const struct evtchn *r = likely(peer) ? evtchn_at(peer, far_port) : NULL;
         if (likely(r && atomic_load(&r->state) == EVTCHN_INTERDOMAIN && r->peer == d && r->remote_port == port))
             evtchn_raise(peer, r, far_port);
     }
@@ -168,6 +169,7 @@ static int port_alloc(struct domain *d, struct evtchn **out)
             return (int)port;
         }
     }
+    domain_log(d, "all of its %u event channels are in use", t->limit - 1);
     return -ENOSPC;
 }
 
@@ -394,8 +396,12 @@ static void pass_by(void *arg)
 int evtchn_destroy_all(struct domain *d)
 {
     u64 cursor = 0; /* what is closed is passed quickly, and stays closed */
-    int rc = evtchn_reset(d, &cursor);
+    int rc;
 
+    /* Whoever has not yet seen that d is dying has its port now, and it goes with the others. */
+    lock_take(&d->evtchn.lock);
+    lock_drop(&d->evtchn.lock);
+    rc = evtchn_reset(d, &cursor);
     if (rc == 0) /* whoever raises something at this moment, with interrupts off, ends */
         smp_call(cpu_online, pass_by, NULL);
     return rc;

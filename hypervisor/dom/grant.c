@@ -140,6 +140,15 @@ void grant_unpin(struct domain *g, u32 ref, bool writes)
     lock_drop(&t->lock);
 }
 
+/* Backends in dom0 ask for what frontends name: then it is the granter's line. */
+void grant_refused(struct domain *g, u32 ref, int status)
+{
+    struct domain *d = domain_current();
+
+    domain_log(d->is_privileged ? g : d, "entry %u of domain %u's grant table refused to domain %u (%d)", ref, g->id,
+               d->id, status);
+}
+
 int grant_page_get(const struct domain *g, u64 frame, bool writes)
 {
     struct page *p = frame_page(mfn(frame));

@@ -71,6 +71,8 @@ void grant_key_init(void); /* boot: console key 'g' */
  * bad_gntref, general_error: not granted so; no_space: too often in use. The caller holds a reference to g. */
 int grant_pin(struct domain *g, u32 ref, domid_t user, bool writes, u64 *frame) __must_use;
 void grant_unpin(struct domain *g, u32 ref, bool writes);
+/* What the current domain asked of the entry was refused: a line in the log. */
+void grant_refused(struct domain *g, u32 ref, int status);
 /* A reference, or a writable use, of a frame that `g` has granted. GNTST_okay, bad_page, eagain; undone by
  * grant_page_put. */
 int grant_page_get(const struct domain *g, u64 frame, bool writes) __must_use;

@@ -54,13 +54,15 @@ static int side_take(struct grant_copy_side *s, const struct gnttab_copy_ptr *p,
     } else if (unlikely(p->domid != DOMID_SELF && p->domid != d->id)) {
         status = GNTST_permission_denied;
     }
-    if (unlikely(status))
-        return status;
-    s->frame = domain_frame(owner, s->frame).n;
-    status = grant_page_get(owner, s->frame, s->is_dest);
+    if (likely(status == GNTST_okay)) {
+        s->frame = domain_frame(owner, s->frame).n;
+        status = grant_page_get(owner, s->frame, s->is_dest);
+        if (unlikely(status) && is_gref)
+            grant_unpin(owner, (u32)name, s->is_dest);
+    }
     if (unlikely(status)) {
         if (is_gref)
-            grant_unpin(owner, (u32)name, s->is_dest);
+            grant_refused(owner, (u32)name, status);
         return status;
     }
     s->domid = p->domid;

@@ -156,6 +156,8 @@ void grant_map(struct domain *g, struct gnttab_map_grant_ref *op)
             status = GNTST_no_space;
         }
     }
+    if (unlikely(status))
+        grant_refused(g, op->ref, status);
     op->status = (s16)status;
 }
 
@@ -198,6 +200,8 @@ void grant_unmap(struct gnttab_unmap_grant_ref *op, struct grant_unmapped *u)
     if (likely(status == GNTST_okay)) {
         hide(d, m);
         u->count++;
+    } else {
+        domain_log(d, "unmapping handle 0x%x refused (%d)", op->handle, status);
     }
     op->status = (s16)status;
 }

@@ -31,9 +31,12 @@ void pirq_init(struct domain *d)
     lock_init(&d->pirq.lock, RANK_PIRQ);
 }
 
-/* The item for *pirq, or for a free number from the top if that is negative; NULL: there is none. The lock is held. */
+/* The item for *pirq, or for a free number from the top if that is negative; NULL: there is none, or d is dying. The
+ * lock is held. */
 static struct pirq *item_choose(struct domain *d, s32 *pirq)
 {
+    if (domain_is_dying(d))
+        return NULL;
     if (!d->pirq.item)
         d->pirq.item = slab_alloc(PIRQ_MAX * sizeof(struct pirq));
     if (!d->pirq.item)
@@ -64,7 +67,7 @@ int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq)
     lock_take(&d->pirq.lock);
     p = item_choose(d, pirq);
     if (!p || (p->is_mapped && p->line != gsi))
-        rc = -EINVAL;
+        rc = d->pirq.item ? -EINVAL : -ENOMEM;
     else if (!p->is_mapped)
         item_map(d, p, gsi, false);
     lock_drop(&d->pirq.lock);
@@ -78,7 +81,9 @@ int pirq_map_msi(struct domain *d, u32 sbdf, u32 entry, u64 table_base, s32 *pir
 
     lock_take(&d->pirq.lock);
     p = item_choose(d, pirq);
-    if (p && !p->is_mapped)
+    if (!d->pirq.item)
+        rc = -ENOMEM;
+    else if (p && !p->is_mapped)
         rc = irq_msi_create(sbdf, entry, table_base);
     if (rc >= 0)
         item_map(d, p, (u32)rc, true);
@@ -207,6 +212,8 @@ int pirq_setup_gsi(struct domain *d, u32 gsi, bool is_level, bool is_active_low)
 
 int pirq_destroy_all(struct domain *d)
 {
+    lock_take(&d->pirq.lock); /* as in evtchn_destroy_all */
+    lock_drop(&d->pirq.lock);
     for (u32 n = 0; d->pirq.item && n < PIRQ_MAX; n++)
         (void)pirq_unmap(d, n);
     if (d->pirq.eoi_map)

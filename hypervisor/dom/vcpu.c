@@ -245,7 +245,7 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     v->unit.state = UNIT_OFFLINE;
     fmt(v->name, sizeof(v->name), "d%uv%u", d->id, id);
     v->unit.name = v->name;
-    v->unit.pause_count = 1u + (d->pause_count != 0) + d->is_shut_down; /* the first is released by vcpu_up */
+    v->unit.pause_count = 1u + (d->pause_count != 0) + d->is_stopping; /* the first is released by vcpu_up */
     v->runstate.state = RUNSTATE_offline;
     timer_init(&v->single, single_fired, v, cpu);
     timer_init(&v->periodic, periodic_fired, v, cpu);

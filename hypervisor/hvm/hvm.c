@@ -182,7 +182,7 @@ void hvm_call(struct regs *r)
 
 static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
 static const struct domain_ops ops_of_domain = {&ops,     domain_make, domain_unmake, p2m_frame,
-                                                p2m_show, p2m_hide,    relinquish};
+                                                p2m_show, p2m_hide,    p2m_note,      relinquish};
 
 __init void hvm_init(const struct hvm_backend *backend)
 {

@@ -46,6 +46,7 @@ struct hvm_vcpu {
     u32 tlb_seen;       /* tlb_flushed_at of the CPU when it last went in there */
     u32 ran_on;         /* that CPU */
     u64 event;          /* to be injected at the next entry, in the processor's form; 0: none */
+    bool is_in_nmi;     /* until IRET */
     bool has_debug;     /* its debug registers are in the CPU */
     u64 dr[4];
     u64 tsc_offset;
@@ -98,10 +99,11 @@ void p2m_destroy(struct domain *d);
 int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable) __must_use;
 mfn_t p2m_find(struct domain *d, u64 gfn, bool *is_writable);
 bool p2m_clear(struct domain *d, u64 gfn, mfn_t m); /* false: there is something else, or nothing */
-/* domain_ops.frame, .show, .hide */
+/* domain_ops.frame, .show, .hide, .note */
 mfn_t p2m_frame(struct domain *d, u64 gfn);
 int p2m_show(struct domain *d, u64 gfn, mfn_t m);
 mfn_t p2m_hide(struct domain *d, u64 gfn);
+void p2m_note(struct domain *d, void (*note)(u64 m, enum page_kind kind));
 /* All entries given up, budget-wise; 0, -ERESTART. */
 int p2m_drain(struct domain *d);
 

@@ -128,6 +128,17 @@ mfn_t p2m_hide(struct domain *d, u64 gfn)
     return m.n != MFN_NONE && p2m_clear(d, gfn, m) ? m : mfn(MFN_NONE);
 }
 
+void p2m_note(struct domain *d, void (*note)(u64 m, enum page_kind kind))
+{
+    for (u64 gfn = 0; gfn < d->hvm->gfn_end; gfn++) {
+        const pte_t *e = leaf(d, gfn, false);
+        if (!e)
+            gfn |= ENTRIES - 1; /* none of this table */
+        else if (*e & PTE_P)
+            note(pte_mfn(*e), *e & PTE_RW ? PAGE_WRITABLE : PAGE_NONE);
+    }
+}
+
 int p2m_create(struct domain *d)
 {
     lock_init(&d->hvm->lock, RANK_P2M);

@@ -62,6 +62,7 @@ _Static_assert(offsetof(struct vmcb, iopm) == 0x40 && offsetof(struct vmcb, exit
 #define SVM_VINTR         BIT(4)
 #define SVM_RDPMC         BIT(15)
 #define SVM_CPUID         BIT(18)
+#define SVM_IRET          BIT(20)
 #define SVM_INVD          BIT(22)
 #define SVM_HLT           BIT(24)
 #define SVM_INVLPGA       BIT(26)
@@ -92,6 +93,7 @@ enum {
     EXIT_VINTR,
     EXIT_RDPMC = 0x6f,
     EXIT_CPUID = 0x72,
+    EXIT_IRET = 0x74,
     EXIT_INVD = 0x76,
     EXIT_HLT = 0x78,
     EXIT_INVLPGA = 0x7a,

@@ -150,6 +150,10 @@ static void handle(struct vcpu *v, struct regs *r)
         else
             domain_crash(v->domain, "vCPU %u halted with interrupts off", v->id);
         return;
+    case EXIT_IRET:
+        v->hvm->is_in_nmi = false;
+        c->intercept[0] &= (u32)~SVM_IRET;
+        return;
     case EXIT_IOIO:
         do_port(v, r, c->exit_info1, c->exit_info2);
         return;
@@ -218,6 +222,16 @@ void svm_exit(struct regs *r)
 }
 
 /* What waits goes in now, or makes the guest leave as soon as it would take it. */
+static void choose_nmi(struct vcpu *v, struct vmcb *c)
+{
+    if (likely(!v->pv.nmi_pending) || v->hvm->is_in_nmi || c->event & EVENT_VALID)
+        return;
+    v->pv.nmi_pending = false;
+    v->hvm->is_in_nmi = true;
+    c->intercept[0] |= (u32)SVM_IRET;
+    c->event = EVENT_VALID | EVENT_TYPE(EVENT_NMI) | TRAP_NMI;
+}
+
 static void choose_event(struct vcpu *v, struct vmcb *c, const struct regs *r)
 {
     u32 vector = hvm_due(v);
@@ -245,6 +259,7 @@ u64 svm_prepare(struct regs *r)
 
     if (v->pv.must_look)
         return 0;
+    choose_nmi(v, c);
     choose_event(v, c, r);
     if (h->ran_on != cpu_id() || h->tlb_seen != flushed || !flushed) {
         h->ran_on = cpu_id();

@@ -88,6 +88,8 @@ static void note_domain(struct domain *d, void *arg)
     d->audit_held = 0;
     note(d->shared_mfn.n, PAGE_WRITABLE);
     grant_note(d, note);
+    if (d->ops->note)
+        d->ops->note(d, note);
     if (d->pirq.eoi_map)
         note(d->pirq.eoi_mfn, PAGE_WRITABLE);
     for (u32 i = 0; i < d->vcpu_limit; i++)

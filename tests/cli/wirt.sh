@@ -201,5 +201,29 @@ same 'bash reads it' "$(bash -n "$tools/completion/wirt.bash" 2>&1)" ''
 # ---- the guide names what the tools say ----
 same 'messages of the tools' "$("$tools/../docs/errors-tools.sh" --check 2>&1)" ''
 
+# ---- what the guide and the README tell to type is understood: it fails only for want of a hypervisor ----
+guide=$tools/../docs/guide
+awk '/^```/ { inside = !inside; next } inside' "$tools/../README.md" "$guide"/*.md | sed 's/#.*//; s/;/\n/g' |
+    sed -nE 's/^ *(sudo )?wirt ([a-z].*[^ ]) *$/\2/p' | sort -u >"$work/typed"
+[ "$(wc -l <"$work/typed")" -ge 20 ] && good || bad "only $(wc -l <"$work/typed") commands in the guide"
+ID=1
+while read -r line; do
+    eval "set -- $line"
+    (cd "$work" && timeout 20 "$wirt" "$@" >out 2>err </dev/null)
+    [ $? -ne 2 ] && good || bad "the guide's wirt $line: $(head -n 1 "$work/err")"
+done <"$work/typed"
+for page in "$guide"/*.md; do
+    awk -v to="$work/guide" '/^```xml/ { n++; next } /^```/ { n += inside; inside = 0 } /^<domain/ { inside = 1 }
+        inside { print >(to n ".xml") }' "$page"
+    for file in "$work"/guide*.xml; do
+        [ -e "$file" ] || continue
+        run 0 '' create -n "$file"
+        rm "$file"
+    done
+done
+
+# ---- HV names the hypervisor that a test runs on; on make's command line it reaches the tools' Makefile too ----
+same 'make HV=xen' "$(make -s -n -C "$tools" O="$work/tools" HV=xen 2>&1 >/dev/null)" ''
+
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

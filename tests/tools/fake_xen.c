@@ -78,6 +78,8 @@ static long populate(const struct xen_memory_reservation *r)
 
     if (fails(ENOMEM))
         return -1;
+    if (r->nr_extents * size > fake.most)
+        fake.most = r->nr_extents * size;
     if (r->extent_order && !fake.has_extents)
         return 0;
     for (uint64_t i = 0; i < r->nr_extents; i++) {

@@ -37,7 +37,7 @@ const char *kernel_write(const uint8_t *data, size_t size); /* to a file; its pa
 /* fake_xen.c: a hypervisor with `frames` machine frames, numbered from FAKE_FIRST on, that belong to one domain. */
 #define FAKE_FIRST 0x1000ul
 struct fake {
-    uint64_t frames, used;
+    uint64_t frames, used, most; /* most: pages that one call asked for */
     bool has_extents;                    /* 2 MiB at a time is possible */
     uint64_t mapped;                     /* pages mapped now */
     uint64_t pinned, rip, rsp, rsi, cr3; /* what the builder told it */

@@ -153,6 +153,8 @@ static void builds(const struct kernel *k, const uint8_t *elf, const uint8_t *fi
         build_close(&b);
         return;
     }
+    /* A vCPU of dom0 gets no events while it is in a call. */
+    check(fake.most <= 16 << 8, "%lu pages in one call", fake.most);
     root = b.frame[b.plan.table_pfn];
     s = (const struct start_info *)(const void *)fake_frame(b.frame[b.plan.start_info_pfn]);
     check(!strcmp(s->magic, "xen-3.0-x86_64") && s->nr_pages == b.pages, "%s, %lu pages", s->magic, s->nr_pages);
@@ -194,7 +196,7 @@ static void every_failure(const uint8_t *file, size_t size)
         fake.fail_at = i;
         memset(&w->error, 0, sizeof(w->error));
         if (build(&c, &b) == 0) /* an extent that is not to be had is taken page by page */
-            check(i == 1, "call %u of %u failed, and the build did not", i, calls);
+            check(i <= 2, "call %u of %u failed, and the build did not", i, calls);
         else
             check(w->error.object[0] && w->error.step[0] && w->error.cause[0], "call %u: no words", i);
         check(fake.mapped == 0, "call %u: %lu pages stay mapped", i, fake.mapped);

@@ -55,6 +55,19 @@ static u32 next_random(u32 *state)
     return (*state = *state * 1664525 + 1013904223) >> 8;
 }
 
+/* It is paused, so once it does not run it has been put away, and stays so. */
+static void see_it_go(const struct smp_unit *o)
+{
+    u32 patience = 1000;
+
+    if (&o->u == sched_current())
+        return;
+    while (patience && sched_is_running(&o->u))
+        patience--;
+    if (patience && atomic_load(&o->on))
+        atomic_add(&wrong, 1u);
+}
+
 static void act(u32 *state)
 {
     struct smp_unit *o = &unit[next_random(state) % UNITS];
@@ -76,6 +89,7 @@ static void act(u32 *state)
         } else {
             o->pauses++;
             sched_pause(&o->u);
+            see_it_go(o);
         }
         lock_drop(&pause_lock);
         break;

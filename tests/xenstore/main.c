@@ -32,7 +32,8 @@ static const struct {
     void (*fn)(void);
 } groups[] = {{"wire", test_wire},         {"tree", test_tree},       {"perms", test_perms},   {"txns", test_txns},
               {"watches", test_watches},   {"domains", test_domains}, {"quotas", test_quotas}, {"rings", test_rings},
-              {"recovery", test_recovery}, {"model", model},          {"crash", crash},        {"scale", scale}};
+              {"recovery", test_recovery}, {"model", model},          {"crash", crash},        {"scale", scale},
+              {"memory", test_memory}};
 
 int main(int argc, char **argv)
 {

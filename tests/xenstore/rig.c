@@ -104,7 +104,8 @@ void rig_start(bool is_fresh)
         snprintf(at.sun_path, sizeof(at.sun_path), "%.100s/socket", run_dir);
         up = !connect(fd, (struct sockaddr *)&at, sizeof(at));
         close(fd);
-        if (up || waitpid(daemon_pid, NULL, WNOHANG))
+        siginfo_t dead = {.si_pid = 0};
+        if (up || waitid(P_PID, (id_t)daemon_pid, &dead, WEXITED | WNOHANG | WNOWAIT) || dead.si_pid)
             break;
         usleep(2000);
     }

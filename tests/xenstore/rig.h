@@ -92,5 +92,6 @@ void test_recovery(void);
 void test_model(unsigned seed, unsigned steps);
 void test_crash(unsigned seed, unsigned kills);
 void test_scale(unsigned domains);
+void test_memory(void);
 
 #endif

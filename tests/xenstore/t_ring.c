@@ -217,158 +217,194 @@ static void full(struct peer *p, struct peer *g)
     IS(RD(g, "full"), "guest");
 }
 
-void test_recovery(void)
-{
+/* dom0's client, three guests, and what one life of the daemon leaves for the next. */
+struct cast {
     struct peer *p, *g, *h, *z;
-    struct message m;
     char value[2049];
     uint32_t t;
+};
 
+static void before_death(struct cast *c)
+{
     rig_kill();
     rig_start(true); /* --fresh: nothing is left */
-    p = peer_socket();
-    IS(LS(p, "/"), "local|tool|");
-    IS(WR(p, "/tool/kept", "1"), "OK|");
-    IS(call(p, XS_CONTROL, 0, "quota|set|watches|77|"), "OK|");
-    IS(SP(p, "@releaseDomain", "n0|r50"), "OK|");
-    g = peer_domain(50);
-    h = peer_domain(51);
-    z = peer_domain(52);
-    IS(RM(p, "/tool/xenstored"), "OK|");
-    IS(WATCH(g, "w", "tok"), "OK|");
-    IS(event(g), "w|tok|");
-    IS(callf(g, XS_WATCH, 0, "d|dep|0|"), "OK|");
-    IS(event(g), "d|dep|");
-    IS(WATCH(g, "gone", "x"), "OK|");
-    IS(event(g), "gone|x|");
-    IS(callf(g, XS_UNWATCH, 0, "gone|x|"), "OK|");
-    IS(call(p, XS_SET_TARGET, 0, "50|51|"), "OK|");
-    IS(WR(g, "w/a", "1"), "OK|");
-    IS(event(g), "w/a|tok|");
-    t = txn(g);
-    IS(callf(g, XS_WRITE, t, "in-txn|1"), "OK|");
+    c->p = peer_socket();
+    IS(LS(c->p, "/"), "local|tool|");
+    IS(WR(c->p, "/tool/kept", "1"), "OK|");
+    IS(call(c->p, XS_CONTROL, 0, "quota|set|watches|77|"), "OK|");
+    IS(SP(c->p, "@releaseDomain", "n0|r50"), "OK|");
+    c->g = peer_domain(50);
+    c->h = peer_domain(51);
+    c->z = peer_domain(52);
+    IS(RM(c->p, "/tool/xenstored"), "OK|");
+    IS(WATCH(c->g, "w", "tok"), "OK|");
+    IS(event(c->g), "w|tok|");
+    IS(callf(c->g, XS_WATCH, 0, "d|dep|0|"), "OK|");
+    IS(event(c->g), "d|dep|");
+    IS(WATCH(c->g, "gone", "x"), "OK|");
+    IS(event(c->g), "gone|x|");
+    IS(callf(c->g, XS_UNWATCH, 0, "gone|x|"), "OK|");
+    IS(call(c->p, XS_SET_TARGET, 0, "50|51|"), "OK|");
+    IS(WR(c->g, "w/a", "1"), "OK|");
+    IS(event(c->g), "w/a|tok|");
+    c->t = txn(c->g);
+    IS(callf(c->g, XS_WRITE, c->t, "in-txn|1"), "OK|");
     /* a request of which half is in the ring, one whose first kilobyte was taken */
-    memset(value, 'h', 2048);
-    value[2048] = 0;
-    CHECK(peer_put(g, &(struct xsd_sockmsg){XS_READ, 900, 0, 4}, 16, 100));
-    CHECK(peer_put(g, "w/", 2, 100));
-    CHECK(peer_put(h, &(struct xsd_sockmsg){XS_WRITE, 901, 0, 2048 + 5}, 16, 1000));
-    CHECK(peer_put(h, "half", 5, 1000));
-    CHECK(peer_put(h, value, 1300, 1000));
+    memset(c->value, 'h', 2048);
+    c->value[2048] = 0;
+    CHECK(peer_put(c->g, &(struct xsd_sockmsg){XS_READ, 900, 0, 4}, 16, 100));
+    CHECK(peer_put(c->g, "w/", 2, 100));
+    CHECK(peer_put(c->h, &(struct xsd_sockmsg){XS_WRITE, 901, 0, 2048 + 5}, 16, 1000));
+    CHECK(peer_put(c->h, "half", 5, 1000));
+    CHECK(peer_put(c->h, c->value, 1300, 1000));
     /* an answer of which half is in the ring: z does not read */
-    IS(WR(z, "long", value), "OK|");
-    CHECK(peer_send(z, XS_READ, 0, "long", 5));
-    CHECK(peer_send(z, XS_READ, 0, "long", 5));
-    CHECK(peer_send(z, XS_GET_DOMAIN_PATH, 0, "9", 2));
+    IS(WR(c->z, "long", c->value), "OK|");
+    CHECK(peer_send(c->z, XS_READ, 0, "long", 5));
+    CHECK(peer_send(c->z, XS_READ, 0, "long", 5));
+    CHECK(peer_send(c->z, XS_GET_DOMAIN_PATH, 0, "9", 2));
     usleep(50000);
-    peer_close(p);
+    peer_close(c->p);
     rig_kill();
     rig_start(false);
-    p = peer_socket();
+    c->p = peer_socket();
+}
+
+static void after_death(struct cast *c)
+{
+    struct message m;
+
     CHECK(strstr(rig_log(), "went on from the state of an earlier xenstored: 4 domains"));
-    IS(RD(p, "/tool/kept"), "1");
-    IS(RD(p, "/tool/xenstored"), "!ENOENT"); /* removed stays removed */
-    IS(GP(p, "@releaseDomain"), "n0|r50|");
-    CHECK(strstr(call(p, XS_CONTROL, 0, "quota|"), " 77 "));
-    IS(call(p, XS_IS_DOMAIN_INTRODUCED, 0, "51|"), "T|");
-    CHECK(peer_put(g, "a", 2, 1000));
-    CHECK(peer_answer(g, &m, 1000) && m.h.req_id == 900 && m.h.type == XS_READ && m.data[0] == '1');
-    CHECK(peer_put(h, value + 1300, 2048 - 1300, 1000));
-    CHECK(peer_answer(h, &m, 1000) && m.h.req_id == 901 && m.h.type == XS_WRITE);
-    IS(RD(h, "half"), value);
+    IS(RD(c->p, "/tool/kept"), "1");
+    IS(RD(c->p, "/tool/xenstored"), "!ENOENT"); /* removed stays removed */
+    IS(GP(c->p, "@releaseDomain"), "n0|r50|");
+    CHECK(strstr(call(c->p, XS_CONTROL, 0, "quota|"), " 77 "));
+    IS(call(c->p, XS_IS_DOMAIN_INTRODUCED, 0, "51|"), "T|");
+    CHECK(peer_put(c->g, "a", 2, 1000));
+    CHECK(peer_answer(c->g, &m, 1000) && m.h.req_id == 900 && m.h.type == XS_READ && m.data[0] == '1');
+    CHECK(peer_put(c->h, c->value + 1300, 2048 - 1300, 1000));
+    CHECK(peer_answer(c->h, &m, 1000) && m.h.req_id == 901 && m.h.type == XS_WRITE);
+    IS(RD(c->h, "half"), c->value);
     for (int i = 0; i < 2; i++)
-        CHECK(peer_answer(z, &m, 1000) && m.h.type == XS_READ && m.h.len == 2048 && !memcmp(m.data, value, 2048));
-    CHECK(peer_answer(z, &m, 1000) && m.h.type == XS_GET_DOMAIN_PATH);
-    CHECK(!peer_next(z, &m, 50));
-    /* watches live on */
-    IS(WR(p, "/local/domain/50/w/b", "1"), "OK|");
-    IS(event(g), "w/b|tok|");
-    IS(WR(p, "/local/domain/50/d/b", "1"), "OK|");
-    IS(WR(p, "/local/domain/50/gone", "1"), "OK|");
-    IS(no_event(g), "(none)");
-    IS(WATCH(g, "w", "tok"), "!EEXIST");
-    IS(RD(g, "/local/domain/51/half"), value); /* its target, too */
-    /* the transaction can be read and written, and only be done again */
-    IS(callf(g, XS_READ, t, "w/a|"), "1");
-    IS(callf(g, XS_WRITE, t, "in-txn|1"), "OK|");
-    IS(end(g, t, true), "!EAGAIN");
-    IS(end(g, t, true), "!ENOENT");
-    t = txn(g);
-    IS(callf(g, XS_WRITE, t, "in-txn|2"), "OK|");
-    IS(end(g, t, true), "OK|");
-    IS(RD(p, "/local/domain/50/in-txn"), "2");
-    /* one dies while nobody serves, one is replaced by another of its id, one shuts down */
-    peer_close(p);
+        CHECK(peer_answer(c->z, &m, 1000) && m.h.type == XS_READ && m.h.len == 2048 && !memcmp(m.data, c->value, 2048));
+    CHECK(peer_answer(c->z, &m, 1000) && m.h.type == XS_GET_DOMAIN_PATH);
+    CHECK(!peer_next(c->z, &m, 50));
+}
+
+/* Watches live on. */
+static void watches_live_on(struct cast *c)
+{
+    IS(WR(c->p, "/local/domain/50/w/b", "1"), "OK|");
+    IS(event(c->g), "w/b|tok|");
+    IS(WR(c->p, "/local/domain/50/d/b", "1"), "OK|");
+    IS(WR(c->p, "/local/domain/50/gone", "1"), "OK|");
+    IS(no_event(c->g), "(none)");
+    IS(WATCH(c->g, "w", "tok"), "!EEXIST");
+    IS(RD(c->g, "/local/domain/51/half"), c->value); /* its target, too */
+}
+
+/* The transaction can be read and written, and only be done again. */
+static void txn_again(struct cast *c)
+{
+    IS(callf(c->g, XS_READ, c->t, "w/a|"), "1");
+    IS(callf(c->g, XS_WRITE, c->t, "in-txn|1"), "OK|");
+    IS(end(c->g, c->t, true), "!EAGAIN");
+    IS(end(c->g, c->t, true), "!ENOENT");
+    c->t = txn(c->g);
+    IS(callf(c->g, XS_WRITE, c->t, "in-txn|2"), "OK|");
+    IS(end(c->g, c->t, true), "OK|");
+    IS(RD(c->p, "/local/domain/50/in-txn"), "2");
+}
+
+/* One dies while nobody serves, one is replaced by another of its id, one shuts down. */
+static void others_died(struct cast *c)
+{
+    peer_close(c->p);
     rig_kill();
     rig_domain_gone(52);
     rig_domain(51, false, false, 9999);
     rig_domain(50, false, true, 1050);
     rig_start(false);
-    p = peer_socket();
-    IS(call(p, XS_IS_DOMAIN_INTRODUCED, 0, "52|"), "F|");
-    IS(call(p, XS_IS_DOMAIN_INTRODUCED, 0, "51|"), "F|");
-    IS(call(p, XS_IS_DOMAIN_INTRODUCED, 0, "50|"), "T|");
-    IS(GP(p, "/local/domain/52/long"), "n0|");
-    IS(RD(g, "in-txn"), "2");
-    IS(call(p, XS_CONTROL, 0, "check|"), "OK|");
-    /* SIGTERM leaves the state, too */
-    peer_close(p);
+    c->p = peer_socket();
+    IS(call(c->p, XS_IS_DOMAIN_INTRODUCED, 0, "52|"), "F|");
+    IS(call(c->p, XS_IS_DOMAIN_INTRODUCED, 0, "51|"), "F|");
+    IS(call(c->p, XS_IS_DOMAIN_INTRODUCED, 0, "50|"), "T|");
+    IS(GP(c->p, "/local/domain/52/long"), "n0|");
+    IS(RD(c->g, "in-txn"), "2");
+    IS(call(c->p, XS_CONTROL, 0, "check|"), "OK|");
+}
+
+/* SIGTERM leaves the state, too. */
+static void state_stays(struct cast *c)
+{
+    peer_close(c->p);
     CHECK(rig_stop() == 0);
     rig_start(false);
-    p = peer_socket();
-    IS(RD(p, "/tool/kept"), "1");
-    IS(RD(g, "in-txn"), "2");
-    full(p, g);
-    peer_close(p);
+    c->p = peer_socket();
+    IS(RD(c->p, "/tool/kept"), "1");
+    IS(RD(c->g, "in-txn"), "2");
+    full(c->p, c->g);
+    peer_close(c->p);
     rig_kill();
     rig_start(false);
-    p = peer_socket();
-    IS(RD(p, "/tool/full"), "last");
-    IS(RD(g, "full"), "guest");
-    /* broken stays broken over a restart, and reconnects */
-    g->page->req_prod = g->page->req_cons + 2000;
-    kick(g);
-    for (int i = 0; i < 200 && !g->page->error; i++)
+    c->p = peer_socket();
+    IS(RD(c->p, "/tool/full"), "last");
+    IS(RD(c->g, "full"), "guest");
+}
+
+/* Broken stays broken over a restart, and reconnects. */
+static void broken_ring_stays(struct cast *c)
+{
+    c->g->page->req_prod = c->g->page->req_cons + 2000;
+    kick(c->g);
+    for (int i = 0; i < 200 && !c->g->page->error; i++)
         usleep(5000);
-    CHECK(g->page->error == XENSTORE_ERROR_RINGIDX);
+    CHECK(c->g->page->error == XENSTORE_ERROR_RINGIDX);
     rig_kill();
     rig_start(false);
-    CHECK(g->page->error != XENSTORE_ERROR_NONE);
-    reconnect(g);
-    IS(RD(g, "in-txn"), "2");
+    CHECK(c->g->page->error != XENSTORE_ERROR_NONE);
+    reconnect(c->g);
+    IS(RD(c->g, "in-txn"), "2");
     rig_kill();
     rig_start(false);
-    IS(RD(g, "in-txn"), "2");
-    peer_close(p);
-    /* introduced again, and killed before the page showed it */
-    p = peer_socket();
-    IS(call(p, XS_INTRODUCE, 0, "50|9|5|"), "OK|");
-    peer_close(p);
+    IS(RD(c->g, "in-txn"), "2");
+    peer_close(c->p);
+}
+
+/* Introduced again, and killed before the page showed it. */
+static void introduced_late(struct cast *c)
+{
+    c->p = peer_socket();
+    IS(call(c->p, XS_INTRODUCE, 0, "50|9|5|"), "OK|");
+    peer_close(c->p);
     rig_kill();
-    g->page->req_prod = g->page->req_cons = 700;
-    g->page->rsp_prod = g->page->rsp_cons = 500;
+    c->g->page->req_prod = c->g->page->req_cons = 700;
+    c->g->page->rsp_prod = c->g->page->rsp_cons = 500;
     rig_start(false);
-    for (int i = 0; i < 200 && g->page->rsp_prod; i++)
+    for (int i = 0; i < 200 && c->g->page->rsp_prod; i++)
         usleep(5000);
-    g->in_len = 0;
-    CHECK(!g->page->req_prod && !g->page->req_cons && !g->page->rsp_prod && !g->page->rsp_cons);
-    IS(RD(g, "in-txn"), "2");
-    /* a torn record at the end is left out; a damaged one inside is said and nothing is served */
+    c->g->in_len = 0;
+    CHECK(!c->g->page->req_prod && !c->g->page->req_cons && !c->g->page->rsp_prod && !c->g->page->rsp_cons);
+    IS(RD(c->g, "in-txn"), "2");
+}
+
+/* A torn record at the end is left out; a damaged one inside is said and nothing is served. */
+static void spoilt_log(struct cast *c)
+{
     {
         char command[700];
 
-        p = peer_socket();
-        IS(WR(p, "/tool/torn", "1"), "OK|");
-        IS(WR(p, "/tool/torn", "2"), "OK|");
-        peer_close(p);
+        c->p = peer_socket();
+        IS(WR(c->p, "/tool/torn", "1"), "OK|");
+        IS(WR(c->p, "/tool/torn", "2"), "OK|");
+        peer_close(c->p);
         rig_kill();
         snprintf(command, sizeof(command), "cd %s && f=$(ls log.*) && truncate -s -3 $f", run_dir);
         CHECK(!system(command));
         rig_start(false);
-        p = peer_socket();
-        IS(RD(p, "/tool/torn"), "1");
+        c->p = peer_socket();
+        IS(RD(c->p, "/tool/torn"), "1");
         CHECK(strstr(rig_log(), "ends in a torn record"));
-        peer_close(p);
+        peer_close(c->p);
         CHECK(rig_stop() == 0);
         snprintf(command, sizeof(command),
                  "cd %s && f=$(ls base.*) && printf X | dd of=$f bs=1 seek=200 conv=notrunc 2>/dev/null", run_dir);
@@ -376,11 +412,26 @@ void test_recovery(void)
         rig_start(false);
         CHECK(strstr(rig_log(), "is damaged at byte"));
         rig_start(true);
-        p = peer_socket();
-        IS(LS(p, "/"), "local|tool|");
+        c->p = peer_socket();
+        IS(LS(c->p, "/"), "local|tool|");
     }
-    peer_close(p);
-    peer_close(g);
-    peer_close(h);
-    peer_close(z);
+}
+
+void test_recovery(void)
+{
+    struct cast c;
+
+    before_death(&c);
+    after_death(&c);
+    watches_live_on(&c);
+    txn_again(&c);
+    others_died(&c);
+    state_stays(&c);
+    broken_ring_stays(&c);
+    introduced_late(&c);
+    spoilt_log(&c);
+    peer_close(c.p);
+    peer_close(c.g);
+    peer_close(c.h);
+    peer_close(c.z);
 }

@@ -103,6 +103,15 @@ static void show(const char *what, const struct cost *c)
         what, c->read, c->write, c->list, c->watch, c->txn);
 }
 
+static void alarm_cost(struct peer *p)
+{
+    uint64_t from = rig_cpu_ns();
+
+    rig_alarm();
+    event_in(p, 50);
+    printf("the alarm, with all alive: %.0f microseconds\n", (double)(rig_cpu_ns() - from) / 1000.0);
+}
+
 void test_scale(unsigned domains)
 {
     struct peer *p = peer_socket();
@@ -145,13 +154,7 @@ void test_scale(unsigned domains)
     CHECK(many.watch < 2 * few.watch + 2);
     CHECK(many.txn < 2 * few.txn + 2);
     IS(call(p, XS_CONTROL, 0, "check|"), "OK|");
-    {
-        uint64_t from = rig_cpu_ns();
-
-        rig_alarm();
-        event_in(p, 50);
-        printf("the alarm, with all alive: %.0f microseconds\n", (double)(rig_cpu_ns() - from) / 1000.0);
-    }
+    alarm_cost(p);
     peer_close(p);
     rig_kill();
     rig_start(false);

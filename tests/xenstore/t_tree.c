@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* The tree as a client sees it: forms of requests, paths, values, lists, permissions, transactions. */
+/* The tree as a client sees it: forms of requests, paths, values, lists, permissions. */
 #include "rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void test_wire(void)
+static void forms(struct peer *p)
 {
-    struct peer *p = peer_socket();
-    struct message m;
-    char big[5000];
-
-    /* forms */
     IS(call(p, XS_READ, 0, "/"), "!EINVAL"); /* no NUL */
     IS(call(p, XS_READ, 0, ""), "!EINVAL");
     IS(call(p, XS_READ, 0, "/|x"), "!EINVAL");
@@ -35,7 +30,10 @@ void test_wire(void)
     IS(call(p, XS_DIRECTORY_PART, 0, "/|x|"), "!EINVAL");
     IS(call(p, XS_DIRECTORY_PART, 0, "/|-1|"), "!EINVAL");
     IS(call(p, XS_CONTROL, 0, ""), "!EINVAL");
-    /* types */
+}
+
+static void types_and_ids(struct peer *p)
+{
     IS(call(p, XS_ERROR, 0, "EINVAL|"), "!ENOSYS");
     IS(call(p, XS_WATCH_EVENT, 0, "/|t|"), "!ENOSYS");
     IS(call(p, XS_SET_TARGET + 1, 0, "1|"), "!ENOSYS"); /* RESTRICT of old */
@@ -51,7 +49,12 @@ void test_wire(void)
     IS(call(p, XS_WATCH, 77, "/wired|t|"), "OK|"); /* its tx_id is ignored */
     IS(event(p), "/wired|t|");
     IS(call(p, XS_UNWATCH, 0, "/wired|t|"), "OK|");
-    /* paths */
+}
+
+static void paths(struct peer *p)
+{
+    char big[5000];
+
     IS(RD(p, "/nope"), "!ENOENT");
     IS(RD(p, "//"), "!EINVAL");
     IS(RD(p, "/tool/"), "!EINVAL");
@@ -78,7 +81,12 @@ void test_wire(void)
     IS(RD(p, big), "!EINVAL"); /* relative ones are shorter */
     big[2048] = 0;
     IS(RD(p, big), "!ENOENT");
-    /* values */
+}
+
+static void values(struct peer *p)
+{
+    char big[5000];
+
     IS(WR(p, "/v", ""), "OK|");
     IS(RD(p, "/v"), "");
     IS(call(p, XS_WRITE, 0, "/v|a|b|"), "OK|"); /* NULs inside are data */
@@ -88,7 +96,13 @@ void test_wire(void)
     IS(WR(p, "/v", big), "OK|"); /* a full payload */
     CHECK(strlen(RD(p, "/v")) == 4093);
     IS(RM(p, "/v"), "OK|");
-    /* requests in several pieces, and several at once */
+}
+
+/* Requests in several pieces, and several at once. */
+static void pieces(struct peer *p)
+{
+    struct message m;
+
     {
         struct xsd_sockmsg h = {XS_READ, 501, 0, 6};
         char two[44];
@@ -109,7 +123,13 @@ void test_wire(void)
         CHECK(peer_answer(p, &m, 1000) && m.h.req_id == 501);
         CHECK(peer_answer(p, &m, 1000) && m.h.req_id == 502 && m.h.type == XS_ERROR);
     }
-    /* too long: this connection ends, others do not */
+}
+
+/* Too long: this connection ends, others do not. */
+static void too_long(struct peer *p)
+{
+    struct message m;
+
     {
         struct peer *q = peer_socket();
         struct xsd_sockmsg h = {XS_READ, 1, 0, 4097};
@@ -120,7 +140,10 @@ void test_wire(void)
         peer_close(q);
         IS(RD(p, "/tool"), "");
     }
-    /* CONTROL */
+}
+
+static void control(struct peer *p)
+{
     CHECK(strstr(call(p, XS_CONTROL, 0, "help|"), "quota"));
     CHECK(strstr(call(p, XS_CONTROL, 0, "version|"), "xenstored"));
     IS(call(p, XS_CONTROL, 0, "nonsense|"), "!ENOSYS");
@@ -138,13 +161,31 @@ void test_wire(void)
     IS(call(p, XS_CONTROL, 0, "quota|set|nodes|x|"), "!EINVAL");
     CHECK(strstr(call(p, XS_CONTROL, 0, "memreport|"), "nodes: "));
     IS(call(p, XS_CONTROL, 0, "check|"), "OK|");
-    /* domains, as far as a path goes */
+}
+
+/* Domains, as far as a path goes. */
+static void domain_paths(struct peer *p)
+{
     IS(call(p, XS_GET_DOMAIN_PATH, 0, "0|"), "/local/domain/0|");
     IS(call(p, XS_GET_DOMAIN_PATH, 0, "007|"), "/local/domain/7|");
     IS(call(p, XS_GET_DOMAIN_PATH, 0, "x|"), "!EINVAL");
     IS(call(p, XS_GET_DOMAIN_PATH, 0, "65536|"), "!EINVAL");
     IS(call(p, XS_IS_DOMAIN_INTRODUCED, 0, "0|"), "T|");
     IS(call(p, XS_IS_DOMAIN_INTRODUCED, 0, "999|"), "F|");
+}
+
+void test_wire(void)
+{
+    struct peer *p = peer_socket();
+
+    forms(p);
+    types_and_ids(p);
+    paths(p);
+    values(p);
+    pieces(p);
+    too_long(p);
+    control(p);
+    domain_paths(p);
     peer_close(p);
 }
 
@@ -262,10 +303,8 @@ void test_tree(void)
     peer_close(p);
 }
 
-void test_perms(void)
+static void perms_forms(struct peer *p, struct peer *g)
 {
-    struct peer *p = peer_socket(), *g = peer_domain(5), *h = peer_domain(6);
-
     IS(GP(p, "/"), "n0|");
     IS(SP(p, "/tool", "n0|r5|b6|w7"), "OK|");
     IS(GP(p, "/tool"), "n0|r5|b6|w7|");
@@ -287,7 +326,10 @@ void test_perms(void)
     IS(MK(g, "/x"), "!EACCES");
     IS(RM(g, "/tool"), "!EACCES");
     IS(SP(g, "/tool", "n5"), "!EACCES");
-    /* its own */
+}
+
+static void perms_own(struct peer *p, struct peer *g, struct peer *h)
+{
     IS(WR(g, "data", "mine"), "OK|");
     IS(RD(g, "data"), "mine");
     IS(RD(g, "/local/domain/5/data"), "mine");
@@ -312,7 +354,10 @@ void test_perms(void)
     IS(RD(g, "data"), "x");
     IS(WR(g, "data", "y"), "!EACCES");
     IS(RM(g, "data"), "!EACCES");
-    /* inheritance */
+}
+
+static void perms_inherited(struct peer *p, struct peer *g, struct peer *h)
+{
     IS(SP(p, "/local/domain/5", "n5|r6"), "OK|");
     IS(WR(g, "sub/leaf", "1"), "OK|");
     IS(GP(g, "sub"), "n5|r6|");
@@ -329,7 +374,11 @@ void test_perms(void)
     IS(RM(h, "/share/five"), "OK|"); /* may write it: may remove it with all below */
     IS(RD(g, "/share/five"), "!ENOENT");
     IS(RM(g, "/share/none/x"), "!ENOENT");
-    /* requests that are dom0's */
+}
+
+/* Requests that are dom0's. */
+static void perms_of_dom0(struct peer *g)
+{
     IS(call(g, XS_INTRODUCE, 0, "9|1|1|"), "!EACCES");
     IS(call(g, XS_RELEASE, 0, "6|"), "!EACCES");
     IS(call(g, XS_RESUME, 0, "6|"), "!EACCES");
@@ -339,7 +388,11 @@ void test_perms(void)
     IS(call(g, XS_SET_PERMS, 0, "@releaseDomain|n5|"), "!EACCES");
     IS(call(g, XS_GET_DOMAIN_PATH, 0, "6|"), "/local/domain/6|");
     IS(call(g, XS_IS_DOMAIN_INTRODUCED, 0, "6|"), "T|");
-    /* a target's rights are lent */
+}
+
+/* A target's rights are lent. */
+static void perms_lent(struct peer *p, struct peer *g, struct peer *h)
+{
     IS(RD(g, "/local/domain/6"), "!EACCES");
     IS(call(p, XS_SET_TARGET, 0, "5|6|"), "OK|");
     IS(WR(g, "/local/domain/6/by-five", "1"), "OK|");
@@ -355,149 +408,19 @@ void test_perms(void)
     IS(GP(p, "@releaseDomain"), "n0|r5|");
     IS(SP(p, "@releaseDomain", "n0"), "OK|");
     IS(RM(p, "/share"), "OK|");
+}
+
+void test_perms(void)
+{
+    struct peer *p = peer_socket(), *g = peer_domain(5), *h = peer_domain(6);
+
+    perms_forms(p, g);
+    perms_own(p, g, h);
+    perms_inherited(p, g, h);
+    perms_of_dom0(g);
+    perms_lent(p, g, h);
     IS(call(p, XS_CONTROL, 0, "check|"), "OK|");
     peer_close(g);
     peer_close(h);
-    peer_close(p);
-}
-
-void test_txns(void)
-{
-    struct peer *p = peer_socket(), *q = peer_socket();
-    uint32_t t, u;
-
-    IS(WR(p, "/t/x", "0"), "OK|");
-    IS(WR(p, "/t/y", "0"), "OK|");
-    /* isolation, rollback, commit */
-    t = txn(p);
-    IS(callf(p, XS_WRITE, t, "/t/x|1"), "OK|");
-    IS(callf(p, XS_READ, t, "/t/x|"), "1");
-    IS(RD(p, "/t/x"), "0");
-    IS(RD(q, "/t/x"), "0");
-    IS(end(p, t, false), "OK|");
-    IS(RD(q, "/t/x"), "0");
-    IS(end(p, t, false), "!ENOENT");
-    IS(callf(p, XS_READ, t, "/t/x|"), "!ENOENT");
-    t = txn(p);
-    IS(callf(p, XS_WRITE, t, "/t/x|1"), "OK|");
-    IS(callf(p, XS_WRITE, t, "/t/new/a|1"), "OK|");
-    IS(callf(p, XS_RM, t, "/t/y|"), "OK|");
-    IS(callf(p, XS_DIRECTORY, t, "/t|"), "new|x|");
-    IS(callf(p, XS_SET_PERMS, t, "/t/x|n0|r9|"), "OK|");
-    IS(LS(q, "/t"), "x|y|");
-    IS(end(p, t, true), "OK|");
-    IS(LS(q, "/t"), "new|x|");
-    IS(RD(q, "/t/x"), "1");
-    IS(GP(q, "/t/x"), "n0|r9|");
-    /* another client's transaction id is not ours */
-    t = txn(p);
-    IS(callf(q, XS_READ, t + 1000, "/t/x|"), "!ENOENT");
-    IS(end(p, t, true), "OK|");
-    IS(call(p, XS_TRANSACTION_END, 0, "T|"), "!ENOENT");
-    t = txn(p);
-    IS(callf(p, XS_TRANSACTION_END, t, "X|"), "!EINVAL");
-    IS(end(p, t, true), "OK|");
-    /* conflicts: read-write */
-    t = txn(p);
-    IS(callf(p, XS_READ, t, "/t/x|"), "1");
-    IS(callf(p, XS_WRITE, t, "/t/z|1"), "OK|");
-    IS(WR(q, "/t/x", "2"), "OK|");
-    IS(callf(p, XS_READ, t, "/t/x|"), "1"); /* the snapshot holds */
-    IS(end(p, t, true), "!EAGAIN");
-    IS(RD(p, "/t/z"), "!ENOENT");
-    /* write-write */
-    t = txn(p);
-    IS(callf(p, XS_WRITE, t, "/t/x|3"), "OK|");
-    IS(WR(q, "/t/x", "4"), "OK|");
-    IS(end(p, t, true), "!EAGAIN");
-    IS(RD(p, "/t/x"), "4");
-    /* two transactions of one client */
-    t = txn(p);
-    u = txn(p);
-    CHECK(t != u);
-    IS(callf(p, XS_WRITE, t, "/t/x|5"), "OK|");
-    IS(callf(p, XS_WRITE, u, "/t/x|6"), "OK|");
-    IS(end(p, u, true), "OK|");
-    IS(end(p, t, true), "!EAGAIN");
-    IS(RD(p, "/t/x"), "6");
-    /* absence read, then made */
-    t = txn(p);
-    IS(callf(p, XS_READ, t, "/t/ghost|"), "!ENOENT");
-    IS(callf(p, XS_WRITE, t, "/t/saw|none"), "OK|");
-    IS(WR(q, "/t/ghost", "1"), "OK|");
-    IS(end(p, t, true), "!EAGAIN");
-    /* list read, child made */
-    t = txn(p);
-    IS(callf(p, XS_DIRECTORY, t, "/t/new|"), "a|");
-    IS(callf(p, XS_WRITE, t, "/t/saw|a"), "OK|");
-    IS(WR(q, "/t/new/b", "1"), "OK|");
-    IS(end(p, t, true), "!EAGAIN");
-    /* list read, a child's value changed: no conflict */
-    t = txn(p);
-    IS(callf(p, XS_DIRECTORY, t, "/t/new|"), "a|b|");
-    IS(callf(p, XS_WRITE, t, "/t/saw|ab"), "OK|");
-    IS(WR(q, "/t/new/b", "2"), "OK|");
-    IS(end(p, t, true), "OK|");
-    /* removal against a change below */
-    t = txn(p);
-    IS(callf(p, XS_RM, t, "/t/new|"), "OK|");
-    IS(WR(q, "/t/new/b", "3"), "OK|");
-    IS(end(p, t, true), "!EAGAIN");
-    IS(RD(p, "/t/new/b"), "3");
-    /* a parent that is removed under a new child */
-    t = txn(p);
-    IS(callf(p, XS_WRITE, t, "/t/new/c|1"), "OK|");
-    IS(RM(q, "/t/new"), "OK|");
-    IS(end(p, t, true), "!EAGAIN");
-    IS(RD(p, "/t/new"), "!ENOENT");
-    /* permissions changed */
-    t = txn(p);
-    IS(callf(p, XS_GET_PERMS, t, "/t/x|"), "n0|r9|");
-    IS(callf(p, XS_WRITE, t, "/t/saw|x"), "OK|");
-    IS(SP(q, "/t/x", "n0"), "OK|");
-    IS(end(p, t, true), "!EAGAIN");
-    /* unrelated writes: none, siblings and children made beside */
-    t = txn(p);
-    IS(callf(p, XS_READ, t, "/t/x|"), "6");
-    IS(callf(p, XS_WRITE, t, "/t/mine/deep|1"), "OK|");
-    for (unsigned i = 0; i < 200; i++)
-        callf(q, XS_WRITE, 0, "/t/other%u/z|%u", i, i);
-    IS(WR(q, "/t/new/other", "1"), "OK|");
-    IS(end(p, t, true), "OK|");
-    IS(RD(q, "/t/mine/deep"), "1");
-    IS(RD(q, "/t/other199/z"), "199");
-    /* progress under load: each commit meets two hundred unrelated changes and none fails */
-    for (unsigned i = 0; i < 20; i++) {
-        t = txn(p);
-        callf(p, XS_READ, t, "/t/x|");
-        callf(p, XS_WRITE, t, "/t/x|%u", i);
-        for (unsigned k = 0; k < 10; k++)
-            callf(q, XS_WRITE, 0, "/t/other%u/z|%u", k, i);
-        IS(end(p, t, true), "OK|");
-    }
-    /* made and unmade inside */
-    t = txn(p);
-    IS(callf(p, XS_MKDIR, t, "/t/tmp/a/b|"), "OK|");
-    IS(callf(p, XS_RM, t, "/t/tmp|"), "OK|");
-    IS(callf(p, XS_READ, t, "/t/tmp/a|"), "!ENOENT");
-    IS(callf(p, XS_WRITE, t, "/t/tmp|back"), "OK|");
-    IS(end(p, t, true), "OK|");
-    IS(RD(q, "/t/tmp"), "back");
-    IS(LS(q, "/t/tmp"), "");
-    /* a failed request inside leaves the rest whole */
-    t = txn(p);
-    IS(callf(p, XS_WRITE, t, "/t/ok|1"), "OK|");
-    IS(callf(p, XS_WRITE, t, "//bad|1"), "!EINVAL");
-    IS(callf(p, XS_RM, t, "/no/such|"), "!ENOENT");
-    IS(end(p, t, true), "OK|");
-    IS(RD(q, "/t/ok"), "1");
-    /* reset drops them; so does leaving */
-    t = txn(p);
-    IS(call(p, XS_RESET_WATCHES, 0, "|"), "OK|");
-    IS(end(p, t, true), "!ENOENT");
-    t = txn(q);
-    peer_close(q);
-    IS(RM(p, "/t"), "OK|");
-    IS(call(p, XS_CONTROL, 0, "check|"), "OK|");
     peer_close(p);
 }

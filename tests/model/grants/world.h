@@ -21,6 +21,7 @@ extern struct vcpu *vcpus[DOMS];
 extern u64 l1_frame[DOMS], l4_frame[DOMS];
 extern bool is_freed[IDS]; /* the last reference went */
 
+extern const struct domain *world_named; /* by the last line of the log */
 void world_init(void);
 void world_domain_create(u32 i);
 u64 world_page_new(u32 i); /* a frame more; its number */

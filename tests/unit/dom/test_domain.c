@@ -124,8 +124,13 @@ void work_raise(enum work kind)
 }
 
 /* Units and timers. */
+static void (*pause_hook)(void); /* what another CPU does right before a unit is paused; once */
 void sched_pause(struct unit *u)
 {
+    void (*hook)(void) = pause_hook;
+    pause_hook = NULL;
+    if (hook)
+        hook();
     u->pause_count++;
 }
 void sched_unpause(struct unit *u)
@@ -418,6 +423,34 @@ static void test_pause(void)
     nothing_left();
 }
 
+/* A tool that looks all the time, and resumes the domain as soon as it may. */
+static struct domain *watched;
+static void look_and_resume(void)
+{
+    CU_ASSERT(!watched->is_shut_down);
+    CU_ASSERT_EQUAL(domain_resume(watched), -EINVAL);
+}
+
+static void test_resume(void)
+{
+    struct domain *d = watched = make(9);
+    struct unit *u = &d->vcpu[0]->unit;
+
+    CU_ASSERT_EQUAL(u->pause_count, 2);
+    pause_hook = look_and_resume;
+    domain_shutdown(d, SHUTDOWN_suspend);
+    CU_ASSERT(!pause_hook && d->is_shut_down && d->shutdown_reason == SHUTDOWN_suspend);
+    CU_ASSERT_EQUAL(u->pause_count, 3);
+    CU_ASSERT_EQUAL(domain_resume(d), 0);
+    CU_ASSERT_EQUAL(u->pause_count, 2);
+    domain_shutdown(d, SHUTDOWN_reboot); /* and again */
+    CU_ASSERT(d->is_shut_down && d->shutdown_reason == SHUTDOWN_reboot);
+    CU_ASSERT_EQUAL(u->pause_count, 3);
+    CU_ASSERT_EQUAL(domain_resume(d), -EINVAL);
+    unmake(d);
+    nothing_left();
+}
+
 static void test_watchdog(void)
 {
     struct domain *d = make(8);
@@ -503,10 +536,15 @@ static void begin(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {{"numbers", test_numbers},   {"out of memory at each allocation", test_memory},
-                           {"teardown", test_teardown}, {"zombie", test_zombie},
-                           {"pause", test_pause},       {"watchdog", test_watchdog},
-                           {"policy", test_policy},     CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {{"numbers", test_numbers},
+                           {"out of memory at each allocation", test_memory},
+                           {"teardown", test_teardown},
+                           {"zombie", test_zombie},
+                           {"pause", test_pause},
+                           {"resume", test_resume},
+                           {"watchdog", test_watchdog},
+                           {"policy", test_policy},
+                           CU_TEST_INFO_NULL};
     CU_SuiteInfo all[] = {{"domain", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     unsigned int run, failed;
 

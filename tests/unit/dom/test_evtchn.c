@@ -44,12 +44,25 @@ _Thread_local bool fake_irq_is_off;
 u8 *percpu_stack[CPU_MAX];
 u64 frame_limit;
 static u64 slab_objects;
+static const struct domain *named; /* by the last line of the log, and how many there were */
+static u32 named_count;
+static void (*slab_hook)(void); /* once, in the middle of an allocation */
+void domain_log(struct domain *d, const char *format, ...)
+{
+    named = d;
+    named_count++;
+    (void)format;
+}
 void cpu_relax(void)
 {
     usleep(0);
 }
 void *slab_alloc(size_t size)
 {
+    void (*hook)(void) = slab_hook;
+    slab_hook = NULL;
+    if (hook)
+        hook();
     slab_objects++;
     return calloc(1, size);
 }
@@ -245,7 +258,10 @@ static void test_ports(void)
     start();
     for (u32 port = 1; port < EVTCHN_PORTS; port++)
         CU_ASSERT_EQUAL_FATAL(evtchn_alloc_unbound(&dom[1], 0), (int)port);
+    CU_ASSERT_EQUAL(named_count, 0);
     CU_ASSERT_EQUAL(evtchn_bind_ipi(&dom[1], 0), -ENOSPC);
+    CU_ASSERT_PTR_EQUAL(named, &dom[1]); /* whose ports are used up stands in the log */
+    CU_ASSERT_EQUAL(named_count, 1);
     CU_ASSERT_EQUAL(evtchn_close(&dom[1], 4000), 0);
     CU_ASSERT_EQUAL(evtchn_close(&dom[1], 17), 0);
     CU_ASSERT_EQUAL(evtchn_close(&dom[1], 17), -EINVAL);
@@ -576,6 +592,23 @@ static void test_race(void)
     stop();
 }
 
+/* What a sender may meet whom a close and the next binding overtook between its looks at `state` and at the peer: the
+ * race above, which that takes an age to hit. */
+static void test_overtaken(void)
+{
+    struct evtchn *c;
+    u32 port;
+
+    start();
+    port = (u32)evtchn_bind_ipi(&dom[0], 0);
+    c = &dom[0].evtchn.bucket[0][port];
+    c->state = EVTCHN_INTERDOMAIN;
+    CU_ASSERT_PTR_NULL(c->peer);
+    CU_ASSERT_EQUAL(evtchn_send(&dom[0], port), 0);
+    c->state = EVTCHN_IPI;
+    stop();
+}
+
 static void test_reset(void)
 {
     u64 cursor = 0;
@@ -621,6 +654,68 @@ static void test_death(void)
     CU_ASSERT_EQUAL(evtchn_send(&dom[0], near), 0);
     CU_ASSERT(shared[1].evtchn_pending[0] == 0);
     CU_ASSERT(dom[0].refs == 1 && dom[1].refs == 1);
+    stop();
+}
+
+/* Whoever had looked whether the domain is dying before it was is waited for: another CPU takes the domain apart in the
+ * middle of an allocation, which looks done to it, or waits for a lock. */
+static pthread_t killer;
+static int killed;
+static bool is_killed;
+static void *kill_channels(void *arg)
+{
+    (void)arg;
+    fake_cpu = 1;
+    killed = evtchn_destroy_all(&dom[1]);
+    atomic_store(&is_killed, true);
+    return NULL;
+}
+static void *kill_pirqs(void *arg)
+{
+    (void)arg;
+    fake_cpu = 1;
+    killed = pirq_destroy_all(&dom[1]);
+    atomic_store(&is_killed, true);
+    return NULL;
+}
+static void begin_death(void *(*how)(void *arg), const struct lock *l)
+{
+    killed = -1;
+    is_killed = false;
+    dom[1].life = DOMAIN_DYING;
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&killer, NULL, how, NULL), 0);
+    while (!atomic_load(&is_killed) && READ_ONCE(l->next) - READ_ONCE(l->serving) < 2)
+        usleep(0);
+}
+static void death_of_channels(void)
+{
+    begin_death(kill_channels, &dom[1].evtchn.lock);
+}
+static void death_of_pirqs(void)
+{
+    begin_death(kill_pirqs, &dom[1].pirq.lock);
+}
+
+static void test_late_tie(void)
+{
+    s32 pirq = -1;
+    int port;
+
+    start();
+    slab_hook = death_of_channels;
+    port = evtchn_alloc_unbound(&dom[1], 0);
+    pthread_join(killer, NULL);
+    CU_ASSERT(port > 0);
+    CU_ASSERT_EQUAL(killed, 0);
+    CU_ASSERT_EQUAL(status_of(1, (u32)port), EVTCHNSTAT_closed);
+    dom[1].life = DOMAIN_ALIVE;
+    slab_hook = death_of_pirqs;
+    CU_ASSERT_EQUAL(pirq_map_msi(&dom[1], 8, 0, 0, &pirq), 0);
+    pthread_join(killer, NULL);
+    CU_ASSERT_EQUAL(killed, 0);
+    CU_ASSERT(dom[1].pirq.item && !dom[1].pirq.item[pirq].is_mapped);
+    pirq = -1;
+    CU_ASSERT(pirq_map_msi(&dom[1], 8, 0, 0, &pirq) < 0); /* it is dying */
     stop();
 }
 
@@ -693,8 +788,10 @@ int main(void)
                            {"poll", test_poll},
                            {"random walk", test_random},
                            {"send against close", test_race},
+                           {"send overtaken by a close and a binding", test_overtaken},
                            {"reset", test_reset},
                            {"death", test_death},
+                           {"ties in the moment of death", test_late_tie},
                            {"send against death", test_death_race},
                            CU_TEST_INFO_NULL};
     CU_SuiteInfo all[] = {{"evtchn", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};

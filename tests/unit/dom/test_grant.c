@@ -173,6 +173,31 @@ static void test_full(void)
     CU_ASSERT_EQUAL(map.status, GNTST_bad_gntref);
 }
 
+/* Whose doing a refusal is: of who asks; of the granter if dom0 asks, whose backends do what frontends say. */
+static void test_named(void)
+{
+    struct gnttab_map_grant_ref map = device_map(1, 9);
+    struct gnttab_copy copy = {.source = {.u.ref = 9, .domid = doms[1]->id}, .flags = GNTCOPY_source_gref, .len = 8};
+
+    copy.dest.domid = DOMID_SELF;
+    copy.dest.u.gmfn = data[0];
+    for (u32 i = 0; i < 2; i++) {
+        doms[0]->is_privileged = i;
+        world_named = NULL;
+        CU_ASSERT_EQUAL(call_as(0, GNTTABOP_map_grant_ref, &map, 1), 0);
+        CU_ASSERT_EQUAL(map.status, GNTST_general_error);
+        CU_ASSERT_PTR_EQUAL(world_named, doms[i]);
+        world_named = NULL;
+        CU_ASSERT_EQUAL(call_as(0, GNTTABOP_copy, &copy, 1), 0);
+        CU_ASSERT_EQUAL(copy.status, GNTST_general_error);
+        CU_ASSERT_PTR_EQUAL(world_named, doms[i]);
+    }
+    doms[0]->is_privileged = false;
+    world_named = NULL;
+    CU_ASSERT_EQUAL(unmap(0, 0, 0, 12345), GNTST_bad_handle);
+    CU_ASSERT_PTR_EQUAL(world_named, doms[0]);
+}
+
 /* The granter dies piece by piece while its frame is mapped; the zombie goes with the last unmap. */
 static void test_death(void)
 {
@@ -243,6 +268,7 @@ int main(void)
                            {"a frame that is busy", test_busy},
                            {"generations of a handle", test_generations},
                            {"full counters and tables", test_full},
+                           {"refusals are named", test_named},
                            {"death in pieces", test_death},
                            {"no grants", test_none},
                            CU_TEST_INFO_NULL};
