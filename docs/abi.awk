@@ -55,6 +55,12 @@ FILENAME ~ /^(call|pv)\// && FILENAME !~ /table\.c$/ {
         }
         next
     }
+    if (line ~ /^ *\[[A-Z]+_DOMCTL_[A-Za-z0-9_]+\] = \{/) {
+        order[++orders] = token_of(line) "\t" FILENAME "\t" fn
+        if (note != "")
+            comment[token_of(line)] = note
+        next
+    }
     if (line ~ /^ *case [A-Z]/) {
         name = token_of(line)
         waiting++
@@ -133,7 +139,7 @@ function commands(n,    i, p, out, file, list, k, j, name, num, swap, allowed, s
     file = file_of[handler[n]]
     for (i = 1; i <= orders; i++) {
         split(order[i], p, "\t")
-        if (p[2] == file && index(p[1], prefix[call[n]]) == 1 && (p[1] in number) &&
+        if (p[2] == file && (index(p[1], prefix[call[n]]) == 1 || p[1] ~ /^WIRT_/) && (p[1] in number) &&
             !(p[1] in shown)) {
             shown[p[1]] = 1
             list[++k] = p[1]

@@ -227,7 +227,7 @@ void domain_event(int port)
     if (!d || !d->ring.page)
         return;
     if (ring_wants_reset(&d->ring)) {
-        log_line("domain %u: reconnects", d->domid);
+        log_domain(d->domid, LOG_RECONNECT, "reconnects");
         reconnect(d);
     }
     conn_ready(d->conn);

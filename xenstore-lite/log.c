@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOT_COUNT     256u
+#define SLOT_COUNT     1024u
 #define PERIOD_SECONDS 5
 
 bool log_traces;
@@ -81,7 +81,7 @@ void log_line(const char *format, ...)
 
 void log_domain(uint32_t domid, enum log_topic topic, const char *format, ...)
 {
-    struct slot *s = &slots[(domid * 3 + (uint32_t)topic) % SLOT_COUNT];
+    struct slot *s = &slots[(domid * LOG_TOPICS + (uint32_t)topic) % SLOT_COUNT];
     char text[1024];
     struct timespec now;
     va_list args;

@@ -13,7 +13,7 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* About a domain's misbehaviour. One line each five seconds for a domain and a topic; the next says how many were
  * left out. */
-enum log_topic { LOG_QUOTA, LOG_PROTOCOL, LOG_HELD };
+enum log_topic { LOG_QUOTA, LOG_PROTOCOL, LOG_HELD, LOG_RECONNECT, LOG_TOPICS };
 void log_domain(uint32_t domid, enum log_topic topic, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* One line per request while this is set (CONTROL log|on). */

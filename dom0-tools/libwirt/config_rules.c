@@ -62,6 +62,16 @@ static const struct rule features[] = {
     {.name = "pae", .ignored = "guests are 64-bit"},
     END,
 };
+static const struct rule cpu[] = {
+    NOT("feature", "a paravirtual guest's programs ask the processor itself, so no feature can be hidden or promised"),
+    NOT("topology", "a guest sees vCPUs side by side, without sockets and cores"),
+    NOT("numa", "memory is not placed by node"),
+    NOT("cache", "a guest sees the machine's caches"),
+    NOT("model", "guests see the machine's processor: use mode='host-passthrough'"),
+    NOT("vendor", "guests see the machine's processor"),
+    NOT("maxphysaddr", "guests see the machine's processor"),
+    END,
+};
 static const struct rule pm[] = {
     {.name = "suspend-to-mem", .attributes = "!enabled=no", .ignored = "guests are not suspended"},
     {.name = "suspend-to-disk", .attributes = "!enabled=no", .ignored = "guests are not suspended"},
@@ -206,6 +216,7 @@ static const struct rule domain_children[] = {
     {.name = "features", .children = features},
     {.name = "cpu",
      .attributes = "mode=host-passthrough check=none migratable=on|off",
+     .children = cpu,
      .ignored = "guests see the machine's processor"},
     {.name = "clock",
      .attributes = "offset=utc|variable adjustment=0|reset basis=utc",

@@ -81,6 +81,12 @@ static void print_element(const struct rule *rule, unsigned depth);
 
 static void print_children(const struct rule *rules, unsigned depth)
 {
+    bool is_any = false;
+
+    for (const struct rule *c = rules; c->name; c++)
+        is_any |= !c->why_not;
+    if (!is_any) /* RELAX NG has no empty interleave */
+        return;
     indent(depth);
     printf("<interleave>\n");
     for (const struct rule *c = rules; c->name; c++) {

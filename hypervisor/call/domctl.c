@@ -6,11 +6,13 @@
  */
 #include "call/cpu.h"
 
+#include "core/work.h"
 #include "dom/policy.h"
 #include "hw/time.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "public/wirt.h"
 #include "pv/pv.h"
 
 #define VCPU_MOST     32u /* of a domain of the tools: vcpu_infos of shared_info */
@@ -53,7 +55,7 @@ bool call_domctl_info(u32 first, struct xen_domctl_getdomaininfo *info)
     info->flags |= (domain_is_dying(d) ? XEN_DOMINF_dying : 0) | (d->pause_count ? XEN_DOMINF_paused : 0);
     if (atomic_load(&d->is_shut_down))
         info->flags |= XEN_DOMINF_shutdown | (u32)d->shutdown_reason << XEN_DOMINF_shutdownshift;
-    info->tot_pages = d->page_count;
+    info->tot_pages = domain_is_dying(d) ? READ_ONCE(d->page_held) : d->page_count; /* a dead one: what others keep */
     info->max_pages = d->page_max;
     info->outstanding_pages = READ_ONCE(d->claim);
     info->shared_info_frame = d->shared_mfn.n;
@@ -291,6 +293,28 @@ static s64 frames_info(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+/* The cursor holds how far it got and how many it found. */
+static s64 uses(struct domain *d, struct xen_domctl *op)
+{
+    struct wirt_domctl_uses *u = (struct wirt_domctl_uses *)(void *)&op->u;
+    struct vcpu_cont *cont = &vcpu_current()->cont;
+    struct domain *user = domain_get(u->user);
+    u32 from = (u32)(cont->cursor >> 32), count = (u32)cont->cursor;
+
+    if (!user)
+        return -ESRCH;
+    do {
+        count += grant_uses(user, d, &from);
+    } while (from && !work_is_pending());
+    domain_put(user);
+    if (from) {
+        cont->cursor = (u64)from << 32 | count;
+        return -ERESTART;
+    }
+    *u = (struct wirt_domctl_uses){.user = u->user, .mappings = count, .frames = READ_ONCE(d->page_held)};
+    return 0;
+}
+
 /* Commands that make or find a domain; the others are given one. */
 static const struct {
     domctl_fn *fn;
@@ -327,6 +351,7 @@ static const struct {
     [XEN_DOMCTL_set_cpu_policy] = {cpu_policy_set, POLICY_TUNE},
     [XEN_DOMCTL_get_cpu_policy] = {cpu_policy_get, POLICY_TUNE},
     [XEN_DOMCTL_getpageframeinfo3] = {frames_info, POLICY_TUNE},
+    [WIRT_DOMCTL_uses] = {uses, POLICY_TUNE, true}, /* besides Xen's: public/wirt.h */
 };
 
 static s64 domctl_do(void *arg)

@@ -145,26 +145,26 @@ s64 domctl_vcpu_info(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
-/* Preferences (soft) are answered, and followed as far as they go anywhere: every CPU is as near as the others. */
+/* A preference (soft) among the CPUs that it may run on is refused: nothing would follow it. */
 s64 domctl_vcpu_set_affinity(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v = domain_vcpu(d, a->vcpu);
-    u64 hard, soft;
+    bool is_soft = a->flags & XEN_VCPUAFFINITY_SOFT, is_hard = a->flags & XEN_VCPUAFFINITY_HARD;
+    u64 hard = v ? READ_ONCE(v->unit.affinity) : 0, soft = ~0ull;
 
     if (!v)
         return -ESRCH;
     if (a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) || !a->flags)
         return -EINVAL;
-    if (a->flags & XEN_VCPUAFFINITY_SOFT && !domctl_vcpu_read_bits(&a->cpumap_soft, &soft))
+    if ((is_soft && !domctl_vcpu_read_bits(&a->cpumap_soft, &soft)) ||
+        (is_hard && !domctl_vcpu_read_bits(&a->cpumap_hard, &hard)))
         return -EFAULT;
-    if (a->flags & XEN_VCPUAFFINITY_HARD) {
-        if (!domctl_vcpu_read_bits(&a->cpumap_hard, &hard))
-            return -EFAULT;
-        if (sched_set_affinity(&v->unit, hard))
-            return -EINVAL;
+    if (hard & cpu_online & ~soft) {
+        log_warn("%s: there is no soft affinity; pin it to CPUs (hard affinity)", v->name);
+        return -EOPNOTSUPP;
     }
-    return domctl_vcpu_get_affinity(d, op);
+    return is_hard && sched_set_affinity(&v->unit, hard) ? -EINVAL : domctl_vcpu_get_affinity(d, op);
 }
 
 s64 domctl_vcpu_get_affinity(struct domain *d, struct xen_domctl *op)

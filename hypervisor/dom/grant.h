@@ -66,6 +66,9 @@ int grant_frame(struct domain *d, u32 index, mfn_t *out) __must_use;
 void grant_note(const struct domain *d, void (*note)(u64 m, enum page_kind kind));
 u64 grant_audit(void);     /* how many entries have more or fewer pins than mappings (logged); no vCPU runs */
 void grant_key_init(void); /* boot: console key 'g' */
+/* How many of the user's mappings from *from on are of g; looks at a piece of them: *from is where to go on, 0 = done.
+ */
+u32 grant_uses(struct domain *user, const struct domain *g, u32 *from);
 
 /* The entry is in use by `user` from here to grant_unpin. GNTST_okay with the frame's number, not looked at yet;
  * bad_gntref, general_error: not granted so; no_space: too often in use. The caller holds a reference to g. */

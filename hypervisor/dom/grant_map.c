@@ -219,6 +219,22 @@ void grant_unmap_finish(struct grant_unmapped *u)
     u->count = 0;
 }
 
+u32 grant_uses(struct domain *user, const struct domain *g, u32 *from)
+{
+    struct grant_table *t = &user->grant;
+    u32 count = 0, end, at = max(*from, 1u);
+
+    lock_take(&t->lock);
+    end = t->is_dying ? 0 : t->track_end; /* a dying one lets go of all */
+    for (u32 left = GRANT_MAPPINGS_LEAF; at < end && left; left--, at++) {
+        const struct grant_mapping *m = mapping_at(t, at);
+        count += (m->is_host || m->is_device) && m->granter == g;
+    }
+    lock_drop(&t->lock);
+    *from = at < end ? at : 0;
+    return count;
+}
+
 /* The page tables keep their own references, and nobody runs on them. */
 int grant_map_destroy(struct domain *d)
 {

@@ -37,8 +37,8 @@ static int map(struct vcpu *v, u64 host_addr, u32 flags, mfn_t m, u32 owner, u64
     struct page *table = NULL, *p = pv_pte_page(e);
     int rc;
 
-    if (!p ||
-        p->owner != owner) /* not what the caller may map anyway, or maps there already: devices, others' frames */
+    /* Not what the caller may map anyway, or maps there already: devices, others' frames. */
+    if (!p || p->owner != owner)
         return -EPERM;
     if (flags & GNTMAP_contains_pte) {
         table = host_addr % sizeof(pte_t) == 0 ? frame_page(mfn(host_addr >> PAGE_SHIFT)) : NULL;

@@ -92,6 +92,8 @@ static void effect(u32 v, const struct job *j, u32 i)
     case OP_DESTROY:
         break;
     default:
+        if (j->tables != v / 2 && j->ext[i].cmd > MMUEXT_UNPIN_TABLE)
+            fail("mmuext_op %u by vCPU %u on domain %u: only pins may be of others", j->ext[i].cmd, v, j->tables);
         effect_ext(v, &j->ext[i]);
         break;
     }

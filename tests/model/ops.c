@@ -199,7 +199,9 @@ void ops_release(u32 d, u32 i)
     struct page *p = frame_page_raw(mfn(m));
     if (!page_get(p, domain_owner(dom[d])))
         fail("frame 0x%x is its domain's, but cannot be referenced", m);
-    bool done = page_release(dom[d], p), is_half = page_progress(p->type) && !(p->type & PAGE_BUSY);
+    bool is_half = page_progress(p->type) && !(p->type & PAGE_BUSY), done = page_release(dom[d], p);
+    if (done && is_half)
+        fail("frame 0x%x, which is half a table, can be given back", m);
     if (done) {
         frame_m2p_set(mfn(m), M2P_INVALID);
         known.m2p[m] = M2P_INVALID;

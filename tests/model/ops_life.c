@@ -86,7 +86,11 @@ static void leave_half(u32 g, u32 d)
     j.ext[0].arg1.mfn = m;
     j.args = (struct call_args){{ops_in_guest(g, j.ext, sizeof(j.ext), 0), 1, 0, DOMID_SELF}};
     ops_start(g, &j);
-    tally.left_half += page_progress(p->type) && !(p->type & PAGE_BUSY);
+    bool is_half = page_progress(p->type) && !(p->type & PAGE_BUSY);
+    tally.left_half += is_half;
+    for (u32 i = 0; i < world.size[d] && is_half; i++)
+        if (world.frame[d][i] == m) /* stays its owner's */
+            ops_release(d, i);
     fake_cpu = cpu;
 }
 

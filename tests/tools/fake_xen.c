@@ -51,6 +51,22 @@ struct wirt *fake_handle(void)
     return handle;
 }
 
+/* Memory of the builder and of what it unpacks with, by ld's --wrap. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return ++fake.allocations == fake.no_memory_at ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return ++fake.allocations == fake.no_memory_at ? NULL : __real_calloc(count, size);
+}
+
 /* true: this call is the one to fail. */
 static bool fails(int error)
 {

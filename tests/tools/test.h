@@ -42,7 +42,8 @@ struct fake {
     uint64_t mapped;                     /* pages mapped now */
     uint64_t pinned, rip, rsp, rsi, cr3; /* what the builder told it */
     uint64_t hypercall_frame, ram_bytes;
-    unsigned int calls, fail_at; /* the call with this number fails; 0: none */
+    unsigned int calls, fail_at;            /* the call with this number fails; 0: none */
+    unsigned int allocations, no_memory_at; /* the same of malloc and calloc */
 };
 extern struct fake fake;
 void fake_reset(uint64_t frames);

@@ -208,6 +208,32 @@ static void every_failure(const uint8_t *file, size_t size)
     build_close(&b);
 }
 
+/* Each allocation of a build fails once. */
+static void every_shortage(const uint8_t *file, size_t size)
+{
+    struct wirt_config c = config_of(kernel_write(file, size), make_initrd(), 24);
+    struct wirt *w = fake_handle();
+    unsigned int allocations, i;
+    char text[900];
+    struct build b;
+
+    fake_reset(24 * 256 + 2);
+    check(build(&c, &b) == 0, "%s", wirt_error_text(w, text, sizeof(text)));
+    build_close(&b);
+    allocations = fake.allocations;
+    check(allocations >= 5, "only %u allocations", allocations);
+    for (i = 1; i <= allocations; i++) {
+        fake_reset(24 * 256 + 2);
+        fake.no_memory_at = i;
+        memset(&w->error, 0, sizeof(w->error));
+        check(build(&c, &b) != 0, "allocation %u of %u failed, and the build did not", i, allocations);
+        check(w->error.object[0] && w->error.step[0] && w->error.cause[0], "allocation %u: no words", i);
+        check(fake.mapped == 0, "allocation %u: %lu pages stay mapped", i, fake.mapped);
+        build_close(&b);
+    }
+    fake.no_memory_at = 0;
+}
+
 static void refusals(void)
 {
     struct kernel k = {.low = 0x100000, .bytes = 300000, .has_no_notes = true};
@@ -264,10 +290,12 @@ void test_build(void)
             builds(&k[i], elf, image, total, how != PACK_XZ);
             if (how == PACK_LZ4 && i == 0)
                 every_failure(image, total);
+            every_shortage(image, total);
             free(image);
         }
         if (i == 0)
             every_failure(elf, size);
+        every_shortage(elf, size);
         free(elf);
     }
     refusals();

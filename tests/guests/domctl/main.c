@@ -135,7 +135,7 @@ static struct vcpu_guest_context context;
 static void vcpus(void)
 {
     u32 id = create(32);
-    u64 bits = ~0ul;
+    u64 bits = ~0ul, soft;
 
     test("vcpus");
     EQ(make_vcpus(id, 31), E_INVAL);
@@ -167,6 +167,18 @@ static void vcpus(void)
     EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), E_INVAL);
     bits = 1;
     EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), 0);
+    op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_SOFT;
+    op.u.vcpuaffinity.cpumap_soft = op.u.vcpuaffinity.cpumap_hard;
+    EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), 0); /* what it may run on anyway; comes back as all */
+    EQ(bits, ~0ul);
+    bits = 2;
+    EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), E_OPNOTSUPP);
+    op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT;
+    bits = 3;
+    soft = 2;
+    op.u.vcpuaffinity.cpumap_soft.bitmap = (u64)&soft;
+    EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), E_OPNOTSUPP); /* and the hard one stays */
+    op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
     bits = ~0ul;
     EQ(domctl(XEN_DOMCTL_getvcpuaffinity, id), 0);
     EQ(bits, 1);

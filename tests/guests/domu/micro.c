@@ -2,14 +2,16 @@
 /*
  * The micro-guest: the smallest PV kernel that is a whole domain. It says "WIRT-MICRO NAME up" on its console ring,
  * does what the first word of its command line asks, and powers off. One vCPU, 4 MiB, no page table of its own, no
- * interrupt: it waits by polling ports. Words: (none) | wait | spin | panic | reboot | flood | rubbish | echo. The
- * second word, if any, is its name. flood and rubbish are what a hostile guest does to rings that dom0 reads.
+ * interrupt: it waits by polling ports. Words: (none) | wait | spin | panic | reboot | flood | rubbish | echo | lend
+ * | borrow. The second word, if any, is its name, the third another domain's number: lend grants it a page, borrow maps
+ * that. flood and rubbish are what a hostile guest does to rings that dom0 reads.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "public/console.h"
 #include "public/event_channel.h"
+#include "public/grant_table.h"
 #include "public/sched.h"
 #include "public/xen.h"
 #include "public/xs_wire.h"
@@ -166,6 +168,46 @@ static void echo(uint64_t shared_info)
     }
 }
 
+#define LENT 8u /* the entry */
+
+static void show(void *at, uint64_t mfn)
+{
+    if (call3(__HYPERVISOR_update_va_mapping, at, CMD(mfn << 12 | 0x67), UVMF_INVLPG))
+        end(SHUTDOWN_crash);
+}
+
+static void lend(const struct start_info *si, domid_t peer)
+{
+    static uint8_t page[4096] __attribute__((aligned(4096)));
+    static uint64_t frame;
+    struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 1, .frame_list = (uint64_t)&frame};
+    struct grant_entry_v1 *entry = (struct grant_entry_v1 *)page;
+    if (call3(__HYPERVISOR_grant_table_op, CMD(GNTTABOP_setup_table), &setup, 1) || setup.status)
+        end(SHUTDOWN_crash);
+    show(page, frame);
+    entry[LENT] = (struct grant_entry_v1){
+        .domid = peer, .frame = (uint32_t)((const uint64_t *)si->mfn_list)[0], .flags = GTF_permit_access};
+    say("WIRT-MICRO lends\n");
+}
+
+static void borrow(domid_t peer)
+{
+    static uint8_t page[4096] __attribute__((aligned(4096)));
+    struct gnttab_map_grant_ref map = {
+        .host_addr = (uint64_t)page, .flags = GNTMAP_host_map | GNTMAP_readonly, .ref = LENT, .dom = peer};
+    if (call3(__HYPERVISOR_grant_table_op, CMD(GNTTABOP_map_grant_ref), &map, 1) || map.status)
+        end(SHUTDOWN_crash);
+    say("WIRT-MICRO has borrowed\n");
+}
+
+static domid_t number(const char *text)
+{
+    uint32_t n = 0;
+    for (; *text >= '0' && *text <= '9'; text++)
+        n = n * 10 + (uint32_t)(*text - '0');
+    return (domid_t)n;
+}
+
 void micro_main(struct start_info *si);
 void micro_main(struct start_info *si)
 {
@@ -175,8 +217,13 @@ void micro_main(struct start_info *si)
     say("WIRT-MICRO ");
     say(word(si, 1));
     say(" up\n");
+    domid_t peer = number(word(si, 2));
     const char *act = word(si, 0);
-    if (is(act, "wait"))
+    if (is(act, "lend"))
+        lend(si, peer);
+    if (is(act, "borrow"))
+        borrow(peer);
+    if (is(act, "wait") || is(act, "lend") || is(act, "borrow"))
         for (;;)
             wait_for(0, 0);
     if (is(act, "spin"))

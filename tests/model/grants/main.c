@@ -427,9 +427,9 @@ static bool side_ok(u32 d, struct gnttab_copy_ptr *p, bool is_gref, bool writes,
         is_skipped |= is_hidden(g, p->u.ref);
         return *m && !(writes && *m == l1_frame[g]);
     }
-    if (rnd(10) == 0) { /* by its number, another domain's: never */
+    if (rnd(10) == 0) { /* by its number, in another domain's name: never, whosever it is */
         p->domid = doms[g]->id;
-        *m = p->u.gmfn = page[g][rnd(PAGES)];
+        *m = p->u.gmfn = page[rnd(2) ? g : d][rnd(PAGES)];
         return *m && g == d;
     }
     *m = p->u.gmfn = page[d][rnd(PAGES)];

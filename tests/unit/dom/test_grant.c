@@ -242,6 +242,49 @@ static void test_death(void)
     CU_ASSERT_EQUAL(frame_page(mfn(frame))->owner, PAGE_OWNER_NONE);
 }
 
+static u32 uses(u32 user, u32 g, u32 *pieces)
+{
+    u32 from = 0, count = 0;
+
+    for (*pieces = 0; *pieces == 0 || from; ++*pieces)
+        count += grant_uses(doms[user], doms[g], &from);
+    return count;
+}
+
+/* Who maps whose frames is counted piece by piece; halves of a mapping are one use, what is unmapped is none. */
+static void test_uses(void)
+{
+    enum { MANY = GRANT_MAPPINGS_LEAF + 60 };
+    static struct gnttab_map_grant_ref map[MANY];
+    u32 pieces, of_one, of_two;
+
+    of_one = uses(0, 1, &pieces);
+    of_two = uses(0, 2, &pieces);
+    grant(1, 10, 0, GTF_permit_access);
+    for (u32 i = 0; i < MANY; i++) {
+        map[i] = device_map(1, 10);
+        if (i == 0) {
+            map[i].flags |= GNTMAP_host_map;
+            map[i].host_addr = VA;
+        }
+        CU_ASSERT_EQUAL(call_as(0, GNTTABOP_map_grant_ref, &map[i], 1), 0);
+        CU_ASSERT_EQUAL(map[i].status, GNTST_okay);
+    }
+    CU_ASSERT_EQUAL(uses(0, 1, &pieces), of_one + MANY);
+    CU_ASSERT_EQUAL(pieces, 2);
+    CU_ASSERT_EQUAL(uses(0, 2, &pieces), of_two);
+    CU_ASSERT_EQUAL(uses(1, 0, &pieces), 0);
+    CU_ASSERT_EQUAL(pieces, 1);
+    CU_ASSERT_EQUAL(unmap(0, VA, 0, map[0].handle), GNTST_okay);
+    CU_ASSERT_EQUAL(uses(0, 1, &pieces), of_one + MANY);
+    doms[0]->grant.is_dying = true; /* lets go by itself, and its arrays may be half gone */
+    CU_ASSERT_EQUAL(uses(0, 1, &pieces), 0);
+    doms[0]->grant.is_dying = false;
+    for (u32 i = 0; i < MANY; i++)
+        CU_ASSERT_EQUAL(unmap(0, 0, map[i].dev_bus_addr, map[i].handle), GNTST_okay);
+    CU_ASSERT_EQUAL(uses(0, 1, &pieces), of_one);
+}
+
 /* Domains that were given no grants at all. */
 static void test_none(void)
 {
@@ -268,6 +311,7 @@ int main(void)
                            {"a frame that is busy", test_busy},
                            {"generations of a handle", test_generations},
                            {"full counters and tables", test_full},
+                           {"who maps whose", test_uses},
                            {"refusals are named", test_named},
                            {"death in pieces", test_death},
                            {"no grants", test_none},
