@@ -103,6 +103,7 @@ FILENAME ~ /^(call|pv)\// && FILENAME !~ /table\.c$/ {
 
 # A row may go on in the next line.
 FILENAME ~ /table\.c$/ {
+    is_pv_only = sub(/^    CALL_PV\(/, "    CALL(") || (is_pv_only && !/^    CALL\(/)
     if (/^    CALL\(/)
         row = ""
     else if (row == "")
@@ -118,6 +119,7 @@ FILENAME ~ /table\.c$/ {
     call[n] = field[1]
     handler[n] = field[2]
     who[n] = field[3]
+    for_pv[n] = is_pv_only
     count[n] = field[4]
     sub(/ +$/, "", field[4])
     says[n] = text
@@ -172,9 +174,9 @@ END {
             printf n == 23 ? "It never returns, so it has no handler in the table.\n\n" : "Answer: `-ENOSYS`.\n\n"
             continue
         }
-        printf "Who: %s. %d argument%s. Handler: `%s` in `%s`.\n\n", \
+        printf "Who: %s%s. %d argument%s. Handler: `%s` in `%s`.\n\n", \
             who[n] ~ /^CALL_(TUNE|LIFE|MACHINE)$/ ? "control" : ((file_of[handler[n]] in is_partial) ? "all, in part" : "all"), \
-            count[n], count[n] == 1 ? "" : "s", handler[n], file_of[handler[n]]
+            for_pv[n] ? ", paravirtualised (`-ENOSYS` to others)" : "", count[n], count[n] == 1 ? "" : "s", handler[n], file_of[handler[n]]
         list = commands(n)
         if (list != "")
             printf "| number | command | who | remark |\n| ---: | --- | --- | --- |\n%s\n", list

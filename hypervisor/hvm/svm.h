@@ -113,6 +113,7 @@ enum {
     EXIT_XSETBV,
     EXIT_NPF = 0x400
 };
+#define EXIT_INVALID  0xffffffffu /* as some emulators have only its lower half */
 #define EVENT_VALID   BIT(31)
 #define EVENT_ERROR   BIT(11)
 #define EVENT_TYPE(t) ((u64)(t) << 8)

@@ -112,14 +112,50 @@ static void do_exception(struct vcpu *v, u32 vector, u64 error)
     hvm_backend->inject(v, vector, vector == TRAP_AC, (u32)error);
 }
 
-static void invalid(struct vcpu *v)
+static void do_halt(struct vcpu *v, struct regs *r)
+{
+    skip(svm_vmcb(v), r, 1);
+    svm_vmcb(v)->shadow = 0;
+    if (r->rflags & RFLAGS_IF || v->pv.nmi_pending)
+        hvm_halt(v);
+    else
+        domain_crash(v->domain, "vCPU %u halted with interrupts off", v->id);
+}
+
+static void do_iret(struct vcpu *v)
+{
+    v->hvm->is_in_nmi = false;
+    svm_vmcb(v)->intercept[0] &= (u32)~SVM_IRET;
+}
+
+static void do_xsetbv(struct vcpu *v, struct regs *r)
+{
+    u64 value = (u32)r->rax | r->rdx << 32;
+
+    if ((u32)r->rcx || svm_vmcb(v)->cpl || !fpu_xcr0_is_valid(value)) {
+        fault(v, TRAP_GP);
+        return;
+    }
+    v->xcr0 = value;
+    fpu_set_xcr0(value);
+    skip(svm_vmcb(v), r, 3);
+}
+
+/* The end of the domain. A block that was refused is told by name, and never used again. */
+static void give_up(struct vcpu *v, u32 code)
 {
     const struct vmcb *c = svm_vmcb(v);
 
-    log_error("%s: the processor refuses its control block: cr0 %lx cr3 %lx cr4 %lx efer %lx dr6 %lx dr7 %lx rflags "
-              "%lx event %lx",
-              v->name, c->cr0, c->cr3, c->cr4, c->efer, c->dr6, c->dr7, c->rflags, c->event);
-    domain_crash(v->domain, "vCPU %u has a state that no processor can have", v->id);
+    if (code == EXIT_INVALID)
+        log_error("%s: the processor refuses its control block: cr0 %lx cr3 %lx cr4 %lx efer %lx dr6 %lx dr7 %lx "
+                  "rflags %lx event %lx",
+                  v->name, c->cr0, c->cr3, c->cr4, c->efer, c->dr6, c->dr7, c->rflags, c->event);
+    domain_crash(v->domain, "vCPU %u: %s (code 0x%x)", v->id,
+                 code == EXIT_SHUTDOWN  ? "triple fault"
+                 : code == EXIT_TASK    ? "it switches tasks by hardware, which is not offered"
+                 : code == EXIT_INVALID ? "it has a state that no processor can have"
+                                        : "the guest was left for something that was not asked for",
+                 code);
 }
 
 static void handle(struct vcpu *v, struct regs *r)
@@ -128,10 +164,7 @@ static void handle(struct vcpu *v, struct regs *r)
     u32 code = (u32)c->exit_code;
 
     switch (code) {
-    case EXIT_INTR:
-    case EXIT_NMI:
-    case EXIT_INIT:
-    case EXIT_VINTR:
+    case EXIT_INTR ... EXIT_VINTR:
         return;
     case EXIT_DR_READ ... EXIT_EXCEPTION - 1:
         do_debug(v);
@@ -143,16 +176,10 @@ static void handle(struct vcpu *v, struct regs *r)
         do_cpuid(v, r);
         return;
     case EXIT_HLT:
-        skip(c, r, 1);
-        c->shadow = 0;
-        if (r->rflags & RFLAGS_IF || v->pv.nmi_pending)
-            hvm_halt(v);
-        else
-            domain_crash(v->domain, "vCPU %u halted with interrupts off", v->id);
+        do_halt(v, r);
         return;
     case EXIT_IRET:
-        v->hvm->is_in_nmi = false;
-        c->intercept[0] &= (u32)~SVM_IRET;
+        do_iret(v);
         return;
     case EXIT_IOIO:
         do_port(v, r, c->exit_info1, c->exit_info2);
@@ -172,22 +199,10 @@ static void handle(struct vcpu *v, struct regs *r)
         fault(v, TRAP_GP);
         return;
     case EXIT_XSETBV:
-        if ((u32)r->rcx || c->cpl || !fpu_xcr0_is_valid((u32)r->rax | r->rdx << 32)) {
-            fault(v, TRAP_GP);
-            return;
-        }
-        v->xcr0 = (u32)r->rax | r->rdx << 32;
-        fpu_set_xcr0(v->xcr0);
-        skip(c, r, 3);
+        do_xsetbv(v, r);
         return;
     case EXIT_NPF:
         do_nested_fault(v, c->exit_info1, c->exit_info2);
-        return;
-    case EXIT_SHUTDOWN:
-        domain_crash(v->domain, "vCPU %u: triple fault", v->id);
-        return;
-    case EXIT_TASK:
-        domain_crash(v->domain, "vCPU %u switches tasks by hardware, which is not offered", v->id);
         return;
     case EXIT_INVLPGA:
     case EXIT_VMRUN:
@@ -196,12 +211,19 @@ static void handle(struct vcpu *v, struct regs *r)
     case EXIT_MONITOR ... EXIT_MWAIT_ARMED:
         fault(v, TRAP_UD);
         return;
-    case (u32)~0:
-        invalid(v);
-        return;
     default:
-        domain_crash(v->domain, "vCPU %u left with code 0x%x, which was not asked for", v->id, code);
+        give_up(v, code);
     }
+}
+
+/* An event that was on its way when the guest left. What an instruction raised is raised again by it. */
+static bool goes_in_again(u64 event)
+{
+    u64 type = event & EVENT_TYPE(7);
+    u8 vector = (u8)event;
+
+    return event & EVENT_VALID && type != EVENT_TYPE(EVENT_SOFT) &&
+           !(type == EVENT_TYPE(EVENT_EXCEPTION) && (vector == TRAP_BP || vector == TRAP_OF));
 }
 
 void svm_exit(struct regs *r)
@@ -209,7 +231,7 @@ void svm_exit(struct regs *r)
     struct vcpu *v = vcpu_current();
     struct vmcb *c = svm_vmcb(v);
 
-    c->event = c->exit_int_info & EVENT_VALID ? c->exit_int_info : 0;
+    c->event = goes_in_again(c->exit_int_info) ? c->exit_int_info : 0;
     c->tlb_control = 0;
     r->rax = c->rax;
     r->rip = c->rip;

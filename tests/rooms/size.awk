@@ -60,5 +60,6 @@ END {
     }
     for (file in files)
         printf "file\t%s\t%d\n", file, files[file]
+    printf "total\tpv\t%d\n", core - rooms["hvm"] - files["call/domctl_hvm.c"] - files["call/hvm_op.c"]
     printf "total\tcore\t%d\ntotal\tboot\t%d\ntotal\tfreed\t%d\n", core, boot, freed
 }

@@ -6,8 +6,8 @@
 #        size.sh --check HYPERVISOR        only the verdict, for check.sh
 set -u
 export LC_ALL=C
-LIMIT_NOW=14600
-LIMIT_END=18000
+LIMIT_PV=14600 # without hvm/ and what call/ has only for it
+LIMIT=18000
 here=$(cd "$(dirname "$0")" && pwd)
 
 count() {
@@ -18,16 +18,16 @@ total() { printf '%s\n' "$counts" | awk -F'\t' -v k="$1" '$1 == "total" && $2 ==
 
 if [ "$1" = --check ]; then
     counts=$(count "$2")
-    core=$(total core)
-    [ "$core" -gt 0 ] && [ "$core" -le $LIMIT_NOW ] && exit 0
-    echo "the trusted core has $core code lines; $LIMIT_NOW are allowed at this stage"
+    core=$(total core) pv=$(total pv)
+    [ "$pv" -gt 0 ] && [ "$pv" -le $LIMIT_PV ] && [ "$core" -le $LIMIT ] && exit 0
+    echo "the trusted core has $core code lines, $pv of them without hardware assist; $LIMIT and $LIMIT_PV are allowed"
     exit 1
 fi
 
 hv=$1 objects=$2 page=$3
 counts=$(count "$hv")
-core=$(total core) boot=$(total boot) freed=$(total freed)
-over=$((core > LIMIT_NOW ? core - LIMIT_NOW : 0))
+core=$(total core) pv=$(total pv) boot=$(total boot) freed=$(total freed)
+over=$((pv > LIMIT_PV ? pv - LIMIT_PV : core > LIMIT ? core - LIMIT : 0))
 
 room_row() { # room, what it holds, target
     printf '%s\n' "$counts" | awk -F'\t' -v r="$1" -v what="$2" -v target="$3" '
@@ -53,8 +53,8 @@ Code lines are lines that are neither blank nor comment, of \`.c\`, \`.h\` and \
 memory and can be reached by a guest: \`hypervisor/\` without \`boot/\`, which is freed before dom0 runs, and without
 \`include/public\`, which is the ABI's text.
 
-**Trusted core: $core code lines.** The limit is $LIMIT_NOW at this stage (dom0 and PV) and $LIMIT_END in the end (with PVH and
-the CPU side of HVM). $([ $over -gt 0 ] && echo "It is over the limit by $over.")
+**Trusted core: $core code lines.** The limit is $LIMIT. Without hardware assist (\`hvm/\` and the two
+files of \`call/\` that are only for it) it is $pv; the limit of that is $LIMIT_PV. $([ $over -gt 0 ] && echo "It is over the limit by $over.")
 Of these lines $freed stand in functions that are freed after boot (\`__init\`) although their room stays: what is left at
 run time is $((core - freed)). Boot, apart: $boot.
 
@@ -66,9 +66,9 @@ END
     room_row core "frames, locks, timers, scheduler, console" 2000
     room_row dom "domains, vCPUs, page counters, event channels" 2600
     room_row pv "the paravirtual way to run" 2700
-    room_row hvm "the hardware-assisted way to run (not begun)" 3150
+    room_row hvm "the hardware-assisted way to run (AMD so far)" 3150
     room_row call "the ABI: decode, check, one call down" 2100
-    printf '| **trusted core** | | **%d** | %d | **%d** |\n' "$core" "$freed" $LIMIT_NOW
+    printf '| **trusted core** | | **%d** | %d | **%d** |\n' "$core" "$freed" $LIMIT
     room_row boot "bring-up, the birth of dom0; freed but for boot_finish()" 1300
     room_row boot/decompress "unpacking kernels: frames of zlib, zstd and lz4, an own xz decoder" "—"
     room_row include/public "the ABI" "—"
@@ -104,6 +104,6 @@ END
     largest function 12 | awk -F'\t' '{ split($2, p, " "); printf "| %d | `%s` | `%s` |\n", $1, p[1], p[2] }'
 } >"$page.new" && mv "$page.new" "$page"
 
-echo "trusted core: $core code lines of $LIMIT_NOW allowed, $freed of them freed after boot; boot: $boot; wirt.gz: $(stat -c %s "$objects/wirt.gz") bytes"
+echo "trusted core: $core code lines of $LIMIT allowed, $pv of $LIMIT_PV without hardware assist, $freed of them freed after boot; boot: $boot; wirt.gz: $(stat -c %s "$objects/wirt.gz") bytes"
 echo "written: $page"
 [ $over -eq 0 ] || echo "OVER THE LIMIT by $over code lines"

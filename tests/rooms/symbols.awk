@@ -11,7 +11,7 @@ function begins(symbol, noun) {
     return symbol == noun || index(symbol, noun "_") == 1
 }
 
-# The nouns of a file a_b_c: a, a_b, a_b_c. In pv all of it behind pv_, in call behind call_ as well. Assembly files and
+# The nouns of a file a_b_c: a, a_b, a_b_c. In pv all of it behind pv_, in call and hvm behind call_ and hvm_ as well. Assembly files and
 # main.c speak for their room. PERCPU(type, x) makes percpu_x.
 function fits(file, symbol) {
     return fits_plain(file, symbol) || (sub(/^percpu_/, "", symbol) && fits_plain(file, symbol))
@@ -31,8 +31,8 @@ function fits_plain(file, symbol,    base, here, part, count, noun, bare, i) {
         if (!begins(symbol, "pv"))
             return 0
         symbol = substr(symbol, 4)
-    } else if (here == "call" && begins(symbol, "call")) {
-        symbol = substr(symbol, 6)
+    } else if ((here == "call" || here == "hvm") && begins(symbol, here) && begins(bare, here) == 0) {
+        symbol = substr(symbol, length(here) + 2)
     }
     count = split(bare, part, "_")
     for (i = 1; i <= count; i++) {
