@@ -128,7 +128,6 @@ void vcpu_set_periodic(struct vcpu *v, u64 period_ns);              /* 0 = stop;
 /* The doors to the ways a vCPU can run (filled by pv/). */
 struct vcpu_ops {
     int (*create)(struct vcpu *v);
-    void (*destroy)(struct vcpu *v);
     void (*load)(struct vcpu *v);             /* state into this CPU's registers (not GPRs) */
     void (*unload)(struct vcpu *v);           /* and back */
     void (*enter)(struct vcpu *v) __noreturn; /* stack is fresh, frame in place: go */

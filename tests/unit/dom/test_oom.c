@@ -184,7 +184,7 @@ static int op_create(struct vcpu *v)
 static void op_none(struct vcpu *v)
 {
 }
-static const struct vcpu_ops of_vcpu = {.create = op_create, .destroy = op_none, .load = op_none, .unload = op_none};
+static const struct vcpu_ops of_vcpu = {.create = op_create, .load = op_none, .unload = op_none};
 
 /* All pages; none is a table here. */
 static int op_relinquish(struct domain *d)
