@@ -239,11 +239,23 @@ static int run_line(struct run *r, int argc, char **argv)
     return code ? code : r->command->run(r);
 }
 
+/* Results are JSON values; one that lacks a part is not shown. What a command has done by then stays done. */
+static void *json_memory(size_t size)
+{
+    void *p = malloc(size);
+
+    if (p)
+        return p;
+    fputs("wirt: memory: show the result: none is left (wirt list says what is there)\n", stderr);
+    _exit(WIRT_NO_ROOM);
+}
+
 int main(int argc, char **argv)
 {
     struct run r = {.w = wirt_open()};
     int code;
 
+    json_set_alloc_funcs(json_memory, free);
     setlocale(LC_CTYPE, "C.UTF-8");
     if (!r.w) {
         fprintf(stderr, "wirt: memory: start: none is left\n");

@@ -220,7 +220,7 @@ static int take_os(struct reader *r, const xmlNode *root, struct wirt_config *c)
     else if (!c->kernel && !config_child(config_child(root, "devices"), "disk"))
         config_fail(r, os, "<os> has no <kernel>, and there is no disk to boot one from");
     else if (!c->kernel) /* what libvirt does with pygrub, done inside the guest */
-        c->kernel = strdup(PVGRUB);
+        c->kernel = config_copy(PVGRUB, sizeof(PVGRUB));
     free(program);
     return r->code;
 }
@@ -298,7 +298,7 @@ static int take_bridge(struct reader *r, const xmlNode *node, struct wirt_nic *n
                            "<interface type='bridge'> and <source bridge='...'/>",
                            network);
         else
-            n->bridge = strdup("virbr0");
+            n->bridge = config_copy("virbr0", 6);
     }
     free(network);
     return r->code;
@@ -350,7 +350,7 @@ static int check_nic_is_new(struct reader *r, const xmlNode *node, const struct 
 
 static int take_disks(struct reader *r, const xmlNode *devices, struct wirt_config *c)
 {
-    c->disk = calloc(DISKS_MAX, sizeof(*c->disk));
+    c->disk = config_many(DISKS_MAX, sizeof(*c->disk));
     for (const xmlNode *node = config_child(devices, "disk"); node && c->disk && !r->code; node = config_next(node)) {
         uint32_t index = c->disk_count;
 
@@ -365,7 +365,7 @@ static int take_disks(struct reader *r, const xmlNode *devices, struct wirt_conf
 
 static int take_nics(struct reader *r, const xmlNode *devices, struct wirt_config *c)
 {
-    c->nic = calloc(NICS_MAX, sizeof(*c->nic));
+    c->nic = config_many(NICS_MAX, sizeof(*c->nic));
     for (const xmlNode *node = config_child(devices, "interface"); node && c->nic && !r->code;
          node = config_next(node)) {
         uint32_t index = c->nic_count;
@@ -406,7 +406,9 @@ int wirt_config_read(struct wirt *w, const char *origin, const char *xml, size_t
     *out = NULL;
     if (!c)
         return wirt_fail(w, WIRT_NO_ROOM, origin, "read the configuration", "", "memory ran out");
-    code = doc ? take(&r, xmlDocGetRootElement(doc), c) : r.code;
+    if (doc)
+        take(&r, xmlDocGetRootElement(doc), c);
+    code = config_memory_end(&r);
     c->notes = r.notes;
     xmlFreeDoc(doc);
     if (code)
@@ -422,7 +424,9 @@ int wirt_config_read_disk(struct wirt *w, const char *origin, const char *xml, s
     xmlDoc *doc = config_parse(&r, &config_disk);
 
     *out = (struct wirt_disk){0};
-    if (doc && take_disk(&r, xmlDocGetRootElement(doc), out))
+    if (doc)
+        take_disk(&r, xmlDocGetRootElement(doc), out);
+    if (config_memory_end(&r))
         wirt_disk_clear(out);
     xmlFreeDoc(doc);
     free(r.notes);
@@ -435,7 +439,9 @@ int wirt_config_read_nic(struct wirt *w, const char *origin, const char *xml, si
     xmlDoc *doc = config_parse(&r, &config_nic);
 
     *out = (struct wirt_nic){0};
-    if (doc && take_nic(&r, xmlDocGetRootElement(doc), out))
+    if (doc)
+        take_nic(&r, xmlDocGetRootElement(doc), out);
+    if (config_memory_end(&r))
         wirt_nic_clear(out);
     xmlFreeDoc(doc);
     free(r.notes);

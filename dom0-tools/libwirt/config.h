@@ -38,8 +38,14 @@ struct reader {
     size_t bytes;
     unsigned depth, elements;
     int code; /* of the first failure */
+    unsigned shortage;
     char *notes;
 };
+/* What lies between is good only if no memory was missing: end gives r->code, or WIRT_NO_ROOM instead. */
+void config_memory_begin(struct reader *r);
+int config_memory_end(struct reader *r);
+char *config_copy(const char *text, size_t length); /* strndup and calloc, counted */
+void *config_many(size_t count, size_t size);
 
 /* The document in r->text, checked against RULE; NULL: error set. */
 xmlDoc *config_parse(struct reader *r, const struct rule *rule);

@@ -156,7 +156,7 @@ static char *trim(xmlChar *text)
     for (length = strlen(from); length && strchr(blanks, from[length - 1]); length--)
         ;
     if (length)
-        trimmed = strndup(from, length);
+        trimmed = config_copy(from, length);
     xmlFree(text);
     return trimmed;
 }
@@ -439,7 +439,7 @@ static const char *unfit(const struct reader *r)
         return "it is empty";
     if (memchr(r->text, 0, r->bytes))
         return "it holds a zero byte: write it in UTF-8";
-    copy = strndup(r->text, r->bytes);
+    copy = config_copy(r->text, r->bytes);
     is_utf8 = copy && xmlCheckUTF8((const unsigned char *)copy);
     free(copy);
     return is_utf8 ? NULL : "it is not UTF-8";
@@ -447,11 +447,13 @@ static const char *unfit(const struct reader *r)
 
 xmlDoc *config_parse(struct reader *r, const struct rule *rule)
 {
-    const char *fault = r->bytes > CONFIG_BYTES_MAX ? "it is larger than 1 MiB" : unfit(r);
-    const xmlNode *root;
     char buffer[48], encoding[48];
+    const xmlNode *root;
+    const char *fault;
     xmlDoc *doc;
 
+    config_memory_begin(r);
+    fault = r->bytes > CONFIG_BYTES_MAX ? "it is larger than 1 MiB" : unfit(r);
     if (fault) {
         fail_offset(r, 0, "%s", fault);
         return NULL;

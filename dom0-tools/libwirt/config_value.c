@@ -33,7 +33,7 @@ const struct value_type config_types[] = {
 
 bool config_number(const char *text, uint64_t *value)
 {
-    size_t digits = strspn(text, "0123456789");
+    size_t digits = text ? strspn(text, "0123456789") : 0;
 
     if (digits < 1 || digits > 19 || text[digits])
         return false;

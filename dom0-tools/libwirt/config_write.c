@@ -135,10 +135,12 @@ int wirt_config_write(struct wirt *w, const struct wirt_config *c, int domid, ch
 {
     size_t bytes;
     FILE *out = open_memstream(xml, &bytes);
+    bool is_whole;
 
     if (out)
         write_domain(out, c, domid);
-    if (out && !fclose(out))
+    is_whole = out && !ferror(out);
+    if (out && !fclose(out) && is_whole && *xml)
         return 0;
     free(out ? *xml : NULL);
     *xml = NULL;

@@ -81,7 +81,9 @@ static int check_is_free(struct wirt *w, const struct wirt_config *c)
         struct wirt_config *other = NULL;
         bool is_same_name = !strcmp(names[i], c->name);
 
-        if (wirt_defined(w, names[i], &other))
+        if (wirt_defined(w, names[i], &other) == WIRT_NO_ROOM)
+            code = WIRT_NO_ROOM;
+        if (!other)
             continue; /* a file that somebody spoilt may be replaced */
         if (is_same_name != !memcmp(other->uuid, c->uuid, sizeof(c->uuid)))
             code = wirt_fail(w, WIRT_EXISTS, object, "define", is_same_name ? "wirt undefine it first" : "",
@@ -192,6 +194,7 @@ int wirt_defined_list(struct wirt *w, char ***names, size_t *count)
 {
     DIR *dir = opendir(folder());
     char **all = NULL;
+    bool is_short = false;
     size_t used = 0;
 
     *names = NULL;
@@ -200,18 +203,25 @@ int wirt_defined_list(struct wirt *w, char ***names, size_t *count)
         return 0;
     if (!dir)
         return fail_errno(w, WIRT_FAILED, folder(), "list the definitions", "", "it cannot be opened");
-    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-        char **more = is_definition(entry->d_name) ? reallocarray(all, used + 1, sizeof(*all)) : NULL;
+    for (struct dirent *entry = readdir(dir); entry && !is_short; entry = readdir(dir)) {
+        char **more;
 
-        if (!more)
+        if (!is_definition(entry->d_name))
             continue;
-        all = more;
-        all[used] = strdup(entry->d_name);
-        used += all[used] != NULL;
+        more = reallocarray(all, used + 1, sizeof(*all));
+        all = more ? more : all;
+        is_short = !more || !(all[used] = strdup(entry->d_name));
+        used += !is_short;
     }
     closedir(dir);
     if (used)
         qsort(all, used, sizeof(*all), by_name);
+    if (is_short) {
+        while (used)
+            free(all[--used]);
+        free(all);
+        return wirt_fail(w, WIRT_NO_ROOM, folder(), "list the definitions", "", "memory ran out");
+    }
     *names = all;
     *count = used;
     return 0;

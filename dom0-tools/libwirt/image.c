@@ -3,8 +3,9 @@
  * How a kernel comes into a guest's memory. A plain ELF is read from its file into the guest's pages, segment by
  * segment. A packed one is unpacked in one piece into an address range that is as long as the unpacked file; where a
  * page of that range is a page of a segment, it is the guest's own page, and the rest are pages of the guest below the
- * kernel, which are free: so nothing is copied and no second copy of the kernel exists. When segments do not lie that
- * way, the range is ordinary memory, and they are copied. A guest's fresh pages are zero; that is the hypervisor's
+ * kernel, which are free: so nothing is copied and no second copy of the kernel exists. Pages are mapped piece by piece
+ * as the decoder gets to them, which those that stay zero never are. When segments do not lie that way, the range is
+ * ordinary memory, and they are copied. A guest's fresh pages are zero; that is the hypervisor's
  * promise, and what lies between filesz and memsz is left as it is. The ELF parser is the one that starts dom0.
  */
 #include "image.h"
@@ -21,6 +22,7 @@
 
 #define HEAD_BYTES      PAGE_SIZE /* program headers lie at byte 64 */
 #define FILE_SIZE_MAX   UNPACK_SIZE_MAX
+#define PIECE           64u /* pages mapped at a time */
 #define pages_of(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 
 static int refuse(struct wirt *w, const struct image *image, const char *step, const char *why)
@@ -169,30 +171,34 @@ static bool plan_window(const struct image *image, const struct image_memory *to
     return true;
 }
 
-/* Puts the guest's pages behind the range. *is_direct: done; otherwise it stays ordinary memory. */
-static int open_window(struct wirt *w, struct image *image, const struct image_memory *to, bool *is_direct)
+/* The range that a packed kernel is unpacked to, and what stands behind its pages once they are written to. */
+struct window {
+    struct wirt *w;
+    struct image *image;
+    uint32_t domid;
+    uint64_t count, *frame;
+    bool is_direct;
+    int code;
+};
+
+/* Puts the guest's pages behind a piece of the range: what is asked for, and some of what is likely to follow. */
+static uint8_t *open_pages(void *arg, uint8_t *at, uint8_t *end)
 {
-    uint64_t count = pages_of(image->packed.image_size);
-    uint64_t *frame = calloc(count, sizeof(*frame));
+    struct window *v = arg;
+    uint64_t first = (uint64_t)(at - v->image->flat) >> PAGE_SHIFT, last = pages_of((uint64_t)(end - v->image->flat));
+    uint64_t count = last - first > PIECE ? last - first : min((uint64_t)PIECE, v->count - first);
     int *errors = calloc(count, sizeof(*errors));
-    int code = 0;
+    uint8_t *wanted = v->image->flat + first * PAGE_SIZE, *got = NULL;
 
-    *is_direct = false;
-    if (!frame || !errors) {
-        code = wirt_fail(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "dom0 is out of memory");
-    } else if (plan_window(image, to, frame, count)) {
-        void *at = xenforeignmemory_map2(w->memory, to->domid, image->flat, PROT_READ | PROT_WRITE, MAP_FIXED, count,
-                                         frame, errors);
-
-        *is_direct = at == image->flat;
-        for (uint64_t i = 0; i < count && *is_direct; i++)
-            *is_direct = !errors[i];
-        if (!*is_direct)
-            code = no_map(w, image, errors, count);
-    }
+    if (errors)
+        got = xenforeignmemory_map2(v->w->memory, v->domid, wanted, PROT_READ | PROT_WRITE, MAP_FIXED, count,
+                                    v->frame + first, errors);
+    for (uint64_t i = 0; i < count && got == wanted; i++)
+        got = errors[i] ? NULL : wanted;
+    if (got != wanted)
+        v->code = no_map(v->w, v->image, errors, errors ? count : 0);
     free(errors);
-    free(frame);
-    return code;
+    return got == wanted ? wanted + count * PAGE_SIZE : NULL;
 }
 
 /* Bytes of the file to the guest-physical address paddr: from memory, or read from the file itself. */
@@ -239,7 +245,7 @@ static void clear_tails(const struct image *image)
     }
 }
 
-static int unpack_all(struct wirt *w, struct image *image, const struct image_memory *to, bool is_direct)
+static int unpack_all(struct wirt *w, struct image *image, const struct image_memory *to, const struct window *v)
 {
     struct elf_image *headers = malloc(sizeof(*headers));
     const char *wrong;
@@ -253,11 +259,29 @@ static int unpack_all(struct wirt *w, struct image *image, const struct image_me
         wrong = elf_parse(image->elf, image->flat, image->packed.image_size, to->pages << PAGE_SHIFT);
     if (!wrong)
         wrong = check(image);
-    if (!wrong && is_direct && memcmp(headers->segment, image->elf->segment, sizeof(headers->segment)) != 0)
+    if (!wrong && v->is_direct && memcmp(headers->segment, image->elf->segment, sizeof(headers->segment)) != 0)
         wrong = "it is linked for physical addresses of its own (ELF_PADDR_OFFSET); unpack it first";
     if (wrong)
-        code = refuse(w, image, "unpack the kernel", wrong);
+        code = v->code ? v->code : refuse(w, image, "unpack the kernel", wrong);
     free(headers);
+    return code;
+}
+
+/* Into the guest's pages where segments lie so that it works (*is_direct), otherwise into ordinary memory. */
+static int load_packed(struct wirt *w, struct image *image, const struct image_memory *to, bool *is_direct)
+{
+    struct window v = {w, image, to->domid, pages_of(image->packed.image_size), NULL, false, 0};
+    int code;
+
+    v.frame = calloc(v.count, sizeof(*v.frame));
+    if (!v.frame)
+        return wirt_fail(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "dom0 is out of memory");
+    v.is_direct = *is_direct = plan_window(image, to, v.frame, v.count);
+    if (v.is_direct)
+        image->packed.memory = (struct lz4_memory){.open = open_pages, .arg = &v};
+    code = unpack_all(w, image, to, &v);
+    image->packed.memory = (struct lz4_memory){0};
+    free(v.frame);
     return code;
 }
 
@@ -266,13 +290,10 @@ int image_load(struct wirt *w, struct image *image, const struct image_memory *t
     bool is_direct = false;
     int code = need_memory(w);
 
-    if (!code && image->packed.decode) {
-        code = open_window(w, image, to, &is_direct);
-        if (!code)
-            code = unpack_all(w, image, to, is_direct);
-        if (!code)
-            take_facts(image);
-    }
+    if (!code && image->packed.decode)
+        code = load_packed(w, image, to, &is_direct);
+    if (!code && image->packed.decode)
+        take_facts(image);
     if (!code && is_direct)
         clear_tails(image);
     for (uint32_t i = 0; i < image->elf->segment_count && !code && !is_direct; i++)

@@ -6,7 +6,6 @@
  * Layout of the setup header: Linux Documentation/arch/x86/boot.rst.
  */
 #include "unpack.h"
-#include "lz4_block.h"
 
 #include <lz4.h>
 #include <lzma.h>
@@ -55,6 +54,8 @@ static const char *too_long(struct unpack *p)
     return wrong(p, "the %s payload holds more than the %zu bytes that it claims", p->format, p->image_size);
 }
 
+static const char no_memory[] = "there is no memory for it";
+
 /* Blocks of 8 MiB, the last one shorter, each behind its packed length; they know nothing of one another. */
 static const char *decode_lz4(struct unpack *p, uint8_t *dst, size_t want)
 {
@@ -73,10 +74,12 @@ static const char *decode_lz4(struct unpack *p, uint8_t *dst, size_t want)
             return wrong(p, "an lz4 block at %zu claims %u bytes, %zu are left", at, packed, p->size - at);
         /* A block that holds more than there is room for is damaged, unless less was asked for. */
         if (want == p->image_size)
-            n = lz4_block(p->data + at, packed, dst + done, room);
+            n = lz4_block(p->data + at, packed, dst + done, room, &p->memory);
         else
             n = LZ4_decompress_safe_partial((const char *)p->data + at, (char *)dst + done, (int)packed, (int)room,
                                             (int)room);
+        if (n == LZ4_NO_MEMORY)
+            return no_memory;
         if (n < 0)
             return wrong(p, "the lz4 block at %zu is damaged, or holds more than the payload claims", at);
         at += packed;
@@ -256,5 +259,12 @@ const char *unpack_find(struct unpack *p, const void *file, size_t size)
 
 const char *unpack_image(struct unpack *p, void *dst, size_t want)
 {
-    return p->decode(p, dst, want < p->image_size ? want : p->image_size);
+    struct lz4_memory *m = &p->memory;
+    uint8_t *end = (uint8_t *)dst + p->image_size;
+
+    want = want < p->image_size ? want : p->image_size;
+    m->ready = m->open ? dst : end;
+    if (m->open && p->decode != decode_lz4)
+        m->ready = m->open(m->arg, dst, end);
+    return m->ready ? p->decode(p, dst, want) : no_memory;
 }

@@ -8,6 +8,8 @@
 #ifndef WIRT_UNPACK_H
 #define WIRT_UNPACK_H
 
+#include "lz4_block.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +21,7 @@ struct unpack {
     size_t image_size;  /* unpacked, as the file claims */
     const char *format; /* "xz", "gzip", "lz4", "zstd" */
     const char *(*decode)(struct unpack *p, uint8_t *dst, size_t want);
+    struct lz4_memory memory; /* for all of the image; open NULL: dst is there */
     char error[160];
 };
 

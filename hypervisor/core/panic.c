@@ -138,13 +138,18 @@ static void say_tail(void)
 
 static __noreturn void die(const char *why, const struct regs *r, u64 rip, u64 rbp, u64 rsp)
 {
+    static bool has_failed;
     u32 first = 0;
     struct unit *u = sched_current();
 
     cpu_irq_disable();
     if (!__atomic_compare_exchange_n(&dying_cpu, &first, cpu_id() + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (first == cpu_id() + 1 && !has_failed) { /* a panic in the panic: say so, once */
+            has_failed = true;
+            log_error("Wirt panicked in its panic: %s, rip %016lx", why, r->rip);
+        }
         if (first == cpu_id() + 1 && panic_does_reboot)
-            power_reboot(); /* a panic in the panic */
+            power_reboot();
         cpu_halt_forever();
     }
     lock_break_all();

@@ -299,7 +299,8 @@ void vcpu_drop_info(struct vcpu *v, struct shared_info *instead)
 
 void vcpu_destroy(struct vcpu *v)
 {
-    v->domain->ops->vcpu->destroy(v);
+    if (v->domain->ops->vcpu->destroy)
+        v->domain->ops->vcpu->destroy(v);
     slab_free(v->fpu, fpu_size());
     slab_free(v, sizeof(*v));
 }

@@ -129,8 +129,8 @@ void vcpu_set_periodic(struct vcpu *v, u64 period_ns);              /* 0 = stop;
 
 /* The doors to the ways a vCPU can run (filled by pv/ and hvm/, found through domain.ops). */
 struct vcpu_ops {
-    int (*create)(struct vcpu *v); /* 0, -ENOMEM */
-    void (*destroy)(struct vcpu *v);
+    int (*create)(struct vcpu *v);            /* 0, -ENOMEM */
+    void (*destroy)(struct vcpu *v);          /* NULL: nothing to do */
     void (*load)(struct vcpu *v);             /* state into this CPU's registers (not GPRs) */
     void (*unload)(struct vcpu *v);           /* and back */
     void (*enter)(struct vcpu *v) __noreturn; /* stack is fresh, frame in place: go */

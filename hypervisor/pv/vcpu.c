@@ -138,12 +138,8 @@ static int create(struct vcpu *v)
     return 0;
 }
 
-static void destroy(struct vcpu *v)
-{
-    pv_vcpu_set_user_l4(v, mfn(0));
-}
-
-static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
+static const struct vcpu_ops ops = {
+    .create = create, .load = load, .unload = unload, .enter = enter, .write_runstate = write_runstate};
 static const struct domain_ops ops_of_domain = {.vcpu = &ops, .relinquish = pv_teardown};
 
 static bool context_ok(const struct vcpu_guest_context *c)

@@ -153,11 +153,14 @@ void machine_init(void)
 
 /* --- domains and vCPUs, the parts that matter --- */
 
+static const struct domain_ops plain; /* counts in frames of the machine */
+
 void machine_domains_create(void)
 {
     static struct range mmio[2], mmio_ro[1];
     for (u32 i = 0; i < DOMS; i++) {
         dom[i] = calloc(1, sizeof(*dom[i]));
+        dom[i]->ops = &plain;
         dom[i]->id = (domid_t)i;
         dom[i]->is_privileged = i == 0;
         dom[i]->vcpu_limit = i < 2 ? 2 : 1;

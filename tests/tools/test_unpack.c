@@ -5,9 +5,11 @@
  */
 #include "test.h"
 
+#include <lz4.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const char *const names[PACK_COUNT] = {"lz4", "gzip", "xz", "zstd"};
 
@@ -130,6 +132,86 @@ static void no_kernels(void)
     check(strstr(unpack(file, sizeof(file), 0, &out, &p), "truncated"), "a payload outside of the file");
 }
 
+/* Memory that comes page by page: what is not open yet can be read, as zeroes, and not written. */
+#define PAGE 4096ul
+struct pages {
+    uint8_t *base;
+    size_t size, opened, piece, fail_at;
+};
+
+static uint8_t *open_pages(void *arg, uint8_t *at, uint8_t *end)
+{
+    struct pages *m = arg;
+    size_t first = (size_t)(at - m->base) / PAGE, last = ((size_t)(end - m->base) + PAGE - 1) / PAGE;
+
+    last = last < first + m->piece ? first + m->piece : last;
+    if (++m->opened == m->fail_at || mprotect(m->base + first * PAGE, (last - first) * PAGE, PROT_READ | PROT_WRITE))
+        return NULL;
+    return m->base + last * PAGE;
+}
+
+static uint32_t random_state = 1;
+static uint32_t dice(uint32_t sides)
+{
+    random_state = random_state * 1664525u + 1013904223u;
+    return (random_state >> 8) % sides;
+}
+
+/* What a decoder meets: short and long runs of every small period, zeroes over pages, noise, copies from afar. */
+static void make_data(uint8_t *out, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        size_t n = 1 + dice(dice(4) ? 24 : dice(8) ? 700 : 40000), period = 1 + dice(20), kind = dice(5);
+
+        n = n < size - at ? n : size - at;
+        for (size_t i = 0; i < n; i++, at++)
+            out[at] = kind == 0                 ? 0
+                      : kind == 1 || at < 70000 ? (uint8_t)dice(256)
+                                                : out[at - (kind == 2 ? period : 300 + period * 3001)];
+    }
+}
+
+/* lz4_block gives what the library gives, of whole and of damaged blocks, and writes nowhere else. */
+static void in_pages(size_t size, size_t piece)
+{
+    int bound = LZ4_compressBound((int)size), packed;
+    uint8_t *data = malloc(size), *wide = malloc((size_t)bound), *block, *want = malloc(size + 16);
+    size_t wrong = 0, room = (size + PAGE - 1) / PAGE * PAGE + (piece + 16) * PAGE;
+
+    make_data(data, size);
+    packed = LZ4_compress_default((char *)data, (char *)wide, (int)size, bound);
+    block = malloc((size_t)packed);
+    memcpy(block, wide, (size_t)packed);
+    for (size_t i = 0; i < 60; i++) {
+        struct pages m = {mmap(NULL, room, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), size, 0, piece, i == 1};
+        struct lz4_memory memory = {open_pages, &m, m.base};
+        size_t at = dice((uint32_t)packed), limit = i == 2 ? size - 1 : size;
+        int expected;
+        long got;
+
+        if (i > 2)
+            block[at] ^= (uint8_t)(1 << i % 8);
+        expected = LZ4_decompress_safe((char *)block, (char *)want, packed, (int)limit);
+        got = lz4_block(block, (size_t)packed, m.base, limit, &memory);
+        if (i == 1)
+            wrong += got != LZ4_NO_MEMORY;
+        else if (i == 2)
+            wrong += got >= 0;
+        else if (got >= 0 && expected >= 0) /* they differ in what damage they notice */
+            wrong += got != expected || memcmp(m.base, want, (size_t)got) != 0;
+        if (i == 0)
+            wrong += got != (long)size;
+        if (i > 2)
+            block[at] ^= (uint8_t)(1 << i % 8);
+        munmap(m.base, room);
+    }
+    check(wrong == 0, "%zu bytes in pieces of %zu pages: %zu of 60 blocks went wrong", size, piece, wrong);
+    free(data);
+    free(wide);
+    free(block);
+    free(want);
+}
+
 void test_unpack(void)
 {
     struct kernel small = {.low = 0x100000, .bytes = 300000}, large = {.low = 0x100000, .bytes = 9 << 20};
@@ -146,4 +228,6 @@ void test_unpack(void)
         whole(how, elf, size);
     free(elf);
     no_kernels();
+    for (size_t i = 0; i < 40; i++)
+        in_pages(1 + dice(400000), 1 + i % 5);
 }

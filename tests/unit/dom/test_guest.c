@@ -21,6 +21,9 @@
 #undef WIRT_HOST
 #include "dom/guest.c"
 
+static u8 stack[STACK_SIZE] __aligned(64);
+_Thread_local u32 fake_cpu;
+u8 *percpu_stack[CPU_MAX] = {stack};
 extern const struct trap_fix __start_trap_fix[], __stop_trap_fix[];
 static u8 *page; /* one readable and writable page, a hole behind it */
 static unsigned int faults;
@@ -102,9 +105,31 @@ static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailure
     fflush(stdout);
 }
 
+static u64 copies; /* bytes that the copier was asked for */
+
+static bool copier(void *host, u64 va, u64 n, bool is_write)
+{
+    (void)host;
+    copies += n;
+    return va == 0x1000 && is_write == (n == 8);
+}
+
+/* A guest whose tables are not loaded has another way, and no address is followed here. */
+static void test_copier(void)
+{
+    u64 value = 7;
+
+    cpu_info()->copier = copier;
+    CU_ASSERT(guest_put(guest_at(0x1000), &value));
+    CU_ASSERT(!guest_get(&value, guest_at(0x1000)));
+    CU_ASSERT(guest_read(&value, guest_at(0x1000), 4) && !guest_read(&value, guest_at(0x2000), 4));
+    CU_ASSERT_EQUAL(copies, 24);
+    cpu_info()->copier = NULL;
+}
+
 int main(void)
 {
-    CU_TestInfo tests[] = {{"sizes", test_sizes}, {"holes", test_holes}, {"ranges", test_ranges}, CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {{"sizes", test_sizes}, {"holes", test_holes}, {"ranges", test_ranges}, {"another way", test_copier}, CU_TEST_INFO_NULL};
     CU_SuiteInfo all[] = {{"guest copies", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     unsigned int run, failed;

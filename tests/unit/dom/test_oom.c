@@ -184,7 +184,7 @@ static int op_create(struct vcpu *v)
 static void op_none(struct vcpu *v)
 {
 }
-static const struct vcpu_ops of_vcpu = {.create = op_create, .destroy = op_none, .load = op_none, .unload = op_none};
+static const struct vcpu_ops of_vcpu = {.create = op_create, .load = op_none, .unload = op_none};
 
 /* All pages; none is a table here. */
 static int op_relinquish(struct domain *d)
@@ -194,7 +194,7 @@ static int op_relinquish(struct domain *d)
             abort();
     return 0;
 }
-static const struct domain_ops of_domain = {.relinquish = op_relinquish};
+static const struct domain_ops of_domain = {.vcpu = &of_vcpu, .relinquish = op_relinquish};
 
 /* ---- a domain's making, as the toolstack asks for it ---- */
 
@@ -381,12 +381,11 @@ int main(void)
     fake_init(1);
     caller.unit.is_idle = true; /* nobody's: domain_zero comes from boot */
     cpu_info()->unit = &caller.unit;
+    domain_kind[DOMAIN_PV] = &of_domain;
     if (domain_create(&zero, &domain_zero))
         exit(2);
     caller.domain = domain_zero;
     caller.unit.is_idle = false;
-    domain_ops = &of_domain;
-    vcpu_ops = &of_vcpu;
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
         return 2;
     CU_set_test_complete_handler(report);

@@ -49,6 +49,7 @@ static void op_unload(struct vcpu *v)
 }
 
 static const struct vcpu_ops ops = {.load = op_load, .unload = op_unload};
+static const struct domain_ops kind = {.vcpu = &ops};
 
 /* What vcpu.c asks of the rest. */
 void fpu_load(void *area, u64 xcr0)
@@ -115,9 +116,9 @@ static void run(struct vcpu *v)
 
 static void begin(void)
 {
-    vcpu_ops = &ops;
     memset(vcpu, 0, sizeof(vcpu));
     memset(domain, 0, sizeof(domain));
+    domain[0].ops = domain[1].ops = &kind;
     space = NULL;
     wrong = changes = 0;
     fake_cpu = 0;

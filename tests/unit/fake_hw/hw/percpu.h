@@ -17,8 +17,9 @@ struct cpu_info { /* as the real one */
     u32 work;
     u64 scratch;
     u64 exit_flags;
-    u64 user_cr3;
-    u64 pad[2];
+    bool (*copier)(void *host, u64 va, u64 n, bool is_write);
+    u64 host_control;
+    u64 pad[1];
 };
 
 extern _Thread_local u32 fake_cpu;
