@@ -49,7 +49,8 @@ $(O)/guests/micro.elf: $(wildcard tests/guests/domu/*)
 	@$(MAKE) --no-print-directory -C tests/guests/domu O=$(O)/guests
 
 $(O)/dom0/tools.img: $(initrd) $(O)/guests/initrd.img $(initramfs)/tools.sh $(initramfs)/modules.tools \
-		$(O)/guests/micro.elf $(wildcard $(initramfs)/tools/*/* $(O)/dom0-tools/bin/* $(O)/xenstore-lite/xenstored) | fetch-guests
+		$(O)/guests/micro.elf $(wildcard dom0-tools/daemon/*.service xenstore-lite/*.service $(initramfs)/tools/*/*) \
+		$(wildcard $(O)/dom0-tools/bin/* $(O)/xenstore-lite/xenstored) | fetch-guests
 	@$(initramfs)/tools.sh $@
 
 tools-initrd: xenstore-lite dom0-tools
