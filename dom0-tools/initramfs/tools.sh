@@ -61,6 +61,7 @@ stage_guests() {
     cp "$cache/pvgrub/grub-x86_64-xen.bin" "$dir/"
     cp "$here"/tools/guests/* "$dir/"
     for micro in "$build"/guests/*.elf; do [ -f "$micro" ] && cp "$micro" "$dir/"; done
+    cp -r "$build/guests/hostile" "$dir/"
     return 0
 }
 
