@@ -51,6 +51,7 @@ $(O)/guests/micro.elf: $(wildcard tests/guests/domu/*)
 # Those that run as a hostile domU; all are made together.
 $(O)/guests/hostile/sweep.elf: $(wildcard tests/guests/*/main.c tests/guests/lib/* tests/guests/Makefile)
 	@$(MAKE) --no-print-directory -C tests/guests O=$(O)/tests/guests DOMU=$(O)/guests/hostile domu
+	@touch $@
 $(O)/dom0/tools.img: $(O)/guests/hostile/sweep.elf
 
 $(O)/dom0/tools.img: $(initrd) $(O)/guests/initrd.img $(initramfs)/tools.sh $(initramfs)/modules.tools \
