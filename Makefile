@@ -48,8 +48,15 @@ $(O)/guests/initrd.img: $(initramfs)/guest.sh $(initramfs)/stage.sh $(wildcard $
 $(O)/guests/micro.elf: $(wildcard tests/guests/domu/*)
 	@$(MAKE) --no-print-directory -C tests/guests/domu O=$(O)/guests
 
+# Those that run as a hostile domU; all are made together.
+$(O)/guests/hostile/sweep.elf: $(wildcard tests/guests/*/main.c tests/guests/lib/* tests/guests/Makefile)
+	@$(MAKE) --no-print-directory -C tests/guests O=$(O)/tests/guests DOMU=$(O)/guests/hostile domu
+	@touch $@
+$(O)/dom0/tools.img: $(O)/guests/hostile/sweep.elf
+
 $(O)/dom0/tools.img: $(initrd) $(O)/guests/initrd.img $(initramfs)/tools.sh $(initramfs)/modules.tools \
-		$(O)/guests/micro.elf $(wildcard $(initramfs)/tools/*/* $(O)/dom0-tools/bin/* $(O)/xenstore-lite/xenstored) | fetch-guests
+		$(O)/guests/micro.elf $(wildcard dom0-tools/daemon/*.service xenstore-lite/*.service $(initramfs)/tools/*/*) \
+		$(wildcard $(O)/dom0-tools/bin/* $(O)/xenstore-lite/xenstored) | fetch-guests
 	@$(initramfs)/tools.sh $@
 
 tools-initrd: xenstore-lite dom0-tools

@@ -287,7 +287,7 @@ int job_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (argc != 3 || !w)
         return WIRT_USAGE;
-    if (take_lock(argv[1]) < 0)
+    if (argv[1][0] && take_lock(argv[1]) < 0) /* autostart is of no domain */
         fprintf(stderr, "domain %s: no lock in %s/restart: %s\n", argv[1], daemon_state.options.run_dir,
                 strerror(errno));
     for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)

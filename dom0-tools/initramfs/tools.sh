@@ -15,6 +15,8 @@ stage_ours() {
     for tool in "$build"/dom0-tools/bin/* "$build"/xenstore-lite/xenstored "$build"/xenstore-lite/bin/*; do
         [ -f "$tool" ] && [ -x "$tool" ] && stage_program "$tool" /usr/sbin
     done
+    mkdir -p "$stage/usr/lib/systemd/system"
+    cp "$top"/dom0-tools/daemon/*.service "$top"/xenstore-lite/*.service "$stage/usr/lib/systemd/system/"
     [ -d "$top/dom0-tools/schema" ] && mkdir -p "$stage/usr/share/wirt" &&
         cp -r "$top/dom0-tools/schema" "$stage/usr/share/wirt/"
 }
@@ -59,6 +61,7 @@ stage_guests() {
     cp "$cache/pvgrub/grub-x86_64-xen.bin" "$dir/"
     cp "$here"/tools/guests/* "$dir/"
     for micro in "$build"/guests/*.elf; do [ -f "$micro" ] && cp "$micro" "$dir/"; done
+    cp -r "$build/guests/hostile" "$dir/"
     return 0
 }
 

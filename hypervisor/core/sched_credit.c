@@ -24,9 +24,9 @@ static inline u64 weighted(const struct unit *u, u64 ns)
 void sched_credit_charge(struct runq *q, u64 now)
 {
     struct unit *u = q->current;
-    u64 ran = now - u->entered_at, least;
+    u64 ran = now > u->entered_at ? now - u->entered_at : 0, least; /* not, if another CPU's clock was ahead */
 
-    u->entered_at = now;
+    u->entered_at = max(u->entered_at, now);
     u->run_ns += ran;
     if (u->is_idle)
         return;

@@ -95,7 +95,7 @@ static void mapped_put(struct domain *o)
 /* The entry as it shall be, if o counts its frames in numbers of its own. */
 static u64 mapped_entry(struct domain *o, u64 value)
 {
-    if (likely(!o || !o->ops->frame || !(value & PTE_P)))
+    if (!o || !o->ops->frame || !(value & PTE_P))
         return value;
     return pte_make(min(domain_frame(o, pte_mfn(value)).n, PTE_ADDR >> PAGE_SHIFT), value & ~PTE_ADDR);
 }
@@ -127,7 +127,8 @@ static int update_run(struct domain *d, u32 owner, struct domain *frames, u64 re
             rc = -EFAULT;
         else if (likely(IS_ENTRY(ptr)))
             rc = update_one(d, owner, &held, ptr,
-                            (ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE ? value : mapped_entry(frames, value));
+                            likely(!frames) || (ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE ? value
+                                                                                       : mapped_entry(frames, value));
         else
             rc = (ptr & 7) == MMU_MACHPHYS_UPDATE ? machphys_update(owner, ptr, value) : -EINVAL;
         if (unlikely(rc))

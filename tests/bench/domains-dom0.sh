@@ -1,22 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Theory: what tests/bench/domains.sh runs in dom0: the same guests made by xl or by wirt, each figure as one line
-# "DB name value". The words of wirt.toolstack decide which tool it is.
+# "DB name value". The words of wirt.toolstack decide which tool it is, those of wirt.parts which figures are taken.
 . /files/lib
 tool=$(sed -n 's/.*wirt\.toolstack=\([a-z]*\).*/\1/p' /proc/cmdline)
+parts=$(sed -n 's/.*wirt\.parts=\([a-z,]*\).*/\1/p' /proc/cmdline | tr , ' ')
 watch=/files/stopwatch
 chmod +x "$watch"
-many=${many:-200}
+many=200 fat=16
+"$watch" seed || bad seed "the kernel takes no randomness"
 
-figure() { echo "DB $1 $2"; }
+figure() { echo "DB $1 ${2:--}"; }
 value() { sed -n "s/.*\b$1=\([0-9]*\).*/\1/p"; }
 log_of() { if [ "$tool" = xl ]; then echo "/var/log/xen/guest-$1.log"; else echo "/var/log/wirt/$1.log"; fi; }
 # file NAME MIB KERNEL CMDLINE [DISK [NIC]]: the domain's file, in the tool's own form.
 file() {
-    local ramdisk=
     if [ "$tool" = xl ]; then
-        [ "$3" = "$kit/vmlinuz" ] && ramdisk="ramdisk=\"$kit/initrd.img\""
-        printf 'name="%s"\nmemory=%s\nkernel="%s"\nextra="%s"\n%s\n' "$1" "$2" "$3" "$4" "$ramdisk" >"/run/xml/$1"
+        printf 'name="%s"\nmemory=%s\nkernel="%s"\nextra="%s"\ntsc_mode="native"\n' "$1" "$2" "$3" "$4" >"/run/xml/$1"
+        [ "$3" != "$kit/vmlinuz" ] || echo "ramdisk=\"$kit/initrd.img\"" >>"/run/xml/$1"
         [ -z "${5-}" ] || echo "disk=[\"$images/$5,raw,xvda,rw\"]" >>"/run/xml/$1"
         [ -z "${6-}" ] || echo 'vif=["bridge=xenbr0"]' >>"/run/xml/$1"
     else
@@ -24,68 +25,111 @@ file() {
         mv "/run/xml/$1.xml" "/run/xml/$1"
     fi
 }
-timed() { "$watch" "$(log_of "$1")" "$2" "$tool" create "/run/xml/$1" || echo "failed: $1" >&2; }
-memory_of() { sed -n 's/VmRSS: *\([0-9]*\).*/\1/p' "/proc/$(daemon_of "$1")/status"; }
-free_of() { if [ "$tool" = xl ]; then xl info | sed -n 's/^free_memory *: *//p' | awk '{ print $1 * 1024 }'; else free_kib; fi; }
+# timed NAME TEXT: creates it and waits until it says TEXT.
+timed() { "$watch" "$(log_of "$1")" "$2" "$tool" create "/run/xml/$1" || bad "$1" "it was not created, or did not say '$2'"; }
+# alone NAME: a creation that leaves the guest paused, so that nothing but the tool and the daemons runs.
+alone() { "$watch" /dev/null '' "$tool" create "$pause" "/run/xml/$1" || bad "$1" "it was not created"; }
+pause=$([ "$tool" = xl ] && echo -p || echo --paused)
+# The pages that a daemon has, counted; status may be behind by 64 for each thread.
+memory_of() { sed -n 's/^Rss: *\([0-9]*\).*/\1/p' "/proc/$(daemon_of "$1")/smaps_rollup"; }
+daemons() { echo $(($(memory_of xenstored) + $(memory_of "$([ "$tool" = xl ] && echo xenconsoled || echo wirtd)"))); }
+free_of() {
+    if [ "$tool" = xl ]; then xl info | sed -n 's/^free_memory *: *//p' | awk '{ print $1 * 1024 }'; else free_kib; fi
+}
 
-# The stock kernel, to its first line of user space; the second time, when files are in memory. No devices.
-for round in 1 2; do
-    file linux 128 "$kit/vmlinuz" "console=hvc0 quiet wirt.name=linux$round"
-    rm -f "$(log_of linux)"
-    out=$(timed linux "linux$round up")
+# The stock kernel, to its first line of user space; the second time, when its files are in memory. No devices.
+do_linux() {
+    local round out
+    for round in 1 2; do
+        file linux 128 "$kit/vmlinuz" "console=hvc0 quiet wirt.name=linux$round"
+        out=$(timed linux "linux$round up")
+        "$tool" destroy linux
+    done
+    figure linux_total_ns "$(echo "$out" | value total_ns)"
+    figure linux_cpu_ns "$(echo "$out" | value cpu_ns)"
+    figure linux_tool_ns "$(alone linux | value tool_ns)"
     "$tool" destroy linux
-done
-figure create_total_ns "$(echo "$out" | value total_ns)"
-figure create_cpu_ns "$(echo "$out" | value cpu_ns)"
+}
 
-# The micro-guest: alone, and with many.
-for round in 1 2 3; do
-    file one 4 "$kit/micro.elf" "wait one$round"
-    out=$(timed one "one$round up")
+# The micro-guest, alone.
+do_micro() {
+    local round out
+    for round in 1 2 3; do
+        file one 4 "$kit/micro.elf" "wait one$round"
+        out=$(timed one "one$round up")
+        "$tool" destroy one
+    done
+    figure micro_total_ns "$(echo "$out" | value total_ns)"
+    figure micro_cpu_ns "$(echo "$out" | value cpu_ns)"
+    figure micro_tool_ns "$(alone one | value tool_ns)"
     "$tool" destroy one
-done
-figure micro_total_ns "$(echo "$out" | value total_ns)"
-figure micro_cpu_ns "$(echo "$out" | value cpu_ns)"
-if [ "$tool" = wirt ]; then
+}
+
+# The same with many running; asked of Wirt alone.
+do_many() {
+    local n round out
+    [ "$tool" = wirt ] || return 0
     for n in $(seq "$many"); do
         file "m$n" 4 "$kit/micro.elf" "wait m$n"
-        wirt create "/run/xml/m$n" >/dev/null || break
+        "$tool" create "/run/xml/m$n" >/dev/null || break
     done
-    file one 4 "$kit/micro.elf" "wait one4"
-    out=$(timed one "one4 up")
-    figure micro_many_total_ns "$(echo "$out" | value total_ns)"
-    figure micro_many "$(wirt list --names | grep -c '^m')"
-    wirt destroy one
-    for n in $(seq "$many"); do wirt destroy "m$n" >/dev/null; done
-fi
+    figure many_count "$("$tool" list | grep -c '\bm[0-9]')"
+    for round in 4 5; do
+        file one 4 "$kit/micro.elf" "wait one$round"
+        out=$(timed one "one$round up")
+        "$tool" destroy one
+    done
+    figure many_total_ns "$(echo "$out" | value total_ns)"
+    for n in $(seq "$many"); do "$tool" destroy "m$n" >/dev/null; done
+}
 
-# What 16 domains of 32 MiB cost beyond their own memory.
-sleep 1
-before=$(free_of) daemons=$(($(memory_of xenstored) + $(memory_of "$([ "$tool" = xl ] && echo xenconsoled || echo wirtd)")))
-for n in $(seq 16); do
-    file "k$n" 32 "$kit/micro.elf" "wait k$n"
-    "$tool" create "/run/xml/k$n" >/dev/null
-done
-sleep 1
-after=$(free_of) daemons2=$(($(memory_of xenstored) + $(memory_of "$([ "$tool" = xl ] && echo xenconsoled || echo wirtd)")))
-figure overhead_kib $(((before - after) / 16 - 32768 + (daemons2 - daemons) / 16))
-for n in $(seq 16); do "$tool" destroy "k$n" >/dev/null; done
+# What domains of 32 MiB cost beyond their own memory: in the hypervisor, and in the daemons.
+do_memory() {
+    local n before after own own2
+    for n in 1 2; do
+        file "k$n" 32 "$kit/micro.elf" "wait k$n"
+        "$tool" create "/run/xml/k$n" >/dev/null
+    done
+    "$tool" destroy k1
+    "$tool" destroy k2
+    sleep 1
+    before=$(free_of) own=$(daemons)
+    for n in $(seq "$fat"); do
+        file "k$n" 32 "$kit/micro.elf" "wait k$n"
+        "$tool" create "/run/xml/k$n" >/dev/null
+    done
+    sleep 1
+    after=$(free_of) own2=$(daemons)
+    figure hypervisor_kib $(((before - after) / fat - 32768))
+    figure daemons_kib $(((own2 - own) / fat))
+    for n in $(seq "$fat"); do "$tool" destroy "k$n" >/dev/null; done
+}
 
-# Round trips of events.
-file echo 4 "$kit/micro.elf" "echo echo"
-timed echo 'echo port=' >/dev/null
-id=$("$tool" list | awk '$1 == "echo" || $2 == "echo" { for (i = 1; i <= 2; i++) if ($i ~ /^[0-9]+$/) print $i }')
-figure event_ns "$("$watch" ping "$id" "$(sed -n 's/.*echo port=\([0-9]*\).*/\1/p' "$(log_of echo)" | tail -n 1)" 2000 | value ping_ns)"
-"$tool" destroy echo
+# Round trips of events with the micro-guest's echo.
+do_event() {
+    local id port
+    file echo 4 "$kit/micro.elf" "echo echo"
+    timed echo 'echo port=' >/dev/null
+    id=$("$tool" list | awk '$1 == "echo" || $2 == "echo" { for (i = 1; i <= 2; i++) if ($i ~ /^[0-9]+$/) print $i }')
+    sleep 0.1
+    port=$(sed -n 's/.*echo port=\([0-9]*\).*/\1/p' "$(log_of echo)" | tail -n 1)
+    figure event_ns "$("$watch" ping "$id" "$port" 2000 | value ping_ns)"
+    "$tool" destroy echo
+}
 
 # Disk and network.
-dd if=/dev/zero of="$images/speed.img" bs=1M count=48 2>/dev/null
-mkdir -p /run/www
-dd if=/dev/zero of=/run/www/data bs=1M count=24 2>/dev/null
-httpd -p 80 -h /run/www
-file speed 128 "$kit/vmlinuz" "console=hvc0 quiet wirt.name=speed wirt.guest=ip:10.0.7.99/24,diskspeed:xvda,netspeed:10.0.7.1" speed.img nic
-timed speed 'speed ready' >/dev/null
-figure disk_ns "$(sed -n 's/.*diskspeed xvda ok ns=\([0-9]*\).*/\1/p' "$(log_of speed)")"
-figure net_ns "$(sed -n 's/.*netspeed 10.0.7.1 ok ns=\([0-9]*\).*/\1/p' "$(log_of speed)")"
-"$tool" destroy speed
+do_devices() {
+    dd if=/dev/zero of="$images/speed.img" bs=1M count=48 2>/dev/null
+    mkdir -p /run/www
+    dd if=/dev/zero of=/run/www/data bs=1M count=24 2>/dev/null
+    httpd -p 80 -h /run/www
+    file speed 128 "$kit/vmlinuz" \
+        "console=hvc0 quiet wirt.name=speed wirt.guest=ip:10.0.7.99/24,diskspeed:xvda,netspeed:10.0.7.1" speed.img nic
+    timed speed 'speed ready' >/dev/null
+    figure disk_ns "$(sed -n 's/.*diskspeed xvda ok ns=\([0-9]*\).*/\1/p' "$(log_of speed)")"
+    figure net_ns "$(sed -n 's/.*netspeed 10.0.7.1 ok ns=\([0-9]*\).*/\1/p' "$(log_of speed)")"
+    "$tool" destroy speed
+}
+
+for part in $parts; do "do_$part"; done
 checks_end

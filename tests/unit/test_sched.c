@@ -600,6 +600,21 @@ static void shares_change(void)
     clean();
 }
 
+/* A CPU's clock may be a little behind that of the one which accounted last: nothing ran meanwhile, not all of time. */
+static void clocks_differ(void)
+{
+    struct load *a = load_add(1, BIT(1), 512, 0, 0), *b = load_add(1, BIT(1), 512, 0, 0);
+
+    simulate(100 * MS);
+    fake_now -= 1000;
+    sched_set_share(&running(1)->u, 512, 0);
+    fake_now += 1000;
+    simulate(1000 * MS);
+    CU_ASSERT_TRUE(is_near(ms_of(a), 550, 3));
+    CU_ASSERT_TRUE(is_near(ms_of(b), 550, 3));
+    clean();
+}
+
 CU_TestInfo test_sched[] = {{"weights", weights_share_fairly},
                             {"sleepers do not hoard", sleepers_do_not_hoard},
                             {"woken units run soon", woken_units_run_soon},
@@ -615,5 +630,6 @@ CU_TestInfo test_sched[] = {{"weights", weights_share_fairly},
                             {"wake before sleep", wake_before_sleep_counts},
                             {"yield", yield_lets_others_go_first},
                             {"runstates add up", runstates_add_up},
+                            {"clocks differ", clocks_differ},
                             {"random operations", random_operations},
                             CU_TEST_INFO_NULL};

@@ -4,24 +4,18 @@
  * table, the operations and the page tables in between. Where a use must be refused, nothing may be left of it: the
  * flags of the entry say so, and the audit behind the last test counts the references.
  */
-#include "guest.h"
-#include "public/grant_table.h"
+#include "domu.h"
 
-#define FRAMES   2u
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define FRAMES 2u
 
 static volatile struct grant_entry_v1 *entry; /* FRAMES frames of them */
-static u8 *data, *at, *at2;                   /* what is granted; where it is mapped: two pages without a frame */
-
-static s64 grant_op(u32 cmd, void *op, u32 count)
-{
-    return call3(__HYPERVISOR_grant_table_op, cmd, op, count);
-}
+static domid_t self;
+static u8 *data, *at, *at2; /* what is granted; where it is mapped: two pages without a frame */
 
 static void grant(u32 ref, const void *page, u16 flags)
 {
     entry[ref].flags = 0;
-    entry[ref].domid = 0;
+    entry[ref].domid = self;
     entry[ref].frame = (u32)mfn_of(page);
     entry[ref].flags = flags;
 }
@@ -29,7 +23,7 @@ static void grant(u32 ref, const void *page, u16 flags)
 static struct gnttab_map_grant_ref last_map;
 static s64 map_grant(u32 ref, u64 host_addr, u32 flags)
 {
-    last_map = (struct gnttab_map_grant_ref){.host_addr = host_addr, .flags = flags, .ref = ref};
+    last_map = (struct gnttab_map_grant_ref){.host_addr = host_addr, .flags = flags, .ref = ref, .dom = self};
     s64 rc = grant_op(GNTTABOP_map_grant_ref, &last_map, 1);
     return rc ? rc - 1000 : last_map.status;
 }
@@ -75,7 +69,7 @@ static void set_up(void)
     EQ(map(table, list[0] << 12 | RW_PAGE | PTE_NX), 0);
     EQ(map(next, list[1] << 12 | RW_PAGE | PTE_NX), 0);
     entry = (void *)table;
-    for (u32 i = 0; i < FRAMES * PAGE / sizeof(*entry); i++)
+    for (u32 i = is_domu() ? GNTTAB_NR_RESERVED_ENTRIES : 0; i < FRAMES * PAGE / sizeof(*entry); i++)
         TRUE(entry[i].flags == 0 && entry[i].frame == 0);
     test("grant-table-again"); /* the same frames, and no more than the limit */
     list[0] = list[1] = 0;
@@ -209,7 +203,7 @@ static void handles(void)
     static struct gnttab_map_grant_ref op[600];
     static struct gnttab_unmap_grant_ref gone[600];
     for (u32 i = 0; i < COUNT(op); i++)
-        op[i] = (struct gnttab_map_grant_ref){.flags = GNTMAP_device_map | GNTMAP_readonly, .ref = 9};
+        op[i] = (struct gnttab_map_grant_ref){.flags = GNTMAP_device_map | GNTMAP_readonly, .ref = 9, .dom = self};
     EQ(grant_op(GNTTABOP_map_grant_ref, op, COUNT(op)), 0);
     for (u32 i = 0; i < COUNT(op); i++) {
         EQ(op[i].status, GNTST_okay);
@@ -286,10 +280,10 @@ static void refused(void)
     grant(20, data, GTF_permit_access | GTF_sub_page);
     EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error);
     grant(20, data, GTF_permit_access);
-    entry[20].domid = 7;
+    entry[20].domid = 12345;
     EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error);
     EQ(busy(20), 0);
-    last_map = (struct gnttab_map_grant_ref){.host_addr = (u64)at, .flags = GNTMAP_host_map, .ref = 9, .dom = 7};
+    last_map = (struct gnttab_map_grant_ref){.host_addr = (u64)at, .flags = GNTMAP_host_map, .ref = 9, .dom = 12345};
     EQ(grant_op(GNTTABOP_map_grant_ref, &last_map, 1), 0);
     EQ(last_map.status, GNTST_bad_domain);
     test("map-read-only-entry");
@@ -407,7 +401,7 @@ static void copies(void)
     EQ(page_rw(l1), 0);
     EQ(busy(30) | busy(31) | busy(32), 0);
     test("copy-other-domain"); /* by its frames: no; a domain that is not there */
-    struct gnttab_copy op = {.source.domid = 5, .dest.domid = DOMID_SELF, .len = 8};
+    struct gnttab_copy op = {.source.domid = 12345, .dest.domid = DOMID_SELF, .len = 8};
     EQ(grant_op(GNTTABOP_copy, &op, 1), 0);
     EQ(op.status, GNTST_permission_denied);
     op.flags = GNTCOPY_source_gref;
@@ -443,7 +437,7 @@ static void arrays(void)
     test("array-ends");
     grant(9, data, GTF_permit_access);
     for (u32 i = 0; i < 3; i++)
-        op[i] = (struct gnttab_map_grant_ref){.flags = GNTMAP_device_map, .ref = 9, .status = 99};
+        op[i] = (struct gnttab_map_grant_ref){.flags = GNTMAP_device_map, .ref = 9, .dom = self, .status = 99};
     EQ(grant_op(GNTTABOP_map_grant_ref, op, 4), E_FAULT);
     for (u32 i = 0; i < 3; i++) {
         EQ(op[i].status, GNTST_okay);
@@ -459,7 +453,7 @@ static void arrays(void)
     EQ(grant_op(GNTTABOP_map_grant_ref, hole, 1), E_FAULT);
     test("array-read-only"); /* an answer that cannot be given */
     op = (void *)edge;
-    *op = (struct gnttab_map_grant_ref){.flags = GNTMAP_device_map, .ref = 9};
+    *op = (struct gnttab_map_grant_ref){.flags = GNTMAP_device_map, .ref = 9, .dom = self};
     EQ(map(edge, pte(edge, RO_PAGE)), 0);
     EQ(grant_op(GNTTABOP_copy, edge, 1), E_FAULT);
     EQ(grant_op(GNTTABOP_unmap_grant_ref, edge, 1), E_FAULT);
@@ -470,6 +464,10 @@ static void arrays(void)
 int main(void)
 {
     traps_init();
+    if (is_domu()) {
+        domu_init();
+        self = (domid_t)domu_id();
+    }
     set_up();
     versions();
     mappings();

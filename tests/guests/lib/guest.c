@@ -57,9 +57,13 @@ static void put_v(const char *f, va_list args)
     }
 }
 
+void console_write(const char *text, u32 count); /* domu.c */
 static void flush(void)
 {
-    call3(__HYPERVISOR_console_io, CONSOLEIO_write, line_used, line);
+    if (si->flags & SIF_PRIVILEGED)
+        call3(__HYPERVISOR_console_io, CONSOLEIO_write, line_used, line);
+    else
+        console_write(line, line_used);
     line_used = 0;
 }
 
@@ -119,7 +123,8 @@ void finish(void)
 {
     struct sched_shutdown s = {SHUTDOWN_poweroff};
     test(NULL);
-    audit();
+    if (si->flags & SIF_PRIVILEGED)
+        audit();
     print("WIRT-GUEST %s end\n", guest_name);
     for (;;)
         call2(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &s);
@@ -254,11 +259,12 @@ s64 vcpu_op(u32 cmd, u32 vcpu, void *arg)
     return call3(__HYPERVISOR_vcpu_op, cmd, vcpu, arg);
 }
 
+u32 random_seed = 12345;
+
 u32 random(void)
 {
-    static u32 seed = 12345;
-    seed = seed * 1664525u + 1013904223u;
-    return seed >> 8;
+    random_seed = random_seed * 1664525u + 1013904223u;
+    return random_seed >> 8;
 }
 
 /* --- traps --- */
@@ -368,6 +374,8 @@ void shared_init(void)
 {
     need(map(shared_page, si->shared_info | RW_PAGE) == 0, "mapping shared_info");
     shared = (struct shared_info *)shared_page;
+    if (!(si->flags & SIF_PRIVILEGED)) /* its rings may ring before it has a callback */
+        fill(shared->evtchn_mask, 0xff, sizeof(shared->evtchn_mask));
 }
 
 void events_init(void)

@@ -132,6 +132,7 @@ static inline u64 pte(const void *page, u64 bits)
 void fill(void *to, u8 value, u64 n);
 bool same(const void *a, const void *b, u64 n);
 void *memcpy(void *to, const void *from, size_t n);
+extern u32 random_seed;
 u32 random(void);
 
 /* --- traps --- */

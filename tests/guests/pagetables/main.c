@@ -3,7 +3,7 @@
  * The life of page tables, and everything that must not be one. Each refusal is followed by a look at what it
  * must not have changed; each release is proved by using the frame for something that its old use would forbid.
  */
-#include "guest.h"
+#include "domu.h"
 
 static u64 *l1, *l2, *l3, *l4, *data, *other, *window;
 #define TEST_VA (2ul << 39 | 3ul << 21 | 5ul << 12) /* l4[2] l3[0] l2[3] l1[5] */
@@ -351,7 +351,16 @@ static void machphys(void)
     }
 }
 
-/* Every RAM frame that is not ours, according to the M2P and the machine's memory map. */
+static bool is_ours(u64 frame)
+{
+    if (grant_table() && frame == (*pte_of((u64)grant_table(), 1) & PTE_ADDR) >> 12)
+        return true;
+    u64 pfn = ((u64 *)HV_START)[frame];
+    return pfn < si->nr_pages && ((u64 *)si->mfn_list)[pfn] == frame;
+}
+
+/* Every RAM frame that is not ours, according to the machine's memory map. Without it: all that the M2P has room for.
+ */
 static void foreign_frames(void)
 {
     static struct {
@@ -359,20 +368,29 @@ static void foreign_frames(void)
         u32 type;
     } __attribute__((packed)) e820[64];
     struct xen_memory_map m = {.nr_entries = 64, .buffer = (u64)e820};
-    const u64 *m2p = (u64 *)HV_START;
+    struct xen_machphys_mapping all;
     u32 tried = 0, opened = 0;
     test("foreign-frames");
-    EQ(call2(__HYPERVISOR_memory_op, XENMEM_machine_memory_map, &m), 0);
+    if (is_domu()) {
+        EQ(call2(__HYPERVISOR_memory_op, XENMEM_machphys_mapping, &all), 0);
+        m.nr_entries = e820[0].type = 1;
+        e820[0].size = (all.max_mfn + 1) * PAGE;
+    } else {
+        EQ(call2(__HYPERVISOR_memory_op, XENMEM_machine_memory_map, &m), 0);
+    }
     for (u32 i = 0; i < m.nr_entries; i++) {
         if (e820[i].type != 1)
             continue;
         for (u64 f = (e820[i].addr + PAGE - 1) / PAGE; f < (e820[i].addr + e820[i].size) / PAGE; f++) {
-            if (m2p[f] != ~0ul || f == si->shared_info >> 12 || f < 0x100)
+            if (is_ours(f) || f == si->shared_info >> 12 || (!is_domu() && f < 0x100))
                 continue;
             tried++;
             for (u32 rw = 0; rw < 2; rw++)
                 if (map(window, f << 12 | (rw ? RW_PAGE : RO_PAGE)) == 0 && opened++ < 8)
                     print("  frame 0x%lx can be mapped\n", f);
+            if (is_domu() && f % 16 == 0)
+                TRUE(ext(MMUEXT_PIN_L1_TABLE, f, 0) < 0 && mmu1(f << 12, 0) < 0 &&
+                     mmu1(f << 12 | MMU_MACHPHYS_UPDATE, 5) < 0);
         }
     }
     EQ(opened, 0);
@@ -416,9 +434,9 @@ static void batches(void)
     EQ(done, 170);
     EQ(page_rw((u8 *)op + PAGE), 0);
     test("domains");
-    EQ(call4(__HYPERVISOR_mmu_update, u, 1, 0, 5), E_SRCH);
+    EQ(call4(__HYPERVISOR_mmu_update, u, 1, 0, 5), is_domu() ? E_PERM : E_SRCH);
     EQ(call4(__HYPERVISOR_mmu_update, u, 1, 0, 6 << 16 | DOMID_SELF), E_PERM);
-    EQ(call4(__HYPERVISOR_mmuext_op, op, 1, 0, 5), E_SRCH);
+    EQ(call4(__HYPERVISOR_mmuext_op, op, 1, 0, 5), is_domu() ? E_PERM : E_SRCH);
     FAILS(call4(__HYPERVISOR_mmu_update, u, 1, 0, DOMID_XEN));
     FAILS(call4(__HYPERVISOR_mmu_update, u, 1, 0, DOMID_INVALID));
     u[0].val = pte(data, RW_PAGE); /* our own frame is not an I/O frame */
