@@ -63,6 +63,8 @@ static s64 physinfo(struct xen_sysctl_physinfo *op)
     op->nr_nodes = 1;
     op->cpu_khz = (u32)time_tsc_khz();
     op->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
+    if (domain_kind[DOMAIN_HVM])
+        op->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
     op->total_pages = s.total;
     op->free_pages = s.free;
     op->outstanding_pages = s.claimed;

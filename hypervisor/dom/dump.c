@@ -21,7 +21,7 @@ void dump_guest(const struct vcpu *v)
     const struct regs *r = cpu_guest_regs();
 
     log_error("  %s, in its %s: rip %04lx:%016lx rsp %016lx rflags %08lx", v->name,
-              v->pv.in_kernel ? "kernel" : "program", r->cs, r->rip, r->rsp, r->rflags);
+              (v->hvm ? !(r->cs & 3) : v->pv.in_kernel) ? "kernel" : "program", r->cs, r->rip, r->rsp, r->rflags);
     log_error("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
     log_error("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
     log_error("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);

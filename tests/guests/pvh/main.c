@@ -12,11 +12,11 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGES    64u
 enum { CODE = 1, LIST, DATA, L4, L3, L2, FREE }; /* its pages by number */
-#define AT(page)     ((page)*PAGE)
-#define E_OPNOTSUPP  (-95)
-#define LIST_END     (~0ul)
-#define VECTOR       0xf3u
-#define ROOM         8192u /* frames that we give back for others */
+#define AT(page)    ((page)*PAGE)
+#define E_OPNOTSUPP (-95)
+#define LIST_END    (~0ul)
+#define VECTOR      0xf3u
+#define ROOM        8192u /* frames that we give back for others */
 
 struct step {
     u64 nr, a[5], result, pad;
@@ -170,17 +170,22 @@ static s64 set_context(void)
     return domctl(XEN_DOMCTL_sethvmcontext, dom, &op);
 }
 
+static void wait_for_end(void)
+{
+    for (u64 end = now() + 20000000000ull; !(state_of(dom) & XEN_DOMINF_shutdown);) {
+        if (!fact(now() < end, "it does not end by itself", 0, 1, __LINE__))
+            return;
+        call2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+    }
+}
+
 static void run(void)
 {
     struct xen_domctl op = {0};
     context_of(AT(CODE));
     EQ(set_context(), 0);
     EQ(domctl(XEN_DOMCTL_unpausedomain, dom, &op), 0);
-    for (u64 end = now() + 5000000000ull; !(state_of(dom) & XEN_DOMINF_shutdown);) {
-        if (!fact(now() < end, "it does not end by itself", 0, 1, __LINE__))
-            return;
-        call2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
-    }
+    wait_for_end();
 }
 
 static void end(void)
@@ -239,6 +244,140 @@ static void calls(void)
     end();
 }
 
+/* --- what a guest may do to itself, and to nobody else --- */
+
+static const struct act {
+    const char *name;
+    u8 code[40];
+    u32 reason;
+} acts[] = {
+    {"triple-fault", {0x0f, 0x0b}, SHUTDOWN_crash},
+    {"cli-hlt", {0xfa, 0xf4}, SHUTDOWN_crash},
+    {"read-hole", {0x48, 0x8b, 0x04, 0x25, 0x00, 0x00, 0x10, 0x00}, SHUTDOWN_crash},
+    {"write-hole", {0x48, 0x89, 0x04, 0x25, 0x00, 0x00, 0x10, 0x00}, SHUTDOWN_crash},
+    {"run-hole", {0xb8, 0x00, 0x00, 0x10, 0x00, 0xff, 0xe0}, SHUTDOWN_crash},
+    {"vmrun", {0x0f, 0x01, 0xd8}, SHUTDOWN_crash},
+    {"vmsave", {0x0f, 0x01, 0xdb}, SHUTDOWN_crash},
+    {"skinit", {0x0f, 0x01, 0xde}, SHUTDOWN_crash},
+    {"wrmsr-hsave", {0xb9, 0x17, 0x01, 0x01, 0xc0, 0x0f, 0x30}, SHUTDOWN_crash},
+    {"wrmsr-efer", {0xb9, 0x80, 0x00, 0x00, 0xc0, 0x31, 0xc0, 0xb4, 0x10, 0x31, 0xd2, 0x0f, 0x30}, SHUTDOWN_crash},
+    {"paging-off", {0x31, 0xc0, 0x0f, 0x22, 0xc0}, SHUTDOWN_crash},
+    {"cr3-hole", {0xb8, 0x00, 0x00, 0x00, 0x70, 0x0f, 0x22, 0xd8}, SHUTDOWN_crash},
+    {"ins", {0xbf, 0x00, 0x30, 0x00, 0x00, 0x66, 0xba, 0x34, 0x12, 0xfc, 0x6c}, SHUTDOWN_crash},
+    {"all-ports", /* in al, dx; out dx, al for each; outsb of more than there is; then the list, which ends at once */
+     {0xb9, 0x00, 0x00, 0x01, 0x00, 0x31, 0xd2, 0xec, 0xee, 0xff, 0xc2, 0xe2, 0xfa, 0xb2, 0xe9, 0xbe, 0x00,
+      0x30, 0x00, 0x00, 0x48, 0xc7, 0xc1, 0xff, 0xff, 0xff, 0x7f, 0xf3, 0x6e, 0xe9, 0x31, 0x00, 0x00, 0x00},
+     SHUTDOWN_poweroff},
+};
+
+static void write_code(u64 page, const void *code, u64 bytes)
+{
+    EQ(show(win, AT(page) | RW_PAGE, dom), 0);
+    memcpy(win, code, bytes);
+    EQ(map(win, 0), 0);
+}
+
+static void alone(const struct act *a)
+{
+    test(a->name);
+    if (!create())
+        return;
+    furnish();
+    list[0].nr = LIST_END;
+    data[511] = SHUTDOWN_poweroff;
+    EQ(show(win, AT(CODE) | RW_PAGE, dom), 0);
+    memcpy(win + 0x53, guest_code, (u64)guest_code_end - (u64)guest_code); /* where "all-ports" goes on */
+    memcpy(win, a->code, sizeof(a->code));
+    EQ(map(win, 0), 0);
+    run();
+    EQ(reason(), a->reason);
+    end();
+}
+
+/* The second vCPU starts in real mode at FREE << 12 and turns there for ever; the first asks for that again and again,
+ * as well as for all the rest that the command register has. */
+static void second(void)
+{
+    static const u8 spin[] = {0xeb, 0xfe};
+    static const u8 storm[] = {0xb9, 0x30, 0x08, 0x00, 0x00,                         /* ecx: ICR */
+                               0xba, 0x02, 0x00, 0x00, 0x00,                         /* edx: APIC 2 */
+                               0xbb, 0x00, 0x10, 0x00, 0x00,                         /* ebx: so often */
+                               0xb8, 0x00, 0x05, 0x00, 0x00, 0x0f, 0x30,             /* INIT */
+                               0xb8, FREE, 0x06, 0x00, 0x00, 0x0f, 0x30,             /* SIPI */
+                               0x89, 0xd8, 0x25, 0xff, 0xfb, 0x0f, 0x00, 0x0f, 0x30, /* whatever, but no NMI */
+                               0xff, 0xcb, 0x75, 0xe5,                               /* again */
+                               0xe9, 0x24, 0x00, 0x00, 0x00};
+    test("sipi-storm");
+    if (!create())
+        return;
+    furnish();
+    list[0].nr = LIST_END;
+    data[511] = SHUTDOWN_poweroff;
+    write_code(FREE, spin, sizeof(spin));
+    EQ(show(win, AT(CODE) | RW_PAGE, dom), 0);
+    memcpy(win + 0x53, guest_code, (u64)guest_code_end - (u64)guest_code);
+    memcpy(win, storm, sizeof(storm));
+    EQ(map(win, 0), 0);
+    run();
+    TRUE(reason() == SHUTDOWN_poweroff || reason() == SHUTDOWN_crash);
+    end();
+}
+
+static void contexts(void)
+{
+    struct xen_domctl op = {0};
+    test("contexts");
+    if (!create())
+        return;
+    furnish();
+    context_of(AT(CODE));
+    context.cpu_at.instance = 2;
+    EQ(set_context(), E_INVAL);
+    context_of(AT(CODE));
+    context.cpu_at.length--;
+    EQ(set_context(), E_INVAL);
+    context_of(AT(CODE));
+    context.header_at.length = 0x7fffffff;
+    EQ(set_context(), E_INVAL);
+    context_of(AT(CODE));
+    context.cpu.cr0 = 0x80000000; /* paging without protection: nobody can run that */
+    EQ(set_context(), 0);
+    EQ(set_context(), E_EXIST);
+    EQ(domctl(XEN_DOMCTL_unpausedomain, dom, &op), 0);
+    wait_for_end();
+    EQ(reason(), SHUTDOWN_crash);
+    end();
+}
+
+static void numbers(void)
+{
+    u64 gfn[3] = {100, 200, 300};
+    test("numbers");
+    if (!create())
+        return;
+    EQ(memory(XENMEM_populate_physmap, dom, gfn, 3), 3);
+    EQ(memory(XENMEM_decrease_reservation, dom, gfn + 1, 1), 1);
+    EQ(memory(XENMEM_decrease_reservation, dom, gfn + 1, 1), 0); /* nothing there */
+    gfn[1] = 1ull << 40;                                         /* no such number */
+    EQ(memory(XENMEM_populate_physmap, dom, gfn + 1, 1), 0);
+    gfn[1] = ~0ull;
+    EQ(memory(XENMEM_populate_physmap, dom, gfn + 1, 1), 0);
+    gfn[1] = 100; /* instead of what was there, which is given back with the domain */
+    EQ(memory(XENMEM_populate_physmap, dom, gfn + 1, 1), 1);
+    FAILS(show(win, 200 * PAGE | RW_PAGE, dom));
+    EQ(show(win, 300 * PAGE | RW_PAGE, dom), 0);
+    struct xen_add_to_physmap a = {.domid = (domid_t)dom, .space = XENMAPSPACE_shared_info, .gpfn = 7};
+    EQ(call2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &a), 0);
+    a.space = XENMAPSPACE_grant_table;
+    a.gpfn = 8;
+    EQ(call2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &a), 0);
+    a.idx = 1000;
+    FAILS(call2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &a));
+    a.space = XENMAPSPACE_gmfn_foreign;
+    FAILS(call2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &a));
+    end();
+}
+
 int main(void)
 {
     u64 before, *mine = (u64 *)si->mfn_list;
@@ -249,9 +388,19 @@ int main(void)
     data = page_new();
     win = page_new();
     EQ(map(list, 0) | map(data, 0) | map(win, 0), 0);
+    if (is_case("none")) { /* this machine has no assistance */
+        test("none");
+        EQ(create_as(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, XEN_X86_EMU_LAPIC), E_OPNOTSUPP);
+        finish();
+    }
     kinds();
     before = free_now();
     calls();
+    numbers();
+    contexts();
+    for (u32 i = 0; i < COUNT(acts); i++)
+        alone(&acts[i]);
+    second();
     test("leaks");
     EQ(free_now(), before);
     finish();
