@@ -129,7 +129,7 @@ void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_
 void ends_left_over(uint32_t domid, const char *name); /* its nodes are there, it is not */
 void ends_half_built(void);
 bool ends_is_pending(const char *name);
-bool ends_cancel(const char *name);
+enum wirt_code ends_cancel(const char *name); /* NOT_FOUND: none is waiting; REFUSED: it is being started */
 void ends_autostart(void);
 int64_t ends_due(int64_t now);
 void ends_list(FILE *out); /* members of a JSON array */

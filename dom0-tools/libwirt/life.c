@@ -9,6 +9,7 @@
 #include "life.h"
 #include "device.h"
 #include "domctl.h"
+#include "holder.h"
 #include "record.h"
 
 #include <errno.h>
@@ -158,14 +159,17 @@ int wirt_create(struct wirt *w, const struct wirt_config *c, bool is_paused, con
 static int report_rest(struct wirt *w, uint32_t domid, const char *object)
 {
     struct xen_domctl_getdomaininfo info;
+    char who[256];
 
     for (uint32_t waited = 0, step = 1; waited < LET_GO_MS; waited += step, step += step < 50) {
         if (domctl_info(w, domid, object, &info)) /* gone */
             return 0;
         usleep(step * 1000);
     }
-    return wirt_fail(w, WIRT_TIMEOUT, object, "destroy it", "see wirt list and wirt dmesg",
-                     "it is dead, but others hold %lu KiB of its memory", (unsigned long)info.tot_pages * 4);
+    holder_text(w, domid, who, sizeof(who));
+    return wirt_fail(w, WIRT_TIMEOUT, object, "destroy it", "it is gone when they let go: see wirt list",
+                     "it is dead, but others hold %lu KiB of its memory%s%s", (unsigned long)info.tot_pages * 4,
+                     who[0] ? ": " : "", who);
 }
 
 int wirt_destroy(struct wirt *w, uint32_t domid, const struct wirt_progress *p)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which domains there are. The hypervisor's list is the truth; names come from xenstore, and where it has none, or
- * does not answer, the entry says so. A dying domain is listed as long as others hold its memory, with how much it is.
+ * does not answer, the entry says so. A dying domain is listed as long as others hold its memory, with how much it is
+ * and who they are.
  */
 #include "device.h"
 #include "domctl.h"
+#include "holder.h"
 #include "record.h"
 
 #include <stdio.h>
@@ -39,10 +41,19 @@ static void fill(struct wirt_domain *d, const struct xen_domctl_getdomaininfo *i
     d->memory_kib = i->tot_pages * 4;
     d->max_memory_kib = i->max_pages > UINT64_MAX / 4096 ? UINT64_MAX : i->max_pages * 4;
     d->cpu_ns = i->cpu_time;
-    if (d->state == WIRT_DYING) {
+    if (d->state == WIRT_DYING)
         d->held_kib = d->memory_kib;
-        snprintf(d->note, sizeof(d->note), "dead; others, most likely back ends of dom0, still hold its memory");
-    }
+}
+
+static void fill_holders(struct wirt *w, struct wirt_domain *d)
+{
+    char who[200];
+
+    if (d->state != WIRT_DYING)
+        return;
+    holder_text(w, d->id, who, sizeof(who));
+    snprintf(d->note, sizeof(d->note), "dead; %s",
+             who[0] ? who : "others, most likely back ends of dom0, still hold its memory");
 }
 
 /* The name, from whoever knows it; the guest cannot write this key. */
@@ -111,6 +122,8 @@ int wirt_list(struct wirt *w, struct wirt_domain **out, size_t *count)
     } while (n == HYPER_DATA_SIZE / sizeof(*info));
     for (size_t i = 0; i < total; i++)
         fill_name(w, &list[i]);
+    for (size_t i = 0; i < total; i++)
+        fill_holders(w, &list[i]);
     mark_building(w, list, total);
     *out = list;
     *count = total;
@@ -129,6 +142,7 @@ static int find_id(struct wirt *w, uint32_t domid, struct wirt_domain *out)
         return code;
     fill(out, &info);
     fill_name(w, out);
+    fill_holders(w, out);
     if (out->state == WIRT_PAUSED)
         mark_building(w, out, 1);
     return 0;

@@ -104,9 +104,9 @@ bool ends_is_pending(const char *name)
 {
     return false;
 }
-bool ends_cancel(const char *name)
+enum wirt_code ends_cancel(const char *name)
 {
-    return false;
+    return !strcmp(name, "starts") ? WIRT_REFUSED : strcmp(name, "loops") ? WIRT_NOT_FOUND : WIRT_OK;
 }
 void ends_autostart(void)
 {
@@ -375,6 +375,8 @@ static void test_requests(struct wirt *w)
                  {"forget web", WIRT_REFUSED},
                  {"forget nobody", WIRT_NOT_FOUND},
                  {"cancel web", WIRT_NOT_FOUND},
+                 {"cancel starts", WIRT_REFUSED},
+                 {"cancel loops", 0},
                  {"", WIRT_USAGE},
                  {"dance", WIRT_USAGE},
                  {"console", WIRT_USAGE},
