@@ -232,10 +232,17 @@ static void nothing(const char *name, uint32_t domid, int status)
     (void)status;
 }
 
+/* xenstored tells nobody of the end of a domain that it was never told of. */
+static void collected(const char *name, uint32_t domid, int status)
+{
+    nothing(name, domid, status);
+    guest_look_soon();
+}
+
 void ends_half_built(void)
 {
     if (daemon_state.options.has_policy && !job_is_running(""))
-        job_start("collect", "", 0, nothing);
+        job_start("collect", "", 0, collected);
 }
 
 void ends_autostart(void)
