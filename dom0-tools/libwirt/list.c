@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which domains there are. The hypervisor's list is the truth; names come from xenstore, and where it has none, or
- * does not answer, the entry says so. A dying domain is listed as long as others hold its memory, with how much it is.
+ * does not answer, the entry says so. A dying domain is listed as long as others hold its memory, with how much it is
+ * and who they are.
  */
 #include "device.h"
 #include "domctl.h"
+#include "holder.h"
 #include "note.h"
 #include "record.h"
 
