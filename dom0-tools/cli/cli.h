@@ -74,7 +74,7 @@ bool has_colour(FILE *out);
 
 /* ---- domain.c ---- */
 int find_domain(struct run *r, int argument, struct wirt_domain *d);
-json_t *json_domain(const struct wirt_domain *d);
+json_t *json_domain(struct wirt *w, const struct wirt_domain *d);
 json_t *json_id(const struct wirt_domain *d); /* {"id", "name"} */
 const char *state_name(enum wirt_state state);
 const char *reason_name(uint8_t reason);

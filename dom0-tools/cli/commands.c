@@ -16,7 +16,7 @@
     }
 #define JSON_DOMAIN                                                                                                    \
     "id, name, uuid, state, shutdown_reason, vcpus, max_vcpus, memory_kib, max_memory_kib, cpu_ns, "                   \
-    "held_kib, note"
+    "held_kib, holders, note"
 #define JSON_ID "an object: id, name"
 #define CHOICE_CONSOLE                                                                                                 \
     {                                                                                                                  \
@@ -45,12 +45,14 @@ const struct command commands[] = {
      CHOICES({'a', "all", NULL, "also those that are defined and do not run"},
              {'N', "names", NULL, "names only, one a line"}),
      0, 0, "an array of " JSON_DOMAIN "; with --names of strings",
-     "States: running, blocked (idle), paused, shutdown, crashed, dying, building; with --all also defined."},
+     "States: running, blocked (idle), paused, shutdown, crashed, dying, building, restarting (wirtd waits before it "
+     "starts it again); with --all also defined."},
     {"shutdown", "DOMAIN", "ask the guest to power off", run_shutdown, CHOICES(CHOICE_WAIT, CHOICE_TIMEOUT), 1, 1,
      JSON_ID, NULL},
     {"reboot", "DOMAIN", "ask the guest to reboot", run_reboot, CHOICES(CHOICE_WAIT, CHOICE_TIMEOUT), 1, 1, JSON_ID,
      NULL},
-    {"destroy", "DOMAIN", "end a domain at once, as by pulling the plug", run_destroy, NULL, 1, 1, JSON_ID, NULL},
+    {"destroy", "DOMAIN", "end a domain at once, as by pulling the plug", run_destroy, NULL, 1, 1, JSON_ID,
+     "Of one that wirtd is about to start again, the restart is given up (id is null then)."},
     {"pause", "DOMAIN", "stop all its vCPUs", run_pause, NULL, 1, 1, JSON_ID, NULL},
     {"unpause", "DOMAIN", "let it go on", run_unpause, NULL, 1, 1, JSON_ID, NULL},
     {"rename", "DOMAIN NAME", "give a running domain another name", run_rename, NULL, 2, 2, JSON_ID, NULL},
@@ -69,7 +71,7 @@ const struct command commands[] = {
      "an object: name, uuid, notes",
      "A definition of the same name is replaced. Definitions are files in /etc/wirt/domains."},
     {"undefine", "NAME", "forget a definition", run_undefine, NULL, 1, 1, "an object: name",
-     "A domain that runs is left alone."},
+     "A domain that runs, or is about to be started again, is left alone: wirt destroy ends it."},
     {"autostart", "NAME", "start a defined domain with the machine", run_autostart,
      CHOICES({'d', "disable", NULL, "do not, any more"}), 1, 1, "an object: name, autostart", NULL},
     {"dominfo", "DOMAIN", "show a domain, running or defined", run_dominfo,
@@ -130,7 +132,9 @@ const struct command commands[] = {
     {"debug-keys", "KEYS", "press the hypervisor's debug keys and show what they print", run_debug_keys, NULL, 1, 1,
      "an object: text", "h lists them."},
     {"audit", "", "let the hypervisor check its accounts of memory, grants and event channels", run_audit, NULL, 0, 0,
-     "an object: faults, text", "Guests go on. The exit code is 1 if anything is wrong."},
+     "an object: faults, dying, text",
+     "Guests go on. The exit code is 1 if anything is wrong. Dead domains whose memory others keep are named, with "
+     "who keeps it."},
     {"dump", "DOMAIN FILE", "write a domain's memory and vCPUs into an ELF core file", run_dump, NULL, 2, 2,
      JSON_ID ", file", "The domain stands still meanwhile. For gdb and crash."},
     {"version", "", "show the versions of the tools and of the hypervisor", run_version, NULL, 0, 0,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "wirtd_client.h"
 
 const char *state_name(enum wirt_state state)
 {
@@ -27,16 +28,31 @@ json_t *json_id(const struct wirt_domain *d)
     return json_pack("{s:i, s:s}", "id", (int)d->id, "name", d->name);
 }
 
-json_t *json_domain(const struct wirt_domain *d)
+static json_t *json_holders(struct wirt *w, const struct wirt_domain *d)
+{
+    struct wirt_holder *h = NULL;
+    size_t count = d->state == WIRT_DYING ? wirt_holders(w, d->id, &h) : 0;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:I, s:o}", "id", (int)h[i].id, "name", h[i].name,
+                                              "grants", (json_int_t)h[i].grants, "frames", (json_int_t)h[i].frames,
+                                              "by", json_bytes(h[i].by, strlen(h[i].by))));
+    free(h);
+    return list;
+}
+
+json_t *json_domain(struct wirt *w, const struct wirt_domain *d)
 {
     bool is_over = d->state == WIRT_SHUTDOWN || d->state == WIRT_CRASHED;
 
-    return json_pack("{s:i, s:s, s:o, s:s, s:s?, s:i, s:i, s:I, s:I, s:I, s:I, s:o}", "id", (int)d->id, "name", d->name,
-                     "uuid", json_uuid(d->uuid), "state", state_name(d->state), "shutdown_reason",
+    return json_pack("{s:i, s:s, s:o, s:s, s:s?, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o}", "id", (int)d->id, "name",
+                     d->name, "uuid", json_uuid(d->uuid), "state", state_name(d->state), "shutdown_reason",
                      is_over ? reason_name(d->shutdown_reason) : NULL, "vcpus", (int)d->vcpus, "max_vcpus",
                      (int)d->max_vcpus, "memory_kib", (json_int_t)d->memory_kib, "max_memory_kib",
                      (json_int_t)d->max_memory_kib, "cpu_ns", (json_int_t)d->cpu_ns, "held_kib",
-                     (json_int_t)d->held_kib, "note", json_bytes(d->note, strlen(d->note)));
+                     (json_int_t)d->held_kib, "holders", json_holders(w, d), "note",
+                     json_bytes(d->note, strlen(d->note)));
 }
 
 int each_name(struct wirt *w, bool with_defined, void (*fn)(void *arg, const char *name), void *arg)
@@ -109,6 +125,47 @@ static int list_names(struct run *r)
     return names ? show_rows(r, names, NULL) : 0;
 }
 
+static bool has_row(const json_t *rows, const char *name)
+{
+    const json_t *row;
+    size_t at;
+
+    json_array_foreach(rows, at, row) if (!strcmp(json_string_value(json_object_get(row, "name")), name)) return true;
+    return false;
+}
+
+static json_t *empty_row(const char *name, const char *state, const char *note)
+{
+    return json_pack("{s:n, s:s, s:n, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:i, s:[], s:s}", "id", "name", name, "uuid",
+                     "state", state, "shutdown_reason", "vcpus", "max_vcpus", "memory_kib", "max_memory_kib", "cpu_ns",
+                     "held_kib", 0, "holders", "note", note);
+}
+
+/* Domains that are between their end and a new start, which wirtd alone knows. */
+static void add_restarts(struct run *r, json_t *rows)
+{
+    char *reply = NULL, note[160];
+    json_t *all;
+    const json_t *one;
+    size_t i;
+
+    if (!wirt_restart_waits(NULL) || wirt_daemon_request(r->w, "list", &reply))
+        return;
+    all = json_loads(reply, 0, NULL);
+    free(reply);
+    json_array_foreach(json_object_get(all, "restarts"), i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "name"));
+
+        if (!name || has_row(rows, name))
+            continue;
+        snprintf(note, sizeof(note), "starts again in %lld s; wirt destroy %s ends that",
+                 json_integer_value(json_object_get(one, "seconds")), name);
+        json_array_append_new(rows, empty_row(name, "restarting", note));
+    }
+    json_decref(all);
+}
+
 static void add_defined(struct run *r, json_t *rows)
 {
     char **names = NULL;
@@ -117,24 +174,17 @@ static void add_defined(struct run *r, json_t *rows)
     wirt_defined_list(r->w, &names, &count);
     for (size_t i = 0; i < count; i++) {
         struct wirt_config *c = NULL;
-        bool does_run = false;
-        json_t *row;
-        size_t at;
+        bool is_shown = has_row(rows, names[i]);
 
-        json_array_foreach(rows, at, row) does_run |=
-            !strcmp(json_string_value(json_object_get(row, "name")), names[i]);
-        if (!does_run && !wirt_defined(r->w, names[i], &c))
-            json_array_append_new(rows, json_pack("{s:n, s:s, s:o, s:s, s:n, s:i, s:i, s:I, s:I, s:n, s:i, s:s}", "id",
-                                                  "name", names[i], "uuid", json_uuid(c->uuid), "state", "defined",
-                                                  "shutdown_reason", "vcpus", (int)c->vcpus, "max_vcpus",
-                                                  (int)c->max_vcpus, "memory_kib", (json_int_t)c->memory_kib,
-                                                  "max_memory_kib", (json_int_t)c->max_memory_kib, "cpu_ns", "held_kib",
-                                                  0, "note", wirt_is_autostart(names[i]) ? "autostart" : ""));
-        else if (!does_run)
-            json_array_append_new(rows, json_pack("{s:n, s:s, s:n, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:i, s:s}", "id",
-                                                  "name", names[i], "uuid", "state", "defined", "shutdown_reason",
-                                                  "vcpus", "max_vcpus", "memory_kib", "max_memory_kib", "cpu_ns",
-                                                  "held_kib", 0, "note", "its file cannot be read: wirt dominfo"));
+        if (!is_shown && !wirt_defined(r->w, names[i], &c))
+            json_array_append_new(
+                rows, json_pack("{s:n, s:s, s:o, s:s, s:n, s:i, s:i, s:I, s:I, s:n, s:i, s:[], s:s}", "id", "name",
+                                names[i], "uuid", json_uuid(c->uuid), "state", "defined", "shutdown_reason", "vcpus",
+                                (int)c->vcpus, "max_vcpus", (int)c->max_vcpus, "memory_kib", (json_int_t)c->memory_kib,
+                                "max_memory_kib", (json_int_t)c->max_memory_kib, "cpu_ns", "held_kib", 0, "holders",
+                                "note", wirt_is_autostart(names[i]) ? "autostart" : ""));
+        else if (!is_shown)
+            json_array_append_new(rows, empty_row(names[i], "defined", "its file cannot be read: wirt dominfo"));
         wirt_config_free(c);
         free(names[i]);
     }
@@ -160,8 +210,9 @@ int run_list(struct run *r)
         return code;
     rows = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(rows, json_domain(&domains[i]));
+        json_array_append_new(rows, json_domain(r->w, &domains[i]));
     free(domains);
+    add_restarts(r, rows);
     if (run_choice(r, 'a'))
         add_defined(r, rows);
     return show_rows(r, rows, columns);
@@ -206,10 +257,11 @@ static int info_defined(struct run *r, const struct wirt_config *c)
     if (run_choice(r, 'x'))
         return show_xml(r, c, -1);
     return info_fields(r,
-                       json_pack("{s:n, s:s, s:o, s:s, s:n, s:i, s:i, s:I, s:I, s:n, s:i, s:s}", "id", "name", c->name,
-                                 "uuid", json_uuid(c->uuid), "state", "defined", "shutdown_reason", "vcpus",
+                       json_pack("{s:n, s:s, s:o, s:s, s:n, s:i, s:i, s:I, s:I, s:n, s:i, s:[], s:s}", "id", "name",
+                                 c->name, "uuid", json_uuid(c->uuid), "state", "defined", "shutdown_reason", "vcpus",
                                  (int)c->vcpus, "max_vcpus", (int)c->max_vcpus, "memory_kib", (json_int_t)c->memory_kib,
-                                 "max_memory_kib", (json_int_t)c->max_memory_kib, "cpu_ns", "held_kib", 0, "note", ""),
+                                 "max_memory_kib", (json_int_t)c->max_memory_kib, "cpu_ns", "held_kib", 0, "holders",
+                                 "note", ""),
                        c->name, true);
 }
 
@@ -246,5 +298,5 @@ int run_dominfo(struct run *r)
     }
     is_defined = !wirt_defined(r->w, d.name, &c);
     wirt_config_free(c);
-    return info_fields(r, json_domain(&d), d.name, is_defined);
+    return info_fields(r, json_domain(r->w, &d), d.name, is_defined);
 }

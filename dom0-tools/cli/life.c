@@ -210,19 +210,46 @@ int run_reboot(struct run *r)
     return ask(r, WIRT_HOW_REBOOT);
 }
 
+#define STARTS_MS 10000 /* how long a restart that is under way is waited for */
+
+/* A restart that wirtd has before it is given up; one that it is at comes to its end first. */
+static bool cancel_restart(struct run *r, const char *name)
+{
+    struct wirt_domain d;
+    char request[96];
+
+    snprintf(request, sizeof(request), "cancel %.80s", name);
+    for (unsigned int waited = 0; waited < STARTS_MS && wirt_restart_waits(name); waited += 200) {
+        int code = wirt_daemon_request(r->w, request, NULL);
+
+        if (code != WIRT_REFUSED || !wirt_find(r->w, name, &d))
+            return code == 0;
+        usleep(200000);
+    }
+    return false;
+}
+
 int run_destroy(struct run *r)
 {
+    const char *word = r->arguments[0];
+    bool is_cancelled = cancel_restart(r, word);
     struct wirt_domain d;
     struct progress p;
     char what[96];
     int code = find_domain(r, 0, &d);
 
+    if (code == WIRT_NOT_FOUND && is_cancelled)
+        return show_done(r, json_pack("{s:n, s:s}", "id", "name", word), "domain %s: it is not started again", word);
     if (code)
         return code;
     snprintf(what, sizeof(what), "destroy %s", d.name);
     progress_start(&p, r, what);
     code = wirt_destroy(r->w, d.id, &p.to);
     progress_end(&p);
+    if (code == WIRT_NOT_FOUND && is_cancelled)
+        code = 0; /* wirtd was at it */
+    if (!code)
+        cancel_restart(r, d.name); /* it was being built for one, or ended by itself a moment ago */
     return code ? code : show_done(r, json_id(&d), "domain %s (%u): destroyed", d.name, d.id);
 }
 

@@ -409,6 +409,7 @@ void console_init(void)
     DIR *dir = fdopendir(dup(daemon_state.console_dir));
     struct dirent *entry;
 
+    need_grants(daemon_state.w); /* now, as when a page cannot be mapped otherwise it may be late: see map() */
     while (dir && (entry = readdir(dir)))
         if (keep_name_is_valid(entry->d_name))
             console_get(entry->d_name);

@@ -121,15 +121,16 @@ void request_answer(const char *line, struct answer *answer);
 /* ---- guest.c: the domains that there are ---- */
 bool guest_init(void);
 int64_t guest_due(int64_t now);
+void guest_look_soon(void); /* at all of them, with the next turn */
 bool guest_is_there(const char *name);
 
 /* ---- ends.c: what is done about domains that have ended ---- */
 void ends_init(void);
 void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_ms, struct console *c);
-void ends_left_over(uint32_t domid, const char *name); /* its nodes are there, it is not */
+void ends_left_over(uint32_t domid, const char *name); /* its nodes may be there; it is not, or is dying */
 void ends_half_built(void);
 bool ends_is_pending(const char *name);
-bool ends_cancel(const char *name);
+enum wirt_code ends_cancel(const char *name); /* NOT_FOUND: none is waiting; REFUSED: it is being started */
 void ends_autostart(void);
 int64_t ends_due(int64_t now);
 void ends_list(FILE *out); /* members of a JSON array */

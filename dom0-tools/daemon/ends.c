@@ -133,9 +133,8 @@ static void created(const char *name, uint32_t domid, int status)
     if (p->delay_s > POLICY_DELAY_S)
         p->delay_s = POLICY_DELAY_S;
     p->due_ms = now_ms() + (int64_t)p->delay_s * 1000;
-    log_warn("domain %s could not be started again; the next attempt is in %u s (wirtd's request \"cancel %s\" "
-             "ends that)",
-             name, p->delay_s, name);
+    log_warn("domain %s could not be started again; the next attempt is in %u s (wirt destroy %s ends that)", name,
+             p->delay_s, name);
 }
 
 static void restart(uint32_t domid, const char *name, const struct policy_verdict *v)
@@ -172,10 +171,11 @@ static const char *act_name(enum policy_act act)
 static void announce(uint32_t domid, const char *name, const struct policy_verdict *v, int64_t lived_ms,
                      struct console *c)
 {
-    char wait[96] = "";
+    char wait[192] = "";
 
     if (v->delay_s)
-        snprintf(wait, sizeof(wait), ", in %u s: it is quick end number %u in a row", v->delay_s, v->quick_count);
+        snprintf(wait, sizeof(wait), ", in %u s: it is quick end number %u in a row (wirt destroy %s ends that)",
+                 v->delay_s, v->quick_count, name);
     log_say("domain %s (%u) %s after %" PRId64 " s: %s says %s%s", name, domid, v->reason, lived_ms / 1000, v->setting,
             act_name(v->act), wait);
     if (c)
@@ -232,10 +232,17 @@ static void nothing(const char *name, uint32_t domid, int status)
     (void)status;
 }
 
+/* xenstored tells nobody of the end of a domain that it was never told of. */
+static void collected(const char *name, uint32_t domid, int status)
+{
+    nothing(name, domid, status);
+    guest_look_soon();
+}
+
 void ends_half_built(void)
 {
     if (daemon_state.options.has_policy && !job_is_running(""))
-        job_start("collect", "", 0, nothing);
+        job_start("collect", "", 0, collected);
 }
 
 void ends_autostart(void)
@@ -291,19 +298,21 @@ int64_t ends_due(int64_t now)
     return next;
 }
 
-bool ends_cancel(const char *name)
+enum wirt_code ends_cancel(const char *name)
 {
     struct pending *p = find(name);
     struct console *c = console_find(name);
 
-    if (!p || p->state == CREATING)
-        return false;
+    if (!p)
+        return WIRT_NOT_FOUND;
+    if (p->state == CREATING)
+        return WIRT_REFUSED;
     unlinkat(daemon_state.restart_dir, name, 0);
     drop(p);
     log_say("domain %s is not started again: its restart was cancelled", name);
     if (c && !c->ring.page)
         client_hangup(c);
-    return true;
+    return WIRT_OK;
 }
 
 void ends_list(FILE *out)

@@ -2,8 +2,7 @@
 /*
  * The domains that there are, followed by xenstore's events about them and by the hypervisor's list: an event only says
  * that something changed, the list says what. Here consoles are taken up and let go, and each end of a domain is
- * noticed once. A domain without a console half a minute after it appeared, or one that stays on its way out, is looked
- * at by libwirt's collector.
+ * noticed once. What a killed command left half done is looked for twice a minute, and ended by libwirt's collector.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +14,7 @@
 #include "daemon.h"
 #include "hyper.h"
 #include "internal.h"
+#include "note.h"
 
 #include <xen/version.h>
 
@@ -27,7 +27,7 @@ struct guest {
     uint32_t domid;
     char name[WIRT_NAME_MAX + 1]; /* empty: none yet */
     struct console *console;
-    int64_t started_ms, seen_ms;
+    int64_t started_ms;
     bool is_listed, has_ended, is_dying, has_failed;
 };
 static struct guest *guests;
@@ -149,7 +149,6 @@ static struct guest *add(uint32_t domid)
         return NULL;
     }
     g->domid = domid;
-    g->seen_ms = now_ms();
     g->next = guests;
     guests = g;
     watch_both(g, true);
@@ -180,7 +179,8 @@ static void remove_gone(struct guest **at)
     *at = g->next;
     watch_both(g, false);
     let_go(g);
-    ends_left_over(g->domid, g->name);
+    if (!g->is_dying)
+        ends_left_over(g->domid, g->name);
     free(g);
 }
 
@@ -195,8 +195,8 @@ static void look_at(const struct xen_domctl_getdomaininfo *info)
         return;
     if (info->flags & XEN_DOMINF_dying && !g->is_dying) {
         g->is_dying = true;
-        g->seen_ms = now_ms();
         let_go(g);
+        ends_left_over(g->domid, g->name);
     }
     if (info->flags & XEN_DOMINF_shutdown && !g->has_ended && !g->is_dying) {
         g->has_ended = true;
@@ -329,15 +329,21 @@ static void watch_ready(struct source *source, uint32_t events)
         look();
 }
 
-/* Domains that nobody seems to care for: the collector knows. */
-static void look_for_orphans(int64_t now)
+/* Notes of processes at work: the collector knows which of them are still there. */
+static void look_for_orphans(void)
 {
-    bool is_orphan = false;
+    static const char *const notes[] = {NOTE_BUILDING, NOTE_CHANGING};
+    unsigned int count = 0;
 
-    for (const struct guest *g = guests; g; g = g->next)
-        is_orphan = is_orphan || ((g->is_dying || !g->console) && !g->has_ended && now - g->seen_ms >= LOOK_MS);
-    if (is_orphan)
+    for (int i = 0; i < 2 && !count && wirt_store(daemon_state.w); i++)
+        free(xs_directory(daemon_state.w->store, XBT_NULL, notes[i], &count));
+    if (count)
         ends_half_built();
+}
+
+void guest_look_soon(void)
+{
+    look_ms = 0;
 }
 
 int64_t guest_due(int64_t now)
@@ -348,10 +354,31 @@ int64_t guest_due(int64_t now)
             look();
     }
     if (look_ms <= now) {
+        bool is_between = !look_ms;
+
         look();
-        look_for_orphans(now);
+        if (!is_between)
+            look_for_orphans();
     }
     return connect_ms && connect_ms < look_ms ? connect_ms : look_ms;
+}
+
+/* Domains that ended while nobody looked, and left their keys. */
+static void look_for_remains(void)
+{
+    unsigned int count = 0;
+    char **ids =
+        wirt_store(daemon_state.w) ? xs_directory(daemon_state.w->store, XBT_NULL, "/local/domain", &count) : NULL;
+
+    for (unsigned int i = 0; ids && i < count; i++) {
+        uint32_t domid = (uint32_t)strtoul(ids[i], NULL, 10);
+        char *name = domid && !find(domid) ? store_text("/local/domain/%u/name", domid) : NULL;
+
+        if (name && keep_name_is_valid(name))
+            ends_left_over(domid, name);
+        free(name);
+    }
+    free(ids);
 }
 
 bool guest_init(void)
@@ -368,6 +395,7 @@ bool guest_init(void)
         return false;
     }
     look();
+    look_for_remains();
     /* Consoles of domains that ended while nobody looked. */
     for (struct console *c = consoles, *next; c; c = next) {
         next = c->next;

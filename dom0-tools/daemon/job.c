@@ -18,7 +18,7 @@
 
 #include "daemon.h"
 #include "device.h"
-#include "internal.h"
+#include "record.h"
 
 struct job {
     struct source source; /* first; the pipe of its standard error */
@@ -213,21 +213,22 @@ static int job_collect(struct wirt *w, const char *name, uint32_t domid)
     return 0;
 }
 
-/* Devices and keys of a domain that is no more. */
+/* Devices and keys of a domain that is no more, or is on its way out and held up by them. */
 static int job_clean(struct wirt *w, const char *name, uint32_t domid)
 {
+    char object[96];
     struct wirt_domain d;
-    char path[64], *vm;
 
-    if (is_domain(w, domid, &d) || w->error.code != WIRT_NOT_FOUND)
+    if (is_domain(w, domid, &d)) {
+        if (d.state == WIRT_DYING && wirt_destroy(w, domid, NULL))
+            return say_error(w);
         return 0;
-    vm = wirt_store_read(w, "/local/domain/%u/vm", domid);
-    if (wirt_devices_remove(w, domid))
+    }
+    if (w->error.code != WIRT_NOT_FOUND)
+        return 0;
+    snprintf(object, sizeof(object), "domain %s (%u)", name, domid);
+    if (wirt_devices_remove(w, domid) || record_forget_dead(w, domid, object))
         return say_error(w);
-    snprintf(path, sizeof(path), "/local/domain/%u", domid);
-    if (wirt_store_remove(w, path) || (vm && !strncmp(vm, "/vm/", 4) && wirt_store_remove(w, vm)))
-        say_error(w);
-    free(vm);
     fprintf(stderr, "domain %s (%u) had left devices or keys behind: they are removed\n", name, domid);
     return 0;
 }
@@ -266,7 +267,8 @@ static int take_lock(const char *name)
     char path[256];
     int fd;
 
-    snprintf(path, sizeof(path), "%s/restart/.%s", daemon_state.options.run_dir, name);
+    /* No domain's name begins with a dash. */
+    snprintf(path, sizeof(path), "%s/restart/.%s", daemon_state.options.run_dir, name[0] ? name : "-all");
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
         continue;

@@ -147,11 +147,15 @@ static void do_tty(FILE *out, char **words, struct answer *answer)
 
 static void do_cancel(FILE *out, char **words, struct answer *answer)
 {
+    enum wirt_code code = ends_cancel(words[1]);
+
     (void)answer;
-    if (ends_cancel(words[1]))
-        fputs("{\"ok\":true}", out);
+    if (code)
+        refuse(out, code, words[1], "cancel its restart",
+               code == WIRT_REFUSED ? "it is being started at this moment" : "none is waiting",
+               code == WIRT_REFUSED ? "wirt destroy ends it when it is there" : "");
     else
-        refuse(out, WIRT_NOT_FOUND, words[1], "cancel its restart", "none is waiting", "");
+        fputs("{\"ok\":true}", out);
 }
 
 static void do_autostart(FILE *out, char **words, struct answer *answer)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of a device, as device.h describes it. A device is offered by one transaction that writes both directories,
- * so whoever is killed leaves a whole device or none; it goes when both directories go, upon which the kernel's backend
+ * together with a note that this process is at it, and by another one the note goes when the device is whole: of what a
+ * killed process leaves, collect.c knows by the note. It goes when both directories go, upon which the kernel's backend
  * tears down whatever it holds. Both ends are awaited by watches, never by looking again and again.
  */
 #include <errno.h>
@@ -18,8 +19,9 @@
 
 #include <xen/io/xenbus.h>
 
+#include "batch.h"
 #include "device.h"
-#include "internal.h"
+#include "note.h"
 
 #define BACKEND_MS   10000
 #define UNPLUG_MS    10000
@@ -91,6 +93,12 @@ void device_back(struct device *d, const char *name, const char *format, ...)
 const char *device_back_path(const struct device *d, char path[DEVICE_PATH_MAX])
 {
     snprintf(path, DEVICE_PATH_MAX, BACKEND_ROOT "/%s/%u/%u", d->kind, d->domid, d->number);
+    return path;
+}
+
+static const char *note_path(const struct device *d, char path[DEVICE_PATH_MAX])
+{
+    snprintf(path, DEVICE_PATH_MAX, NOTE_CHANGING "/%s-%u-%u", d->kind, d->domid, d->number);
     return path;
 }
 
@@ -189,18 +197,21 @@ static void common_keys(struct device *d, const char *front, const char *back)
 
 int device_offer(struct wirt *w, const struct device *offered)
 {
-    char front[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX];
+    char front[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX], note[DEVICE_PATH_MAX], self[NOTE_SELF];
     struct xs_handle *store = wirt_store(w);
     struct device d = *offered;
 
     if (!store)
         return w->error.code;
     common_keys(&d, front_path(&d, front), device_back_path(&d, back));
+    note_path(&d, note);
+    note_self(self);
     for (int i = 0; i < TRIES; i++) {
         xs_transaction_t t = xs_transaction_start(store);
         bool is_taken = t && is_there(store, t, back);
         bool is_good = t && !is_taken && write_keys(store, t, back, 0, d.domid, d.back, d.back_count) &&
-                       write_keys(store, t, front, d.domid, 0, d.front, d.front_count);
+                       write_keys(store, t, front, d.domid, 0, d.front, d.front_count) &&
+                       xs_write(store, t, note, self, (unsigned int)strlen(self));
         int error = errno;
 
         if (t && xs_transaction_end(store, t, !is_good) && is_good)
@@ -216,6 +227,18 @@ int device_offer(struct wirt *w, const struct device *offered)
     }
     return wirt_fail(w, WIRT_TIMEOUT, d.object, "offer it to the guest", "try again",
                      "xenstore changed under each of %d transactions", TRIES);
+}
+
+int device_done(struct wirt *w, const struct device *d)
+{
+    char back[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 24];
+    struct batch b;
+
+    batch_begin(&b, w);
+    snprintf(path, sizeof(path), "%s/hotplug-status", device_back_path(d, back));
+    batch_write(&b, path, "connected");
+    batch_remove(&b, note_path(d, back));
+    return batch_commit(&b, d->object, "let it connect");
 }
 
 int device_watch(struct wirt *w, struct watch *watch, const struct device *d)
@@ -319,7 +342,7 @@ int device_withdraw(struct wirt *w, const struct device *d)
 {
     struct wirt_error kept = error_keep(w);
     struct xs_handle *store = wirt_store(w);
-    char path[3][DEVICE_PATH_MAX];
+    char path[4][DEVICE_PATH_MAX];
     struct watch watch;
     int code = 0;
 
@@ -328,7 +351,8 @@ int device_withdraw(struct wirt *w, const struct device *d)
     front_path(d, path[0]);
     device_back_path(d, path[1]);
     snprintf(path[2], DEVICE_PATH_MAX, "/local/domain/0/error/backend/%s/%u/%u", d->kind, d->domid, d->number);
-    for (int i = 0; i < 3; i++)
+    note_path(d, path[3]); /* last: until then whoever comes after us can end it */
+    for (int i = 0; i < 4; i++)
         if (!xs_rm(store, XBT_NULL, path[i]) && errno != ENOENT && !code)
             code = fail_errno(w, WIRT_FAILED, d->object, "remove it", "", "xenstored keeps %s", path[i]);
     /* Directories of a kind and a domain that hold no device any more. */
@@ -378,11 +402,17 @@ static bool ask_to_close(struct wirt *w, const struct device *d)
 int device_unplug(struct wirt *w, const struct device *d)
 {
     struct wirt_error none = {.code = WIRT_OK};
+    char note[DEVICE_PATH_MAX], self[NOTE_SELF];
     struct watch watch;
     int state, code = device_watch(w, &watch, d);
 
     if (code)
         return code;
+    code = wirt_store_write(w, note_path(d, note), "%s", note_self(self));
+    if (code) {
+        watch_close(&watch);
+        return code;
+    }
     if (ask_to_close(w, d))
         do {
             code = wait_token(w, &watch, d->object, "state", UNPLUG_MS);

@@ -44,8 +44,10 @@ void device_unlock(int lock);
 /* Whether the kernel has this backend; loads its module. */
 int device_backend_check(struct wirt *w, const char *kind, const char *object);
 
-/* Writes both directories in one transaction; EXISTS if the device is there. */
+/* Writes both directories in one transaction, with a note that this process is at it; EXISTS if the device is there. */
 int device_offer(struct wirt *w, const struct device *d);
+/* The device is set up: the backend may connect, and the note goes, both at once. */
+int device_done(struct wirt *w, const struct device *d);
 /* Connects a watch for waiting on the device's backend. */
 int device_watch(struct wirt *w, struct watch *watch, const struct device *d);
 /* Until the backend has taken the device up (InitWait or further). On failure says what the kernel says. */

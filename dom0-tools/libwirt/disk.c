@@ -22,6 +22,7 @@
 #include "device.h"
 #include "disk.h"
 #include "internal.h"
+#include "note.h"
 #include "source.h"
 
 #define XVD_MAJOR 202u
@@ -265,18 +266,17 @@ int wirt_attach_disk(struct wirt *w, uint32_t domid, const struct wirt_disk *dis
     if (!code)
         code = device_backend_check(w, d.kind, d.object);
     if (!code)
+        code = note_collect_devices(w);
+    if (!code)
         code = device_lock(w, &lock);
     if (code)
         return code;
     code = offer(w, &d, disk, &watch, &loop);
     device_unlock(lock);
     if (!code) {
-        char back[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 24];
-
         code = device_wait_backend(w, &watch, &d);
-        snprintf(path, sizeof(path), "%s/hotplug-status", device_back_path(&d, back));
         if (!code)
-            code = wirt_store_write(w, path, "connected");
+            code = device_done(w, &d);
         if (code)
             device_withdraw(w, &d);
         watch_close(&watch);
@@ -311,6 +311,8 @@ int wirt_detach_disk(struct wirt *w, uint32_t domid, const char *target)
 
     name_disk(w, &d, target);
     code = device_domain_check(w, d.object, domid);
+    if (!code)
+        code = note_collect_devices(w);
     if (code)
         return code;
     code = device_each(w, d.kind, domid, visit_target, &find);

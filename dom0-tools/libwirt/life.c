@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of domains: all or nothing. A create first takes the name and leaves a note in xenstore that it is at work;
- * then each step that fails takes back all that came before it. When the tool itself is killed, the note stays and
- * names a process that is gone: wirt_collect, which every create begins with, removes the rest. A domain whose note
- * outlived its builder but which was let run is whole, and loses only the note. Destroying can be repeated: what is
- * gone already is passed over.
+ * then each step that fails takes back all that came before it. What is left when the tool itself is killed, collect.c
+ * removes. A destroy begins with what cannot be taken back: the hypervisor's word that the domain is dying. Killed
+ * before it, nothing has happened; after it the domain is gone for everybody, and whoever destroys it again, wirtd if
+ * nobody else, ends the rest.
  */
 #include "life.h"
+#include "collect.h"
 #include "device.h"
 #include "domctl.h"
+#include "holder.h"
 #include "record.h"
 
 #include <errno.h>
@@ -100,18 +102,20 @@ static int make_whole(struct wirt *w, struct build *b, uint32_t domid, const str
     return code;
 }
 
-/* Removes whatever there is of a domain, in the reverse order. Keeps the handle's error. */
-static void unmake(struct wirt *w, int domid, const uint8_t uuid[16], const char *name, const char *object)
+void life_unmake(struct wirt *w, int domid, const uint8_t uuid[16], const char *name, const char *object)
 {
     struct wirt_error kept = error_keep(w);
+    int code = 0;
 
     if (domid > 0) {
         wirt_devices_remove(w, (uint32_t)domid);
-        domctl_plain(w, XEN_DOMCTL_destroydomain, (uint32_t)domid, object, "destroy it");
+        code = domctl_plain(w, XEN_DOMCTL_destroydomain, (uint32_t)domid, object, "destroy it");
         if (!need_store(w))
             xs_release_domain(w->store, (unsigned int)domid);
     }
-    record_forget(w, domid, uuid, name, object);
+    /* What still lives keeps its note: the next one tries again. */
+    if (!code || code == WIRT_NOT_FOUND)
+        record_forget(w, domid, uuid, name, object);
     error_restore(w, &kept);
 }
 
@@ -125,7 +129,7 @@ int wirt_create(struct wirt *w, const struct wirt_config *c, bool is_paused, con
     if (!code)
         code = need_store(w);
     if (!code)
-        code = life_collect(w, NULL);
+        code = collect_all(w, NULL);
     if (!code && (c->disk_count || c->nic_count))
         code = wirt_devices_check(w, c);
     if (!code)
@@ -142,7 +146,7 @@ int wirt_create(struct wirt *w, const struct wirt_config *c, bool is_paused, con
         if (!code)
             code = record_done(w, c->uuid, b.object);
         if (code)
-            unmake(w, (int)id, c->uuid, c->name, b.object);
+            life_unmake(w, (int)id, c->uuid, c->name, b.object);
     }
     build_close(&b);
     if (!code && domid)
@@ -158,14 +162,17 @@ int wirt_create(struct wirt *w, const struct wirt_config *c, bool is_paused, con
 static int report_rest(struct wirt *w, uint32_t domid, const char *object)
 {
     struct xen_domctl_getdomaininfo info;
+    char who[256];
 
     for (uint32_t waited = 0, step = 1; waited < LET_GO_MS; waited += step, step += step < 50) {
         if (domctl_info(w, domid, object, &info)) /* gone */
             return 0;
         usleep(step * 1000);
     }
-    return wirt_fail(w, WIRT_TIMEOUT, object, "destroy it", "see wirt list and wirt dmesg",
-                     "it is dead, but others hold %lu KiB of its memory", (unsigned long)info.tot_pages * 4);
+    holder_text(w, domid, who, sizeof(who));
+    return wirt_fail(w, WIRT_TIMEOUT, object, "destroy it", "it is gone when they let go: see wirt list",
+                     "it is dead, but others hold %lu KiB of its memory%s%s", (unsigned long)info.tot_pages * 4,
+                     who[0] ? ": " : "", who);
 }
 
 int wirt_destroy(struct wirt *w, uint32_t domid, const struct wirt_progress *p)
@@ -183,71 +190,18 @@ int wirt_destroy(struct wirt *w, uint32_t domid, const struct wirt_progress *p)
     if (code)
         return code;
     name = wirt_store_read(w, "/local/domain/%u/name", domid);
-    domctl_plain(w, XEN_DOMCTL_pausedomain, domid, object, "stop it");
-    if (p && p->fn)
-        p->fn(p->arg, "devices", 0, 0);
-    wirt_devices_remove(w, domid);
+    if (!name)
+        name = record_name_of(w, info.handle);
     if (p && p->fn)
         p->fn(p->arg, "memory", 0, info.tot_pages >> 8);
     code = domctl_plain(w, XEN_DOMCTL_destroydomain, domid, object, "destroy it");
     if (!code) {
+        if (p && p->fn)
+            p->fn(p->arg, "devices", 0, 0);
+        wirt_devices_remove(w, domid);
         xs_release_domain(w->store, domid);
         code = record_forget(w, (int)domid, info.handle, name, object);
     }
     free(name);
     return code ? code : report_rest(w, domid, object);
-}
-
-/* ---- what killed builders left ---- */
-
-static void collect_one(struct wirt *w, const uint8_t uuid[16], size_t *count)
-{
-    struct xen_domctl_getdomaininfo *list;
-    char object[96], text[UUID_TEXT], *name = NULL;
-    uint32_t n = 0;
-    int domid = -1;
-    bool is_whole = false;
-
-    snprintf(object, sizeof(object), "domain %s", record_uuid(uuid, text));
-    for (uint32_t first = 0; !domctl_list(w, first, &list, &n) && n; first = list[n - 1].domain + 1u)
-        for (uint32_t i = 0; i < n; i++)
-            if (list[i].domain && memcmp(list[i].handle, uuid, 16) == 0 && !(list[i].flags & XEN_DOMINF_dying)) {
-                domid = list[i].domain;
-                is_whole = !(list[i].flags & XEN_DOMINF_paused);
-            }
-    if (is_whole) {
-        record_done(w, uuid, object);
-        return;
-    }
-    if (domid > 0)
-        name = wirt_store_read(w, "/local/domain/%d/name", domid);
-    if (!name)
-        name = record_name_of(w, uuid);
-    unmake(w, domid, uuid, name, object);
-    free(name);
-    ++*count;
-}
-
-int life_collect(struct wirt *w, size_t *count)
-{
-    struct record_builder *builders;
-    uint32_t n;
-    size_t collected = 0;
-    int code = record_builders(w, &builders, &n);
-
-    for (uint32_t i = 0; !code && i < n; i++)
-        if (!builders[i].is_alive)
-            collect_one(w, builders[i].uuid, &collected);
-    free(builders);
-    if (count)
-        *count = collected;
-    return code;
-}
-
-int wirt_collect(struct wirt *w, size_t *count)
-{
-    int code = need_call(w);
-
-    *count = 0;
-    return code ? code : life_collect(w, count);
 }

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-/* wirt_collect for one who has the hypervisor at hand; count may be NULL. */
-int life_collect(struct wirt *w, size_t *count);
+/* Removes whatever there is of a domain, in the reverse order of its making. Keeps the handle's error. */
+void life_unmake(struct wirt *w, int domid, const uint8_t uuid[16], const char *name, const char *object);
 
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which domains there are. The hypervisor's list is the truth; names come from xenstore, and where it has none, or
- * does not answer, the entry says so. A dying domain is listed as long as others hold its memory, with how much it is.
+ * does not answer, the entry says so. A dying domain is listed as long as others hold its memory, with how much it is
+ * and who they are.
  */
 #include "device.h"
 #include "domctl.h"
+#include "holder.h"
+#include "note.h"
 #include "record.h"
 
 #include <stdio.h>
@@ -39,10 +42,19 @@ static void fill(struct wirt_domain *d, const struct xen_domctl_getdomaininfo *i
     d->memory_kib = i->tot_pages * 4;
     d->max_memory_kib = i->max_pages > UINT64_MAX / 4096 ? UINT64_MAX : i->max_pages * 4;
     d->cpu_ns = i->cpu_time;
-    if (d->state == WIRT_DYING) {
+    if (d->state == WIRT_DYING)
         d->held_kib = d->memory_kib;
-        snprintf(d->note, sizeof(d->note), "dead; others, most likely back ends of dom0, still hold its memory");
-    }
+}
+
+static void fill_holders(struct wirt *w, struct wirt_domain *d)
+{
+    char who[200];
+
+    if (d->state != WIRT_DYING)
+        return;
+    holder_text(w, d->id, who, sizeof(who));
+    snprintf(d->note, sizeof(d->note), "dead; %s",
+             who[0] ? who : "others, most likely back ends of dom0, still hold its memory");
 }
 
 /* The name, from whoever knows it; the guest cannot write this key. */
@@ -81,10 +93,34 @@ static void mark_building(struct wirt *w, struct wirt_domain *list, size_t count
                     list[i].state = WIRT_BUILDING;
                     if (!builder[k].is_alive)
                         snprintf(list[i].note, sizeof(list[i].note),
-                                 "its creation was broken off; the next create removes it");
+                                 "its creation was broken off; wirtd or the next create removes it");
                 }
         free(builder);
     }
+    error_restore(w, &kept);
+}
+
+static void mark_changing(struct wirt *w, struct wirt_domain *list, size_t count)
+{
+    struct wirt_error kept = error_keep(w);
+    unsigned int notes = 0;
+    char **names = w->store ? xs_directory(w->store, XBT_NULL, NOTE_CHANGING, &notes) : NULL;
+
+    for (unsigned int k = 0; names && k < notes; k++) {
+        char *process = wirt_store_read(w, NOTE_CHANGING "/%s", names[k]);
+        bool is_broken_off = process && !note_is_alive(process);
+        uint32_t domid = 0, number = 0;
+
+        free(process);
+        if (!is_broken_off || sscanf(names[k] + 3, "-%u-%u", &domid, &number) != 2)
+            continue;
+        for (size_t i = 0; i < count; i++)
+            if (list[i].id == domid && !list[i].note[0])
+                snprintf(list[i].note, sizeof(list[i].note),
+                         "%s %u: its attach or detach was broken off; wirtd or the next one removes it",
+                         strncmp(names[k], "vif", 3) ? "disk" : "network card", number);
+    }
+    free(names);
     error_restore(w, &kept);
 }
 
@@ -111,7 +147,10 @@ int wirt_list(struct wirt *w, struct wirt_domain **out, size_t *count)
     } while (n == HYPER_DATA_SIZE / sizeof(*info));
     for (size_t i = 0; i < total; i++)
         fill_name(w, &list[i]);
+    for (size_t i = 0; i < total; i++)
+        fill_holders(w, &list[i]);
     mark_building(w, list, total);
+    mark_changing(w, list, total);
     *out = list;
     *count = total;
     return 0;
@@ -129,8 +168,10 @@ static int find_id(struct wirt *w, uint32_t domid, struct wirt_domain *out)
         return code;
     fill(out, &info);
     fill_name(w, out);
+    fill_holders(w, out);
     if (out->state == WIRT_PAUSED)
         mark_building(w, out, 1);
+    mark_changing(w, out, 1);
     return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "disk.h"
 #include "internal.h"
 #include "nic.h"
+#include "note.h"
 
 #define MAC_FORMAT  "%02x:%02x:%02x:%02x:%02x:%02x"
 #define MAC_OF(m)   (m)[0], (m)[1], (m)[2], (m)[3], (m)[4], (m)[5]
@@ -298,14 +299,12 @@ static int offer(struct wirt *w, struct device *d, const struct wirt_nic *nic, i
 /* The rest, once the card is offered: wait for the interface, put it to use, let the backend connect. */
 static int connect_card(struct wirt *w, const struct device *d, const struct wirt_nic *nic, int fd, struct watch *watch)
 {
-    char back[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 24];
     int code = device_wait_backend(w, watch, d);
 
     if (!code)
         code = plug(w, d, nic, fd);
-    snprintf(path, sizeof(path), "%s/hotplug-status", device_back_path(d, back));
     if (!code)
-        code = wirt_store_write(w, path, "connected");
+        code = device_done(w, d);
     if (code)
         device_withdraw(w, d);
     watch_close(watch);
@@ -323,6 +322,8 @@ int wirt_attach_nic(struct wirt *w, uint32_t domid, const struct wirt_nic *nic, 
     code = device_domain_check(w, d.object, domid);
     if (!code)
         code = device_backend_check(w, d.kind, d.object);
+    if (!code)
+        code = note_collect_devices(w);
     if (code)
         return code;
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -349,6 +350,8 @@ int wirt_detach_nic(struct wirt *w, uint32_t domid, uint32_t index)
 
     name_nic(w, &d);
     code = device_domain_check(w, d.object, domid);
+    if (!code)
+        code = note_collect_devices(w);
     if (!code)
         code = device_each(w, d.kind, domid, visit_index, &taken);
     if (code)

@@ -2,11 +2,14 @@
 /*
  * The records of domains in xenstore. Whatever belongs together is one transaction: a name is taken together with the
  * note that a builder is at work, the keys of a domain appear all at once. So a tool killed at any point leaves either
- * a builder's note, by which the next command finds the rest and removes it, or a whole domain.
+ * a builder's note, by which the next command finds the rest and removes it, or a whole domain. What belongs to a UUID
+ * or a name, and not to a number, is removed by nobody once another domain has it.
  */
 #include "record.h"
 #include "batch.h"
+#include "device.h"
 #include "domctl.h"
+#include "note.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -39,25 +42,6 @@ static bool uuid_from(const char *text, uint8_t uuid[16])
         text += 2;
     }
     return *text == 0;
-}
-
-/* When a process started, in ticks since the machine did: with its number this names one process for good. 0: gone. */
-static unsigned long long process_start(int pid)
-{
-    unsigned long long start = 0;
-    char path[64], line[1024], *at;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    file = fopen(path, "re");
-    if (!file)
-        return 0;
-    at = fgets(line, sizeof(line), file);
-    fclose(file);
-    at = at ? strrchr(line, ')') : NULL; /* the program's name may hold anything */
-    if (at)
-        sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start);
-    return start;
 }
 
 /* ---- names ---- */
@@ -136,6 +120,18 @@ static int settle_name(struct wirt *w, const struct wirt_config *c, const char *
     return code ? code : wirt_store_remove(w, path);
 }
 
+/* The same while nobody else tidies up. */
+static int settle(struct wirt *w, const struct wirt_config *c, const char *object)
+{
+    int lock, code = device_lock(w, &lock);
+
+    if (code)
+        return code;
+    code = settle_name(w, c, object);
+    device_unlock(lock);
+    return code;
+}
+
 /* The UUID is a living domain's; mostly because it is this very domain, which runs already. */
 static int fail_taken(struct wirt *w, const struct wirt_config *c, int domid, const char *object)
 {
@@ -152,7 +148,7 @@ static int fail_taken(struct wirt *w, const struct wirt_config *c, int domid, co
 
 int record_claim(struct wirt *w, const struct wirt_config *c, const char *object)
 {
-    char uuid[UUID_TEXT], name_path[96], building_path[64];
+    char uuid[UUID_TEXT], name_path[96], building_path[64], self[NOTE_SELF];
     bool has_foreign = false;
     struct batch b;
     int domid, code = need_store(w);
@@ -170,11 +166,11 @@ int record_claim(struct wirt *w, const struct wirt_config *c, const char *object
         batch_absent(&b, name_path);
         batch_absent(&b, building_path);
         batch_write(&b, name_path, "%s", uuid);
-        batch_write(&b, building_path, "%d %llu", (int)getpid(), process_start(getpid()));
+        batch_write(&b, building_path, "%s", note_self(self));
         code = batch_commit(&b, object, "take the name");
         if (code != WIRT_EXISTS || try)
             break;
-        code = settle_name(w, c, object);
+        code = settle(w, c, object);
     }
     return code;
 }
@@ -197,14 +193,9 @@ int record_builders(struct wirt *w, struct record_builder **out, uint32_t *count
     *out = calloc(n, sizeof(**out));
     for (unsigned int i = 0; i < n && *out; i++) {
         char *value = wirt_store_read(w, "/wirt/building/%s", names[i]);
-        unsigned long long start = 0;
-        int pid = 0;
 
-        if (value && uuid_from(names[i], (*out)[*count].uuid)) {
-            sscanf(value, "%d %llu", &pid, &start);
-            (*out)[*count].is_alive = pid > 0 && start && process_start(pid) == start;
-            (*count)++;
-        }
+        if (value && uuid_from(names[i], (*out)[*count].uuid))
+            (*out)[(*count)++].is_alive = note_is_alive(value);
         free(value);
     }
     free(names);
@@ -349,6 +340,21 @@ int record_done(struct wirt *w, const uint8_t uuid[16], const char *object)
     return code ? wirt_fail(w, (enum wirt_code)code, object, "end its creation", "", "%s", w->error.cause) : 0;
 }
 
+/* Whether the UUID, and the name with it, is another's already: of a domain that lives or is being made. */
+static bool is_passed_on(struct wirt *w, int domid, const uint8_t uuid[16], const char *uuid_text)
+{
+    struct wirt_error kept = error_keep(w);
+    char self[NOTE_SELF], *note = wirt_store_read(w, "/wirt/building/%s", uuid_text);
+    bool is_other = note && strcmp(note, note_self(self)) && note_is_alive(note);
+    int living = -1;
+
+    free(note);
+    if (!is_other && !look(w, uuid, &living, NULL))
+        is_other = living >= 0 && living != domid;
+    error_restore(w, &kept);
+    return is_other;
+}
+
 int record_forget(struct wirt *w, int domid, const uint8_t uuid[16], const char *name, const char *object)
 {
     char path[PATH_SIZE], text[UUID_TEXT];
@@ -360,6 +366,8 @@ int record_forget(struct wirt *w, int domid, const uint8_t uuid[16], const char 
         snprintf(path, sizeof(path), "/local/domain/%d", domid);
         batch_remove(&t, path);
     }
+    if (is_passed_on(w, domid, uuid, text))
+        return batch_commit(&t, object, "remove its keys");
     snprintf(path, sizeof(path), "/vm/%s", text);
     batch_remove(&t, path);
     if (name) {
@@ -369,6 +377,24 @@ int record_forget(struct wirt *w, int domid, const uint8_t uuid[16], const char 
     snprintf(path, sizeof(path), "/wirt/building/%s", text);
     batch_remove(&t, path);
     return batch_commit(&t, object, "remove its keys");
+}
+
+int record_forget_dead(struct wirt *w, uint32_t domid, const char *object)
+{
+    char *vm = wirt_store_read(w, "/local/domain/%u/vm", domid), *name = NULL, path[PATH_SIZE];
+    uint8_t uuid[16];
+    int code;
+
+    if (vm && !strncmp(vm, "/vm/", 4) && uuid_from(vm + 4, uuid)) {
+        name = record_name_of(w, uuid);
+        code = record_forget(w, (int)domid, uuid, name, object);
+    } else {
+        snprintf(path, sizeof(path), "/local/domain/%u", domid);
+        code = wirt_store_remove(w, path);
+    }
+    free(vm);
+    free(name);
+    return code;
 }
 
 int record_rename(struct wirt *w, uint32_t domid, const uint8_t uuid[16], const char *from, const char *to,

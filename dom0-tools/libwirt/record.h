@@ -2,7 +2,7 @@
 /*
  * What xenstore knows of domains:
  *   /wirt/name/NAME = UUID             who has the name; written before there is a domain
- *   /wirt/building/UUID = PID START    a builder is at work (the process, and when it started)
+ *   /wirt/building/UUID = PID START    a builder is at work (note.h)
  *   /local/domain/N/..., /vm/UUID/...  what guests, daemons and people read
  * A domain belongs to a record by its UUID, which the hypervisor keeps as its handle from its first moment on: so
  * whatever a killed builder leaves can be found.
@@ -24,6 +24,8 @@ int record_keys(struct wirt *w, const struct build *b);
 int record_done(struct wirt *w, const uint8_t uuid[16], const char *object);
 /* Everything of a domain, of what is there of it; name may be NULL. */
 int record_forget(struct wirt *w, int domid, const uint8_t uuid[16], const char *name, const char *object);
+/* The same of a domain that is no more, as far as xenstore still says what it was. */
+int record_forget_dead(struct wirt *w, uint32_t domid, const char *object);
 int record_rename(struct wirt *w, uint32_t domid, const uint8_t uuid[16], const char *from, const char *to,
                   const char *object);
 /* The name that is taken for a UUID, or NULL. Looks at all names. */

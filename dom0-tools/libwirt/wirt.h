@@ -111,8 +111,16 @@ struct wirt_domain {
     uint32_t vcpus, max_vcpus;
     uint64_t memory_kib, max_memory_kib, cpu_ns;
     uint64_t held_kib; /* of a dying domain: what others still hold, */
-    char note[160];    /* and who, where that is known */
+    char note[256];    /* and who, where that is known */
 };
+/* Who keeps the memory of a dying domain. None are found on another hypervisor than Wirt. */
+struct wirt_holder {
+    uint32_t id; /* a domain */
+    char name[WIRT_NAME_MAX + 1];
+    uint64_t grants, frames; /* mappings of grants; of dom0: frames that it maps by right */
+    char by[128];            /* of dom0: back ends and programs that may be the ones, or empty */
+};
+size_t wirt_holders(struct wirt *w, uint32_t domid, struct wirt_holder **out); /* how many */
 int wirt_list(struct wirt *w, struct wirt_domain **out, size_t *count); /* by id, dom0 first */
 int wirt_find(struct wirt *w, const char *name_or_id, struct wirt_domain *out);
 /* The configuration that it was made with, kept in xenstore (/local/domain/N/wirt/config). */

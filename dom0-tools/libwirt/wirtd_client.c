@@ -4,6 +4,7 @@
  * not one byte of a console behind it is swallowed. A daemon that does not answer within ten seconds counts as absent:
  * it does nothing that takes as long.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -212,6 +213,19 @@ int wirt_daemon_request(struct wirt *w, const char *request, char **reply)
     if (!code)
         close(fd);
     return code;
+}
+
+bool wirt_restart_waits(const char *name)
+{
+    DIR *dir = opendir(from_environment("WIRTD_RESTART", WIRTD_RESTART));
+    const struct dirent *entry;
+    bool is_found = false;
+
+    while (dir && !is_found && (entry = readdir(dir)))
+        is_found = entry->d_name[0] != '.' && (!name || !strcmp(entry->d_name, name));
+    if (dir)
+        closedir(dir);
+    return is_found;
 }
 
 int wirt_console_open(struct wirt *w, const char *name_or_id, bool does_replay, int *fd)

@@ -14,6 +14,7 @@
 
 #define WIRTD_SOCKET  "/run/wirt/wirtd.sock" /* WIRTD_SOCKET in the environment replaces it */
 #define WIRTD_CONSOLE "/run/wirt/console"    /* kept output of each domain, NAME; WIRTD_CONSOLE replaces it */
+#define WIRTD_RESTART "/run/wirt/restart"    /* a file NAME while it waits to be started again; WIRTD_RESTART */
 
 /* A living domain's console: *fd is a socket, what the guest prints can be read from it and what is written goes to the
  * guest, until it is closed. does_replay: what it printed before comes first, as far as it is kept. End of file: the
@@ -27,6 +28,10 @@ int wirt_console_log(struct wirt *w, const char *name_or_id, char **text, size_t
 /* One request, for example "list", "autostart now", "forget NAME", "cancel NAME", "tty NAME", "status". *reply is the
  * JSON line without its newline; NULL if it is not wanted. */
 int wirt_daemon_request(struct wirt *w, const char *request, char **reply);
+
+/* Whether this domain (NULL: any) waits to be started again, by what wirtd writes down: true also while wirtd is away.
+ */
+bool wirt_restart_waits(const char *name);
 
 /* A member of a JSON object of one level as wirtd writes it: a string comes unescaped, anything else as it stands.
  * NULL if there is none. */

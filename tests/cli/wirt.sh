@@ -12,7 +12,7 @@ tools=$(cd "${TOOLS:-$here/../../dom0-tools}" && pwd)
 wirt=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export WIRT_DEFINE_DIR=$work/defs WIRTD_SOCKET=$work/none WIRTD_CONSOLE=$work/none
+export WIRT_DEFINE_DIR=$work/defs WIRTD_SOCKET=$work/none WIRTD_CONSOLE=$work/none WIRTD_RESTART=$work/none
 passed=0 failed=0
 
 good() { passed=$((passed + 1)); }

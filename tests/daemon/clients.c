@@ -104,9 +104,9 @@ bool ends_is_pending(const char *name)
 {
     return false;
 }
-bool ends_cancel(const char *name)
+enum wirt_code ends_cancel(const char *name)
 {
-    return false;
+    return !strcmp(name, "starts") ? WIRT_REFUSED : strcmp(name, "loops") ? WIRT_NOT_FOUND : WIRT_OK;
 }
 void ends_autostart(void)
 {
@@ -142,6 +142,32 @@ static void guest_print(const char *bytes, size_t count)
     }
 }
 
+/* ---- memory, by ld's --wrap: the allocation with this number fails; 0: none ---- */
+static unsigned int allocations, no_memory_at;
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+static bool is_the_one(void)
+{
+    return no_memory_at && ++allocations == no_memory_at;
+}
+void *__wrap_malloc(size_t size)
+{
+    return is_the_one() ? NULL : __real_malloc(size);
+}
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return is_the_one() ? NULL : __real_calloc(count, size);
+}
+void *__wrap_realloc(void *p, size_t size)
+{
+    return is_the_one() ? NULL : __real_realloc(p, size);
+}
+
 /* ---- the daemon as a process ---- */
 static char dir[] = "/tmp/wirtd-test.XXXXXX", log_path[64], socket_path[64], console_path[64];
 
@@ -157,6 +183,8 @@ static void start_daemon(void)
                                             .log_bytes = 64 << 10,
                                             .log_count = 2};
     daemon_state.w = wirt_open();
+    if (!daemon_state.w)
+        _exit(1);
     daemon_state.w->events = (void *)1;
     daemon_state.w->memory = (void *)1;
     daemon_state.epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -375,6 +403,8 @@ static void test_requests(struct wirt *w)
                  {"forget web", WIRT_REFUSED},
                  {"forget nobody", WIRT_NOT_FOUND},
                  {"cancel web", WIRT_NOT_FOUND},
+                 {"cancel starts", WIRT_REFUSED},
+                 {"cancel loops", 0},
                  {"", WIRT_USAGE},
                  {"dance", WIRT_USAGE},
                  {"console", WIRT_USAGE},
@@ -440,14 +470,26 @@ static void test_rude(struct wirt *w)
     guest_event();
 }
 
-/* The guest prints numbered lines; the daemon is killed and started again all the time. */
-static void test_killed(void)
+/* Somebody reads and asks, so that a short daemon needs its memory. */
+static void ask_around(struct wirt *w)
+{
+    char *text = NULL;
+    size_t bytes;
+
+    wirt_daemon_request(w, "status", NULL);
+    wirt_console_log(w, "web", &text, &bytes);
+    free(text);
+}
+
+/* The guest prints numbered lines; the daemon is killed and started again all the time, and, if it is to be short, in
+ * each life one of its allocations fails. */
+static void test_killed(bool is_short)
 {
     struct wirt *w = wirt_open();
     char *text = NULL, *at, line[64];
     size_t bytes;
     pid_t guest, daemon;
-    int status, rounds = 0;
+    int status, rounds = 0, is_refused = 0;
     long number = 0;
 
     memset(&shared->page, 0, sizeof(shared->page));
@@ -464,11 +506,20 @@ static void test_killed(void)
         _exit(0);
     }
     while (waitpid(guest, &status, WNOHANG) == 0) {
+        if (is_short)
+            ask_around(w);
         usleep((useconds_t)rand() % 60000 + 20000);
-        daemon_kill(daemon);
+        kill(daemon, SIGKILL);
+        waitpid(daemon, &status, 0);
+        CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 1);
+        is_refused += WIFEXITED(status);
+        no_memory_at = is_short ? (unsigned int)(rounds % 20) + 1 : 0;
         daemon = daemon_fork();
+        no_memory_at = 0;
         rounds++;
     }
+    daemon_kill(daemon);
+    daemon = daemon_fork();
     wirt_close(w);
     w = connect_wirt();
     usleep(300000);
@@ -480,7 +531,8 @@ static void test_killed(void)
             break;
         at += strlen(line);
     }
-    printf("killed: %d times, %ld lines in order\n", rounds, number);
+    printf("killed: %d times, %ld lines in order%s\n", rounds, number, is_short ? ", memory short each time" : "");
+    CHECK(is_short || is_refused == 0);
     CHECK(number == 4000 && at && !*at);
     free(text);
     /* And with nobody there, from the file. */
@@ -557,7 +609,8 @@ int main(void)
     CHECK(kill(child, 0) == 0 && waitpid(child, NULL, WNOHANG) == 0);
     daemon_kill(child);
     wirt_close(w);
-    test_killed();
+    test_killed(false);
+    test_killed(true);
     test_logs();
     test_dead();
     snprintf(command, sizeof(command), "rm -rf %s", dir);

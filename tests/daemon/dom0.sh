@@ -43,8 +43,10 @@ check lives-kept said lives 'WIRT-MICRO lives up'
 before=$(wirt log loops | grep -c 'WIRT-MICRO loops up')
 check loop-goes-on wait_for 40 sh -c ". /files/lib; [ \$(wirt log loops | grep -c 'loops up') -gt $before ]"
 wait_for 20 is_gone loops
-printf 'cancel loops\n' | timeout 3 nc local:/run/wirt/wirtd.sock
-is_there loops && wirt destroy loops
+check_code loop-listed 0 '^ *- +loops +restarting' wirt list
+check_code loop-ended 0 'domain loops: it is not started again' wirt destroy loops
+check_code loop-ended-again 3 'domain loops: look it up: no such domain' wirt destroy loops
+check loop-over sh -c '! ls /run/wirt/restart/loops'
 
 # Hostile ones: named, and what they cost.
 micro flood flood
