@@ -90,7 +90,7 @@ static long populate(struct wirt *w, const struct build *b, uint64_t first, uint
 
     set_xen_guest_handle(r.extent_start, data);
     for (uint64_t i = 0; i < count; i++)
-        data[i] = first + (i << order);
+        data[i] = b->config->is_pvh ? build_pvh_number(first + (i << order)) : first + (i << order);
     return hyper_memory(w, XENMEM_populate_physmap, &r, sizeof(r));
 }
 

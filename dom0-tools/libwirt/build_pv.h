@@ -42,6 +42,7 @@ int build_ports(struct wirt *w, struct build *b);
 int build_grants(struct wirt *w, const struct build *b);
 int build_initrd(struct wirt *w, struct build *b);
 int build_pvh(struct wirt *w, struct build *b);
+uint64_t build_pvh_number(uint64_t n); /* of its n-th page: there is a hole below 4 GiB */
 
 /* Where everything goes. NULL, or what is wrong in words, kept in p->error. Pure; build_layout.c. */
 const char *build_layout(struct build_plan *p, const struct image *image, uint64_t pages, uint64_t initrd_bytes);

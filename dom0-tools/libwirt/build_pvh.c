@@ -268,6 +268,11 @@ static int set_vcpu(struct wirt *w, const struct build *b)
     return result < 0 ? hyper_fail(w, result, b->object, "set its first vCPU", "entry 0x%lx", b->image.entry) : 0;
 }
 
+uint64_t build_pvh_number(uint64_t n)
+{
+    return n < LOW_END / PAGE ? n : n - LOW_END / PAGE + (1ul << 32) / PAGE;
+}
+
 int build_pvh(struct wirt *w, struct build *b)
 {
     int code = plan(w, b);
