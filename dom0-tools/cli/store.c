@@ -3,13 +3,13 @@
  * Xenstore by hand. Values hold any bytes: what is no text is shown as \xNN.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xenstore.h>
 
 #include "cli.h"
 #include "config.h"
+#include "watch.h"
 
 /* Xenstore's errno in words that say what happened to a key. */
 static int store_fail(struct run *r, const char *path, const char *step)
@@ -165,39 +165,48 @@ static void print_event(struct run *r, const char *path)
     json_decref(event);
 }
 
+/* The errno of xenstored's word for it. */
+static int errno_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(xsd_errors[0]); i++)
+        if (!strcmp(word, xsd_errors[i].errstring))
+            return xsd_errors[i].errnum;
+    return EIO;
+}
+
+/* By our own connection: with the library's, an event that came together with an answer wakes nobody. */
 int run_store_watch(struct run *r)
 {
-    const char *count_text = run_choice(r, 'n'), *time_text = run_choice(r, 't');
-    struct xs_handle *xs;
+    const char *count_text = run_choice(r, 'n'), *time_text = run_choice(r, 't'), *path = NULL, *token;
     uint64_t left = UINT64_MAX, seconds = 0, start = now_ns();
-    int code = count_text ? parse_number(r, "--count", count_text, 1, UINT32_MAX, &left) : 0;
+    int code = count_text ? parse_number(r, "--count", count_text, 1, UINT32_MAX, &left) : 0, event = 1;
+    struct watch watch;
 
     code = code || !time_text ? code : parse_number(r, "--timeout", time_text, 1, 1000000, &seconds);
     if (code)
         return code;
-    xs = wirt_store(r->w);
-    if (!xs)
+    if (!wirt_store(r->w)) /* says why, if xenstored is not there */
         return (int)wirt_error(r->w)->code;
-    for (int i = 0; i < r->count; i++)
-        if (!xs_watch(xs, r->arguments[i], "w"))
-            return store_fail(r, r->arguments[i], "watch");
-    while (left) {
-        struct pollfd waits = {.fd = xs_fileno(xs), .events = POLLIN};
-        uint64_t spent = (now_ns() - start) / 1000000;
-        char **event;
+    errno = watch_open(&watch);
+    for (int i = 0; i < r->count && !errno; i++)
+        errno = watch_add(&watch, r->arguments[i], "w");
+    if (errno)
+        return store_fail(r, r->arguments[0], "watch");
+    for (; left && event > 0; left -= event > 0) {
+        uint64_t spent = (now_ns() - start) / 1000000, most = seconds * 1000;
 
-        if (seconds && spent >= seconds * 1000)
-            return wirt_fail(r->w, WIRT_TIMEOUT, r->arguments[0], "watch", "", "after %lu s there was nothing more",
-                             seconds);
-        if (poll(&waits, 1, seconds ? (int)(seconds * 1000 - spent) : -1) < 0 && errno != EINTR)
-            return store_fail(r, r->arguments[0], "watch");
-        while (left && (event = xs_check_watch(xs))) {
-            print_event(r, event[XS_WATCH_PATH]);
-            free(event);
-            left--;
-        }
+        event = watch_next(&watch, !seconds ? -1 : spent < most ? (int)(most - spent) : 0, &path, &token);
+        if (event > 0)
+            print_event(r, path);
     }
-    return 0;
+    watch_close(&watch);
+    if (event > 0)
+        return 0;
+    if (event == 0)
+        return wirt_fail(r->w, WIRT_TIMEOUT, r->arguments[0], "watch", "", "after %lu s there was nothing more",
+                         seconds);
+    errno = event == -EREMOTE ? errno_of(path) : -event;
+    return store_fail(r, r->arguments[0], "watch");
 }
 
 static int parse_mode(struct run *r, const char *text, struct xs_permissions *p)

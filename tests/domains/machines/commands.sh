@@ -73,6 +73,7 @@ check store-chmod wirt store chmod /x/y n0 r1
 check_code store-permissions 0 '^y = "1"  n0,r1' wirt store ls -p /x
 says_json store-read '"value":"1"' wirt store read /x/y
 check_code store-none 3 'there is no such key' wirt store read $gone
+check store-watch-first timeout 20 wirt store watch -n 1 /x
 (sleep 1 && wirt store write /x/z 2 && wirt store rm /x) >/dev/null &
 equal store-watch "$(wirt store watch -n 3 -t 20 /x | tr '\n' ' ')" '/x /x/z /x '
 check_code store-watch-late 7 'nothing more' wirt store watch -n 2 -t 1 $gone

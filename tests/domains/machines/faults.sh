@@ -12,6 +12,7 @@ goes_on() {
     wait_for 30 sh -c ". /files/lib; [ \$(wirt log good | grep -c 'good beat') -gt $((before + 1)) ]" &&
         ok "$1" || bad "$1" "the good guest stands still"
 }
+image_at() { dd if=/dev/zero of="$1" bs=1M count=0 seek="$2" 2>/dev/null; }
 warm
 image good.img 8
 linux good 96 1 disk:xvda,ip:10.0.7.41/24,beat:1 "$(disk good.img xvda) $(nic 41)"
@@ -24,16 +25,61 @@ xml nokernel 64 1 x /etc/profile.none
 check_code kernel-missing 3 profile.none create /run/xml/nokernel.xml
 xml badkernel 64 1 x /bin/busybox
 check_code kernel-bad 8 busybox create /run/xml/badkernel.xml
-free=$(free_kib)
-linux huge $((free / 1024 + 512)) 1 x
-check_code no-memory 5 'MiB' create /run/xml/huge.xml
+linux huge $(($(free_kib) / 1024 + 512)) 1 x
+check_code no-memory 5 'MiB asked for, [0-9]+ MiB free, 51[0-9] MiB missing; domain .* has [0-9]+ MiB' create /run/xml/huge.xml
 linux baddisk 64 1 x "$(disk none.img xvda)"
 check_code disk-missing 3 none.img create /run/xml/baddisk.xml
+linux baddisk 64 1 x "$(disk good.img xvda)"
+check_code disk-busy 4 'good.img is busy: domain good .* has it read-write as xvda' create /run/xml/baddisk.xml
+linux baddisk 64 1 x "$(disk . xvda)"
+check_code disk-a-folder 8 'xvda' create /run/xml/baddisk.xml
+# As root may write anywhere, only a file system that takes nothing makes a file read-only.
+mkdir -p /run/ro && mount -t tmpfs ro /run/ro && image_at /run/ro/ro.img 1 && mount -o remount,ro /run/ro
+linux baddisk 64 1 x "<disk type='file' device='disk'><source file='/run/ro/ro.img'/><target dev='xvda' bus='xen'/></disk>"
+check_code disk-readonly 8 'ro.img.*[Rr]ead-only' create /run/xml/baddisk.xml
+umount /run/ro
 linux badmac 64 1 x "$(nic 41)"
 check_code mac-taken 4 good create /run/xml/badmac.xml
+micro good wait
+check_code name-taken 4 'take the name: domain [0-9]+ has it' create /run/xml/good.xml
+linux nobridge 64 1 x "<interface type='bridge'><source bridge='none0'/></interface>"
+check_code bridge-missing 3 'no bridge none0' create /run/xml/nobridge.xml
 echo '<domain type="xen"><name>x</name><bogus/></domain>' >/run/xml/bogus.xml
 check_code xml-refused 8 'bogus.xml:1' create /run/xml/bogus.xml
+dd if=/dev/urandom of=/run/xml/noise.xml bs=64k count=1 2>/dev/null
+check_code xml-noise 8 'noise.xml:1:' create /run/xml/noise.xml
+{ echo '<domain type="xen"><name>x</name><description>'; tr '\000' 'x' </dev/zero | head -c 10000000; } >/run/xml/large.xml
+check_code xml-huge 8 'larger than 1 MiB' create /run/xml/large.xml
+rm /run/xml/large.xml
+{ echo '<!DOCTYPE domain [<!ENTITY a "aaaaaaaaaa">'
+  before=a
+  for n in b c d e f g h i j; do
+      echo "<!ENTITY $n \"&$before;&$before;&$before;&$before;&$before;&$before;&$before;&$before;\">" && before=$n
+  done
+  echo ']><domain type="xen"><name>&j;</name></domain>'; } >/run/xml/bomb.xml
+check_code xml-bomb 8 'bomb.xml:1:' create /run/xml/bomb.xml
 accounts_same refused-leave-nothing /run/accounts.before
+
+# To the brim: what fits is made, what does not is refused before a page of it is taken.
+fits=0 refused=0 strange=0
+room=$(($(free_kib) / 1024))
+for mib in $((room - 40)) $((room + 1)) $((room - 1)) $room; do
+    xml brim "$mib" 1 'wait brim' "$kit/micro.elf"
+    wirt create /run/xml/brim.xml >/run/out 2>&1
+    case $? in
+    0) fits=$((fits + 1)) ;;
+    5)
+        grep -qE "claim memory: $mib MiB asked for.* missing; domain .* has " /run/out && refused=$((refused + 1))
+        ;;
+    *) strange=$((strange + 1)) && sed 's/^/  | /' /run/out ;;
+    esac
+    [ "$fits" = 0 ] || wirt destroy brim >/dev/null 2>&1
+done
+echo "brim: $room MiB free, $fits sizes made, $refused refused by the claim, $strange others"
+check brim-fits [ "$fits" -ge 1 ]
+check brim-refused [ "$refused" -ge 1 ]
+equal brim-strange "$strange" 0
+accounts_same brim-leaves-nothing /run/accounts.before
 
 # A create that is killed at any moment leaves all or nothing, and the next command says which.
 linux killed 64 1 beat:1

@@ -15,7 +15,7 @@ static u64 nonsense(void)
 
 static void spoil(void *page, u32 from)
 {
-    for (u32 i = from / 8; i < 512; i++)
+    for (u32 i = from; i < 512; i++)
         ((volatile u64 *)page)[i] = nonsense();
 }
 
@@ -36,7 +36,7 @@ int main(void)
     test("end");
     print("WIRT-GUEST %s poisoned\n", guest_name);
     sleep_ms(50);
-    spoil(grant_table() + 2, 0);
+    spoil(grant_table(), 2); /* not the rings' entries */
     for (u64 pfn = 0; pfn < count; pfn++)
         ((volatile u64 *)list)[pfn] = nonsense();
     struct arch_shared_info *arch = &shared->arch;
