@@ -319,16 +319,16 @@ static s64 uses(struct domain *d, struct xen_domctl *op)
 static const struct {
     domctl_fn *fn;
     u8 policy;
-    bool takes_dying;
+    bool takes_dying, is_pv; /* is_pv: not of a domain with hardware assistance */
 } command[] = {
     [XEN_DOMCTL_destroydomain] = {destroy, POLICY_LIFE, true},
     [XEN_DOMCTL_pausedomain] = {pause, POLICY_LIFE},
     [XEN_DOMCTL_unpausedomain] = {unpause, POLICY_LIFE},
     [XEN_DOMCTL_resumedomain] = {resume, POLICY_LIFE},
-    [XEN_DOMCTL_setvcpucontext] = {domctl_vcpu_set_context, POLICY_LIFE},
-    [XEN_DOMCTL_getvcpucontext] = {domctl_vcpu_get_context, POLICY_LIFE},
+    [XEN_DOMCTL_setvcpucontext] = {domctl_vcpu_set_context, POLICY_LIFE, .is_pv = true},
+    [XEN_DOMCTL_getvcpucontext] = {domctl_vcpu_get_context, POLICY_LIFE, .is_pv = true},
     [XEN_DOMCTL_max_vcpus] = {domctl_vcpu_make_all, POLICY_LIFE},
-    [XEN_DOMCTL_hypercall_init] = {hypercall_page, POLICY_LIFE},
+    [XEN_DOMCTL_hypercall_init] = {hypercall_page, POLICY_LIFE, .is_pv = true},
     [XEN_DOMCTL_sethvmcontext] = {domctl_hvm_set_context, POLICY_LIFE},
     [XEN_DOMCTL_gethvmcontext] = {domctl_hvm_get_context, POLICY_LIFE},
     [XEN_DOMCTL_sendtrigger] = {domctl_vcpu_trigger, POLICY_TUNE},
@@ -350,7 +350,7 @@ static const struct {
     [XEN_DOMCTL_ioport_permission] = {permit_ports, POLICY_TUNE},
     [XEN_DOMCTL_set_cpu_policy] = {cpu_policy_set, POLICY_TUNE},
     [XEN_DOMCTL_get_cpu_policy] = {cpu_policy_get, POLICY_TUNE},
-    [XEN_DOMCTL_getpageframeinfo3] = {frames_info, POLICY_TUNE},
+    [XEN_DOMCTL_getpageframeinfo3] = {frames_info, POLICY_TUNE, .is_pv = true},
     [WIRT_DOMCTL_uses] = {uses, POLICY_TUNE, true}, /* besides Xen's: public/wirt.h */
 };
 
@@ -369,7 +369,9 @@ static s64 domctl_do(void *arg)
     rc = policy_target(op->domain, (enum policy)command[op->cmd].policy, &d);
     if (rc)
         return rc;
-    rc = domain_is_dying(d) && !command[op->cmd].takes_dying ? -ESRCH : command[op->cmd].fn(d, op);
+    rc = domain_is_dying(d) && !command[op->cmd].takes_dying ? -ESRCH
+         : command[op->cmd].is_pv && d->hvm                  ? -EOPNOTSUPP
+                                                             : command[op->cmd].fn(d, op);
     domain_put(d);
     return rc;
 }

@@ -131,6 +131,8 @@ s64 call_vcpu_op(const struct call_args *args)
 
     if (unlikely(!v))
         return -ENOENT;
+    if (unlikely(v->hvm) && args->a[0] <= VCPUOP_is_up) /* its own APIC starts and stops it */
+        return -ENOSYS;
     switch (args->a[0]) {
     case VCPUOP_set_singleshot_timer:
         return set_single(v, arg);

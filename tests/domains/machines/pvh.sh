@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Theory: guests with hardware assist beside paravirtualised ones: stock cloud kernels with 1 and 2 vCPUs, disk and
+# network by dom0's drivers, told to shut down, destroyed while they run; nothing is left and the audit agrees.
+. /files/lib
+
+image one.img 16
+linux one 128 1 disk:xvda,ip:10.0.7.21/24,ping:10.0.7.1,watch,beat:2 "$(disk one.img xvda) $(nic 1)"
+warm
+accounts >/run/accounts.before
+check create create /run/xml/one.xml
+check first-line says one 120 'WIRT-GUEST one up .*cpus=1 '
+check disk does one 60 'disk xvda'
+check ping does one 60 'ping 10.0.7.1'
+check is-pvh sh -c 'wirt dominfo one --xml | grep -q xenpvh'
+audit audit-running
+check pause wirt pause one
+check paused is_state one paused
+check unpause wirt unpause one
+check mem-set wirt mem-set one 96M
+check balloon-down wait_for 60 has_memory one -le 99328
+check mem-set-back wirt mem-set one 128M
+check balloon-up wait_for 60 has_memory one -ge 129000
+check shutdown wirt shutdown -w one
+check gone wait_for 20 is_gone one
+linux two 128 2 watch,beat:2
+kind=xenpv linux pv 96 1 beat:2
+check create-2 create /run/xml/two.xml
+check create-pv create /run/xml/pv.xml
+check up-2 says two 120 'WIRT-GUEST two up .*cpus=2 '
+check up-pv says pv 120 'WIRT-GUEST pv ready'
+audit audit-both
+check destroy-2 wirt destroy two
+check destroy-pv wirt destroy pv
+accounts_same leaves-nothing /run/accounts.before
+checks_end
