@@ -121,7 +121,7 @@ help:
 	@echo 'make test         all test rings; ends with "N passed, N failed"'
 	@echo 'make test-matrix  the whole matrix of machines; HV=xen runs it with Debian'"'"'s Xen'
 	@echo 'make bench        compare with native Linux and Debian'"'"'s Xen (FRESH=1: measure all again)'
-	@echo 'make bench-domains  the same of guests: Wirt and its tools against Xen and xl'
+	@echo 'make bench-domains  the same of guests: Wirt and its tools against Xen and xl (ONLY="linux micro")'
 	@echo 'make rooms        the layering rules; make size: lines of code'
 	@echo 'make install DESTDIR=DIR   lay the system out as a package would'
 	@echo 'make clean        remove build products (fetched packages stay)'

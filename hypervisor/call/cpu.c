@@ -133,6 +133,7 @@ s64 call_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
 
 s64 cpu_policy_set(struct domain *d, struct xen_domctl *op)
 {
+    static const char *const names[] = {"EAX", "EBX", "ECX", "EDX"};
     struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
     struct xen_cpuid_leaf l;
 
@@ -146,8 +147,10 @@ s64 cpu_policy_set(struct domain *d, struct xen_domctl *op)
             u32 ours = register_of(leaf_at(false, w->leaf, w->sub), w->reg) & ~w->may_go;
             u32 theirs = register_of((struct cpuid){l.a, l.b, l.c, l.d}, w->reg);
             if (l.leaf == w->leaf && (l.subleaf == w->sub || l.subleaf == XEN_CPUID_NO_SUBLEAF) && ours & ~theirs) {
-                log_warn("domain %u: a CPUID policy without 0x%x in register %u of leaf 0x%x cannot be kept", d->id,
-                         ours & ~theirs, w->reg, l.leaf);
+                log_warn(
+                    "domain %u: its CPUID policy hides 0x%x of %s in leaf 0x%x; a paravirtual guest's programs see "
+                    "the machine's CPUID, so the policy is refused",
+                    d->id, ours & ~theirs, names[w->reg], l.leaf);
                 return -EOPNOTSUPP;
             }
         }

@@ -364,8 +364,10 @@ static s64 domctl_do(void *arg)
         return create(op);
     if (op->cmd == XEN_DOMCTL_getdomaininfo)
         return info(op);
-    if (op->cmd >= ARRAY_COUNT(command) || !command[op->cmd].fn)
+    if (op->cmd >= ARRAY_COUNT(command) || !command[op->cmd].fn) {
+        domain_log(domain_current(), "its tools asked for domctl %u, which Wirt does not offer", op->cmd);
         return -ENOSYS;
+    }
     rc = policy_target(op->domain, (enum policy)command[op->cmd].policy, &d);
     if (rc)
         return rc;

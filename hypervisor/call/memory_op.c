@@ -405,6 +405,14 @@ static s64 maximum_ram_page(struct domain *d, void *arg)
     return (s64)frame_limit - 1;
 }
 
+/* xl asks before it saves a domain, and then speaks of vNUMA. */
+static s64 vnuma(struct domain *d, void *arg)
+{
+    (void)arg;
+    domain_log(d, "it has no vNUMA, and it cannot be saved or migrated, which is what xl asks before");
+    return -ENOSYS;
+}
+
 static s64 machine_memory_map(struct domain *d, void *arg)
 {
     struct xen_memory_map *map = arg;
@@ -458,6 +466,7 @@ static const struct call_sub command[] = {
     CALL_SUB(XENMEM_set_memory_map, set_memory_map, struct xen_foreign_memory_map, CALL_TUNE),
     CALL_SUB(XENMEM_maximum_gpfn, maximum_gpfn, struct xen_memory_domain, CALL_SERVE),
     CALL_SUB(XENMEM_claim_pages, claim, struct xen_memory_reservation, CALL_MACHINE),
+    CALL_SUB(XENMEM_get_vnumainfo, vnuma, struct xen_vnuma_topology_info, CALL_TUNE),
     CALL_SUB(XENMEM_acquire_resource, acquire_resource, struct xen_mem_acquire_resource, CALL_TUNE | CALL_REPLIES),
 };
 

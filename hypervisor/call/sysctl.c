@@ -225,6 +225,7 @@ static s64 sysctl_do(void *arg)
     case XEN_SYSCTL_get_cpu_policy:
         return call_cpu_policy(&op->u.cpu_policy);
     default:
+        domain_log(domain_current(), "its tools asked for sysctl %u, which Wirt does not offer", op->cmd);
         return -ENOSYS;
     }
 }

@@ -19,7 +19,6 @@ END {
     wirt_xen("a paused create of it, daemons included: Wirt, Xen", "linux_tool_ns", 0.3)
     ratio("micro-guest to its first line: Wirt, Xen's Linux", v["micro_total_ns", "wirt"], v["linux_total_ns", "xen"], 0.05)
     wirt_xen("micro-guest to its first line: Wirt, Xen", "micro_total_ns", 0.05)
-    wirt_xen("the tool's processor time in that: Wirt, Xen", "micro_cpu_ns", 0.05)
     ratio("the same beside " v["many_count", "wirt"] " others, and alone: Wirt", v["many_total_ns", "wirt"],
           v["micro_total_ns", "wirt"], 1.2)
     xen_wirt("event round trip: Xen, Wirt", "event_ns", 1.0)

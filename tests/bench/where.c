@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A QEMU TCG plugin (API version 1) that counts executed instructions by the address of their block, from the first
- * block at `from` to the first one of user space behind it. Writes "address instructions" lines to `out`. A block that an
+ * block at `from` (after `skip` others there) to the first one at `to`, or without that to the first one of user space
+ * that is new. Writes "address instructions" lines to `out`. A block that an
  * exception leaves half-way counts whole. The prototypes are those of qemu-plugin.h that it needs; Debian ships no such
  * header. Built and run by where.sh.
  */
@@ -30,7 +31,7 @@ PUBLIC int qemu_plugin_version = 1;
 static struct block {
     uint64_t va, size, count;
 } * blocks;
-static uint64_t from;
+static uint64_t from, to, skip;
 static const char *out;
 static enum { WAITING, COUNTING, DONE } state;
 
@@ -46,7 +47,7 @@ static struct block *find(uint64_t va, uint64_t size)
 
 static void begin(unsigned cpu, void *arg)
 {
-    if (state != WAITING)
+    if (state != WAITING || skip-- > 0)
         return;
     for (uint64_t i = 0; i < BLOCKS; i++)
         blocks[i].count = 0;
@@ -69,7 +70,7 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
     uint64_t va = qemu_plugin_tb_vaddr(tb);
     if (va == from)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, begin, NO_REGS, NULL);
-    if (va < USER_END && state == COUNTING)
+    if (to ? va == to : va < USER_END && state == COUNTING)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, end, NO_REGS, NULL);
     struct block *b = find(va, qemu_plugin_tb_n_insns(tb));
     qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD, &b->count, 1);
@@ -80,6 +81,10 @@ PUBLIC int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
     for (int i = 0; i < argc; i++) {
         if (!strncmp(argv[i], "from=", 5))
             from = strtoull(argv[i] + 5, NULL, 0);
+        if (!strncmp(argv[i], "to=", 3))
+            to = strtoull(argv[i] + 3, NULL, 0);
+        if (!strncmp(argv[i], "skip=", 5))
+            skip = strtoull(argv[i] + 5, NULL, 0);
         if (!strncmp(argv[i], "out=", 4))
             out = strdup(argv[i] + 4);
     }
