@@ -41,9 +41,10 @@ static int held_get(struct domain *d, struct held *h, mfn_t m)
     return rc;
 }
 
+#define LOOK_EACH     8u
 #define IS_ENTRY(ptr) (BIT((ptr)&7) & 0xd) /* a command that writes an entry; entries are 8 bytes, aligned */
 
-static inline int update_one(struct domain *d, u32 owner, struct held *h, u64 ptr, u64 value)
+__inline_always int update_one(struct domain *d, u32 owner, struct held *h, u64 ptr, u64 value)
 {
     pte_t *slot = (pte_t *)(DIRECT_START + (ptr & ~7ull));
     bool keeps_ad = (ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD;
@@ -100,6 +101,17 @@ static u64 mapped_entry(struct domain *o, u64 value)
     return pte_make(min(domain_frame(o, pte_mfn(value)).n, PTE_ADDR >> PAGE_SHIFT), value & ~PTE_ADDR);
 }
 
+/* Any request but the plainest. */
+static __attribute__((noinline)) int update_other(struct domain *d, u32 owner, struct domain *frames, struct held *h,
+                                                  u64 ptr, u64 value)
+{
+    if ((ptr & 7) == MMU_MACHPHYS_UPDATE)
+        return machphys_update(owner, ptr, value);
+    if (unlikely(!IS_ENTRY(ptr)))
+        return -EINVAL;
+    return update_one(d, owner, h, ptr, (ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE ? value : mapped_entry(frames, value));
+}
+
 /* Whose tables (with a reference) and whose frames: argument 4 of mmu_update. Of another domain's tables entries can be
  * written that map its own frames; the domain's builder has no need of more. */
 static int parties(struct domain *self, u32 foreign, struct domain **tables, u32 *owner, struct domain **frames)
@@ -116,7 +128,8 @@ static int parties(struct domain *self, u32 foreign, struct domain **tables, u32
     return rc;
 }
 
-/* Requests from *at on, until all are done, one is refused, or other work is due (-ERESTART). */
+/* Requests from *at on, until all are done, one is refused, or other work is due (-ERESTART). Where that is looked for
+ * only now and then, it is for the sake of the many requests of a fork. */
 static int update_run(struct domain *d, u32 owner, struct domain *frames, u64 reqs, u64 count, u64 *at)
 {
     struct held held = {.frame = MFN_NONE};
@@ -125,16 +138,14 @@ static int update_run(struct domain *d, u32 owner, struct domain *frames, u64 re
     while (i < count) {
         if (unlikely(!guest_read_pair(guest_at(reqs + i * sizeof(struct mmu_update)), &ptr, &value)))
             rc = -EFAULT;
-        else if (likely(IS_ENTRY(ptr)))
-            rc = update_one(d, owner, &held, ptr,
-                            likely(!frames) || (ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE ? value
-                                                                                       : mapped_entry(frames, value));
+        else if (likely(!(ptr & 5) && !frames)) /* a normal update, or one that keeps A and D */
+            rc = update_one(d, owner, &held, ptr, value);
         else
-            rc = (ptr & 7) == MMU_MACHPHYS_UPDATE ? machphys_update(owner, ptr, value) : -EINVAL;
+            rc = update_other(d, owner, frames, &held, ptr, value);
         if (unlikely(rc))
             break;
         i++;
-        if (unlikely(work_is_pending()) && i < count) {
+        if (unlikely(!(i % LOOK_EACH)) && unlikely(work_is_pending()) && i < count) {
             rc = -ERESTART;
             break;
         }
