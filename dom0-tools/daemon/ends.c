@@ -137,13 +137,17 @@ static void created(const char *name, uint32_t domid, int status)
              p->delay_s, name);
 }
 
-static void restart(uint32_t domid, const char *name, const struct policy_verdict *v)
+/* As it was made, but by the name that it has now. */
+static void restart(uint32_t domid, const char *name, struct wirt_config *config, const struct policy_verdict *v)
 {
-    char *xml = store_text("/local/domain/%u/wirt/config", domid);
+    char *xml = NULL;
     struct pending *p = find(name);
 
     if (p)
         drop(p);
+    snprintf(config->name, sizeof(config->name), "%s", name);
+    if (wirt_config_write(daemon_state.w, config, -1, &xml))
+        log_error("a domain that is to be restarted stays as it is");
     p = xml ? add(name, REMOVING, domid) : NULL;
     if (p) {
         p->is_set_aside = v->act == POLICY_RENAME_RESTART;
@@ -202,7 +206,6 @@ void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_
     facts.on_reboot = config->on_reboot;
     facts.on_crash = config->on_crash;
     facts.quick_count = c ? c->quick_count : 0;
-    wirt_config_free(config);
     v = policy_decide(&facts);
     if (c)
         c->quick_count = v.quick_count;
@@ -210,7 +213,8 @@ void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_
     if (v.act == POLICY_DESTROY)
         job_start("destroy", name, domid, destroyed);
     else if (v.act != POLICY_LEAVE)
-        restart(domid, name, &v);
+        restart(domid, name, config, &v);
+    wirt_config_free(config);
 }
 
 void ends_left_over(uint32_t domid, const char *name)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * domctl on vCPUs of a domain: making them, their registers, where and how much they run. Registers are read and
- * written while the vCPU is on no CPU; a call that has to wait for that is continued. A domain's share is one number
- * for all its vCPUs: the weight is each one's, the cap is divided among them.
+ * written while the vCPU is on no CPU; that is waited for in one go, as the tools may change what they asked for before
+ * a continued call reads it again. A domain's share is one number for all its vCPUs: the weight is each one's, the cap
+ * is divided among them.
  */
 #include "call/domctl.h"
 #include "core/slab.h"
@@ -106,18 +107,12 @@ s64 domctl_vcpu_set_context(struct domain *d, struct xen_domctl *op)
 s64 domctl_vcpu_get_context(struct domain *d, struct xen_domctl *op)
 {
     struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
-    struct vcpu_cont *cont = &vcpu_current()->cont;
     struct vcpu_guest_context *context;
     s64 rc = -ENOMEM;
 
     if (!v || !v->is_initialised)
         return v ? -ENODATA : -ENOENT;
-    if (!cont->cursor)
-        sched_pause(&v->unit);
-    if (sched_is_running(&v->unit)) {
-        cont->cursor = 1;
-        return -ERESTART;
-    }
+    sched_pause_sync(&v->unit); /* a control domain waits for others' vCPUs, and they for nobody's */
     vcpu_sync(v);
     context = slab_alloc(sizeof(*context));
     if (context) {

@@ -67,7 +67,7 @@ int pirq_map_gsi(struct domain *d, u32 gsi, s32 *pirq)
     lock_take(&d->pirq.lock);
     p = item_choose(d, pirq);
     if (!p || (p->is_mapped && p->line != gsi))
-        rc = d->pirq.item ? -EINVAL : -ENOMEM;
+        rc = d->pirq.item || domain_is_dying(d) ? -EINVAL : -ENOMEM;
     else if (!p->is_mapped)
         item_map(d, p, gsi, false);
     lock_drop(&d->pirq.lock);
@@ -81,7 +81,7 @@ int pirq_map_msi(struct domain *d, u32 sbdf, u32 entry, u64 table_base, s32 *pir
 
     lock_take(&d->pirq.lock);
     p = item_choose(d, pirq);
-    if (!d->pirq.item)
+    if (!d->pirq.item && !domain_is_dying(d))
         rc = -ENOMEM;
     else if (p && !p->is_mapped)
         rc = irq_msi_create(sbdf, entry, table_base);

@@ -152,10 +152,12 @@ exit_look:
     movq %rsp, %rdi
     CALL_C pv_exit_look
     jmp pv_exit
-exit_upcall:
+exit_upcall: /* one each time: another vCPU may take the mask back at once, and we would never come out */
     movq %rsp, %rdi
     CALL_C pv_exit_upcall
-    jmp pv_exit
+    cmpl $0, R_SIZE + CI_WORK(%rsp)
+    jne exit_work
+    jmp exit_now
 
 /* Hypercall 23 from the guest kernel: rsp has 40 bytes of frame, r11 = vCPU, rcx and r11 are free. */
     .balign 16

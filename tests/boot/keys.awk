@@ -32,14 +32,17 @@ function must(is_right, what) {
 !read_count && /'h' pressed/ { is_help_of_dom0 = 1 }
 !read_count && !is_help_of_dom0 { wire[++wire_count] = $0 }
 { sub(/^\(WIRT\) /, "") }
-match($0, /^'.' pressed: /) { key = substr($0, 2, 1); lines[key] = 0; next }
+match($0, /^'.' pressed: /) { key = substr($0, 2, 1); lines[key] = 0; pressed[key]++; next }
 /^\*\*\* Serial input/ { key = "" }
 key != "" { line[key, ++lines[key]] = $0 }
 
 END {
     # Help names every key.
-    for (i = split("* 0 R a d e h i m q r", letters, " "); i; i--)
+    for (i = split("* 0 C R a d e g h i m q r", letters, " "); i; i--)
         need("h", "^  [" letters[i] "]  [a-z]", 1)
+    # One key is all of the reports: each came by itself, and again by it.
+    for (i = split("a d e g i m q r", letters, " "); i; i--)
+        must(pressed[letters[i]] >= 2, "key *: no report of " letters[i])
 
     # Domains and their vCPUs, two of them loaded and one of them at least running.
     need("q", "^domain 0: control domain \\(0\\), [0-9]+ of [0-9]+ frames, .*loaded on CPUs 0x[1-3]$", 1)
@@ -77,6 +80,9 @@ END {
     need("e", "^  port [0-9]+: IPI 0, .*to vCPU 0", 3)
     need("e", "^  port [0-9]+: IPI 0, .*to vCPU 1", 3)
     need("e", "^  port [0-9]+: PIRQ [0-9]+, ", 5)
+
+    # Grants: dom0's table; it lends nothing, and there is nobody whose frames it could map.
+    need("g", "^domain 0: [0-9]+ of 64 frames, 0 entries in use; maps 0 of 262144$", 1)
 
     # Timers: Wirt's own by name, and dom0's. The APIC is off when the deadline came while the report was being printed.
     need("a", "^timers at [1-9][0-9]* us", 1)

@@ -11,9 +11,9 @@ console_test() {
     log=$logs/$hv-console.log why=
     if [ "$hv" = wirt ]; then
         jobs=log,shell
-        for key in q r m e a i d 0; do
+        for key in q r m e a i d g '*' 0; do
             asked+=(--send "$last=>$key")
-            last="'$key' pressed"
+            last="'[$key]' pressed"
         done
         last='audit: [0-9n]'
     fi

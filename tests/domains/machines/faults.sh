@@ -121,20 +121,29 @@ audit audit-hostile
 for act in spin flood rubbish; do is_there "$act" && check "destroy-$act" wirt destroy "$act"; done
 accounts_same hostile-leave-nothing /run/accounts.before
 
+# plugs: the good guest takes up a disk, for which its kernel has to hear of it from xenstored, and lets it go.
+image more.img 4
+plugs() {
+    local state=/local/domain/$(field good id)/device/vbd/51728/state
+    wirt attach-disk good "$images/more.img" xvdb || return
+    wait_for 30 sh -c "[ \$(xenstore-read $state) = 4 ]" || echo "it does not take up the disk: state $(xenstore-read "$state")"
+    [ "$(xenstore-read "$state")" = 4 ] && wirt detach-disk good xvdb && return
+    wirt detach-disk good xvdb
+    return 1
+}
 # Daemons die and come back; guests do not notice.
 kill -9 "$(daemon_of wirtd)"
 sleep 2
 check wirtd-again wirtd
 goes_on after-wirtd
 check log-kept said good 'WIRT-GUEST good up'
+check store-before plugs
 kill -9 "$(daemon_of xenstored)"
 sleep 2
 check xenstored-again xenstored
 check store-answers wait_for 10 xenstore-read /local/domain/0/name
 check store-kept sh -c 'xenstore-ls /local/domain | grep -q good'
-image more.img 4
-check attach-after wirt attach-disk good "$images/more.img" xvdb
-check detach-after wirt detach-disk good xvdb
+check store-after plugs
 micro later wait
 check create-after create /run/xml/later.xml
 check destroy-after wirt destroy later

@@ -382,7 +382,9 @@ static void foreign_frames(void)
         if (e820[i].type != 1)
             continue;
         for (u64 f = (e820[i].addr + PAGE - 1) / PAGE; f < (e820[i].addr + e820[i].size) / PAGE; f++) {
-            if (is_ours(f) || f == si->shared_info >> 12 || (!is_domu() && f < 0x100))
+            if (is_domu() ? is_ours(f) : ((u64 *)HV_START)[f] != ~0ul || f < 0x100)
+                continue;
+            if (f == si->shared_info >> 12)
                 continue;
             tried++;
             for (u32 rw = 0; rw < 2; rw++)
