@@ -62,7 +62,7 @@ static int create(struct vcpu *v)
         return rc;
     }
     v->hvm->ran_on = VCPU_NOWHERE;
-    vlapic_create(v);
+    vlapic_reset(v);
     return 0;
 }
 
@@ -145,12 +145,30 @@ void hvm_print(struct domain *d, char c)
     lock_drop(&h->lock);
 }
 
-/* Once: a vCPU that runs is not started again. */
+/* How kernels take a vCPU offline; the last one does it at the end of a panic. */
+void hvm_down(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    bool is_last = true;
+
+    lock_take(&d->lock);
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        is_last &= !d->vcpu[i] || d->vcpu[i] == v || !d->vcpu[i]->is_up;
+    if (!is_last)
+        vcpu_down(v);
+    lock_drop(&d->lock);
+    if (is_last)
+        domain_crash(d, "vCPU %u, its last one, halted with interrupts off", v->id);
+}
+
+/* A vCPU that runs, or has not stopped yet, is not started again. */
 void hvm_start(struct vcpu *v, u8 page)
 {
     lock_take(&v->domain->lock);
-    if (!v->is_up && !domain_is_dying(v->domain)) {
+    if (!v->is_up && !sched_is_running(&v->unit) && !domain_is_dying(v->domain)) {
+        vlapic_reset(v);
         hvm_backend->start_real(v, page);
+        v->hvm->is_in_nmi = false;
         v->is_initialised = true;
         vcpu_up(v);
     }

@@ -34,10 +34,8 @@ struct vlapic {
     u64 base; /* MSR 0x1b */
     u32 spurious, lvt[7], esr;
     u32 tpr, divide, timer_count;
-    u64 timer_at; /* ns when timer_count was set, 0: off */
     u64 icr;
     u32 irr[VLAPIC_WORDS], isr[VLAPIC_WORDS];
-    struct timer timer;
 };
 
 struct hvm_vcpu {
@@ -84,6 +82,7 @@ void hvm_init(const struct hvm_backend *backend); /* boot */
 extern void (*hvm_call_door)(struct regs *r);     /* the hypercall dispatcher, set by boot */
 void hvm_enter(void) __noreturn;                  /* svm_entry.S */
 void hvm_look(struct regs *r);                    /* must_look was set: what there is to do before the guest goes on */
+void hvm_down(struct vcpu *v);                    /* HLT with interrupts off, by itself: until it is started again */
 void hvm_start(struct vcpu *v, u8 page);          /* SIPI came: it runs from there on, in real mode */
 u32 hvm_due(struct vcpu *v);                      /* vector that waits to be injected, HVM_NO_VECTOR: none */
 void hvm_taken(struct vcpu *v, u32 vector);       /* and it is being injected */
@@ -114,7 +113,7 @@ bool hvm_copy(void *host, u64 va, u64 n, bool is_write); /* cpu_info.copier */
 struct cpuid hvm_cpuid(const struct vcpu *v, u32 leaf, u32 sub);
 bool hvm_msr_read(struct vcpu *v, u32 msr, u64 *value);
 bool hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
-void vlapic_create(struct vcpu *v);
+void vlapic_reset(struct vcpu *v);                                 /* as after INIT */
 bool vlapic_set_base(struct vcpu *v, u64 value);                   /* false: #GP */
 bool vlapic_msr(struct vcpu *v, u32 msr, bool writes, u64 *value); /* 0x800-0x83f; false: #GP */
 void vlapic_raise(struct vcpu *v, u32 vector);                     /* any context */

@@ -119,7 +119,7 @@ static void do_halt(struct vcpu *v, struct regs *r)
     if (r->rflags & RFLAGS_IF || v->pv.nmi_pending)
         hvm_halt(v);
     else
-        domain_crash(v->domain, "vCPU %u halted with interrupts off", v->id);
+        hvm_down(v);
 }
 
 static void do_iret(struct vcpu *v)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A vCPU's local APIC as x2APIC: registers are MSRs, and no page of memory is behind it. Interrupts between vCPUs,
- * INIT and SIPI to start one, the timer in its three modes. IRR is written by anybody (atomic, then a kick); all else
- * by the vCPU itself. A vector's class against TPR and what is in service decides whether it is due. Intel SDM volume
- * 3, chapter 10.
+ * INIT and SIPI to start one; its timer only remembers what was written, as the ABI's own is better. IRR is written by
+ * anybody (atomic, then a kick); all else by the vCPU itself. A vector's class against TPR and what is in service
+ * decides whether it is due. Intel SDM volume 3, chapter 10.
  */
 #include "hvm/hvm.h"
 
@@ -242,10 +242,11 @@ bool vlapic_set_base(struct vcpu *v, u64 value)
     return true;
 }
 
-void vlapic_create(struct vcpu *v)
+void vlapic_reset(struct vcpu *v)
 {
     struct vlapic *a = &v->hvm->apic;
 
+    *a = (struct vlapic){0};
     a->base = BASE_ADDRESS | BASE_ENABLED | BASE_X2 | (v->id ? 0 : BASE_BSP); /* as firmware leaves it with x2APIC on */
     a->spurious = 0xff;
     for (u32 i = 0; i < ARRAY_COUNT(a->lvt); i++)

@@ -29,6 +29,10 @@ check create-2 create /run/xml/two.xml
 check create-pv create /run/xml/pv.xml
 check up-2 says two 120 'WIRT-GUEST two up .*cpus=2 '
 check up-pv says pv 120 'WIRT-GUEST pv ready'
+check vcpu-set-1 wirt vcpu-set two 1
+check cpus-1 says two 60 'now cpus=1'
+check vcpu-set-2 wirt vcpu-set two 2
+check cpus-2 says two 60 'now cpus=2'
 audit audit-both
 check destroy-2 wirt destroy two
 check destroy-pv wirt destroy pv
