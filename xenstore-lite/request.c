@@ -327,6 +327,8 @@ static int handle_watch(struct call *k)
 
     if (has_depth && !wire_number(k->r.arg[2], INT32_MAX, &depth))
         return EINVAL;
+    if (watch_find(c, k->r.arg[0], k->r.arg[1])) /* before the quota: nothing more is asked for */
+        return EEXIST;
     error = quota_check(c->who.domid, QUOTA_WATCHES, c->watch_count + 1u, k->r.arg[0]);
     if (!error)
         error = quota_check(c->who.domid, QUOTA_PATH, strlen(k->r.arg[0]), k->r.arg[0]);

@@ -80,6 +80,7 @@ static void quota_watches(struct peer *g)
     IS(last, "!E2BIG");
     CHECK(i == 512);
     CHECK(strstr(rig_log(), "domain 30: "));
+    IS(WATCH(g, "w0", "t"), "!EEXIST"); /* not one more */
     IS(call(g, XS_RESET_WATCHES, 0, "|"), "OK|");
     IS(WATCH(g, "w", "t"), "OK|");
     /* and what they hold: long paths of many parts */

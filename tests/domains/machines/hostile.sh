@@ -5,14 +5,14 @@
 # answer in time, that the accounts hold, that the log names the guest, and at the end that nothing is left.
 . /files/lib
 guests=$kit/hostile
-busybox syslogd -O /run/syslog -s 0
+busybox syslogd -O /run/syslog
 hv_log() { if is_wirt; then wirt dmesg; else xl dmesg; fi; }
 
 # guest NAME KIND WORDS [DEVICES [MORE]]: makes it; its id is in $id.
 guest() {
     xml "$1" 16 2 "$3" "$guests/$2.elf" "${4-}" "${5-}"
     check "create-$1" create "/run/xml/$1.xml"
-    id=$(field "$1" id)
+    id=$(sed -n "s/.*domain $1 (\([0-9]*\)): started.*/\1/p" /run/check.out) # it may be gone already
 }
 beat() { xenstore-read "/local/domain/$neighbour/data/beat"; }
 beats_on() { [ "$(beat)" -gt $(($1 + 2)) ]; }
@@ -61,6 +61,7 @@ neighbour=$id
 check neighbour-beats wait_for 30 beats_on 0
 directory() { xenstore-ls "/local/domain/$neighbour" | grep -v beat; xenstore-ls "/local/domain/0/backend" | head -n 60; }
 accounts >/run/accounts.before
+xenstore-ls -f | sed 's/ = .*//' >/run/nodes.before
 directory >/run/directory.before
 
 # Input validation; speculation; leaks; corners of the CPU; page types; grants. Each is a world of its own.
@@ -175,6 +176,7 @@ directory >/run/directory.now
 check neighbour-untouched cmp /run/directory.before /run/directory.now
 check neighbour-quiet sh -c '! wirt log neighbour | grep FAILED'
 accounts_same nothing-left /run/accounts.before 256
+xenstore-ls -f | sed 's/ = .*//' | diff /run/nodes.before - | grep '^[-+]/' | sed 's/^/  | /'
 unnoticed end
 check neighbour-away wirt destroy neighbour
 is_wirt || xl dmesg | tail -n 5
