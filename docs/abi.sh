@@ -27,7 +27,8 @@ success, a negative errno for failure. All other registers but RCX and R11 are k
 - A number without a section is answered by `-ENOSYS`, and so is a command that a section does not list
   (set_segment_base and vm_assist: `-EINVAL`; a command of the control domain, to others: `-EPERM`). Nothing is ever answered with a success that did not happen.
 - *Who*: "all" is every domain; "control" is the control domain, others get `-EPERM`.
-- Long calls come back as continuations: the guest sees nothing of it, but interrupts and events are served in between.
+- Long calls come back as continuations: the guest sees nothing of it, and interrupts are served in
+  between; events for the vCPU that made the call wait until it is done.
 - Layouts and numbers stand in `hypervisor/include/public/`; `tests/abi` compares every one with libxen-dev's headers.
 
 END

@@ -430,20 +430,27 @@ static s64 machphys_mapping(struct domain *d, void *arg)
     return 0;
 }
 
-/* What a domain with hardware assistance maps of its own into its physical addresses. */
+/* What a domain with hardware assistance maps of its own into its physical addresses. A dead one's is gone. */
 static s64 add_to_physmap(struct domain *d, void *arg)
 {
     const struct xen_add_to_physmap *a = arg;
-    mfn_t m = d->shared_mfn;
-    int rc = 0;
+    mfn_t m;
+    int rc = -EINVAL;
 
     if (!d->ops->show)
-        return -EINVAL;
-    if (a->space == XENMAPSPACE_grant_table)
+        return rc;
+    lock_take(&d->lock);
+    m = d->shared_mfn;
+    if (domain_is_dying(d))
+        rc = -ESRCH;
+    else if (a->space == XENMAPSPACE_grant_table)
         rc = grant_frame(d, (u32)min(a->idx, UINT32_MAX), &m);
-    else if (a->space != XENMAPSPACE_shared_info || a->idx)
-        rc = -EINVAL;
-    return rc ? rc : d->ops->show(d, a->gpfn, m);
+    else if (a->space == XENMAPSPACE_shared_info && a->idx == 0)
+        rc = 0;
+    if (rc == 0)
+        rc = d->ops->show(d, a->gpfn, m);
+    lock_drop(&d->lock);
+    return rc;
 }
 
 static s64 remove_from_physmap(struct domain *d, void *arg)

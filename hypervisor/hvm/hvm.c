@@ -8,6 +8,7 @@
 #include "core/slab.h"
 #include "core/work.h"
 #include "dom/guest.h"
+#include "hw/fpu.h"
 #include "hw/spec.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -82,6 +83,7 @@ static void load(struct vcpu *v)
 static void unload(struct vcpu *v)
 {
     cpu_info()->copier = NULL;
+    fpu_forget_xcr0(); /* one emulator lets guests write it without leaving */
     hvm_backend->unload(v);
 }
 

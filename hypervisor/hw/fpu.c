@@ -53,6 +53,11 @@ void fpu_set_xcr0(u64 xcr0)
     __asm__ volatile("xsetbv" : : "c"(0), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)));
 }
 
+void fpu_forget_xcr0(void)
+{
+    *this_cpu(fpu_xcr0) = 0;
+}
+
 static void ts_clear(void)
 {
     __asm__ volatile("clts" ::: "memory");

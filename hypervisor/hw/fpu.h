@@ -18,5 +18,6 @@ void fpu_save(void *area);
 void fpu_load(void *area, u64 xcr0);
 bool fpu_xcr0_is_valid(u64 xcr0); /* the manual's rules plus the allowed set */
 void fpu_set_xcr0(u64 xcr0);
+void fpu_forget_xcr0(void); /* somebody may have written it behind our back */
 
 #endif

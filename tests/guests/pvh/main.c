@@ -378,6 +378,33 @@ static void numbers(void)
     end();
 }
 
+/* Dead, but we hold a frame of it: nothing can be shown there any more, and nothing happens to Wirt. */
+static void dead(void)
+{
+    struct xen_add_to_physmap a = {.space = XENMAPSPACE_shared_info, .gpfn = 7};
+    struct xen_domctl op = {0};
+    u64 gfn = 9;
+
+    test("dead");
+    if (!create())
+        return;
+    furnish();
+    EQ(show(win, AT(FREE) | RW_PAGE, dom), 0);
+    map(list, 0);
+    map(data, 0);
+    EQ(domctl(XEN_DOMCTL_destroydomain, dom, &op), 0);
+    TRUE(state_of(dom) & XEN_DOMINF_dying);
+    a.domid = (domid_t)dom;
+    EQ(call2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &a), E_SRCH);
+    a.space = XENMAPSPACE_grant_table;
+    EQ(call2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &a), E_SRCH);
+    FAILS(call2(__HYPERVISOR_memory_op, XENMEM_remove_from_physmap, &a));
+    EQ(memory(XENMEM_populate_physmap, dom, &gfn, 1), 0);
+    EQ(memory(XENMEM_decrease_reservation, dom, &gfn, 1), 0);
+    EQ(map(win, 0), 0);
+    EQ(state_of(dom), ~0u);
+}
+
 int main(void)
 {
     u64 before, *mine = (u64 *)si->mfn_list;
@@ -401,6 +428,7 @@ int main(void)
     for (u32 i = 0; i < COUNT(acts); i++)
         alone(&acts[i]);
     second();
+    dead();
     test("leaks");
     EQ(free_now(), before);
     finish();
