@@ -25,7 +25,8 @@ void rig_start(bool is_fresh);      /* returns when it serves */
 void rig_kill(void);                /* kill -9 */
 int rig_stop(void);                 /* SIGTERM; its exit status */
 void rig_close(void);
-const char *rig_log(void); /* all that it said; free nothing */
+const char *rig_log(void);              /* all that it said; free nothing */
+const char *rig_path(const char *name); /* in the run directory; lives until the fourth call after */
 /* Who lives. add makes page and bell; a dead domain's line goes. */
 void rig_domain(unsigned domid, bool dying, bool shutdown, unsigned handle);
 void rig_domain_gone(unsigned domid);
