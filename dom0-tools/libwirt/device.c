@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a device, as device.h describes it. A device is offered by one transaction that writes both directories,
- * together with a note that this process is at it, and by another one the note goes when the device is whole: of what a
- * killed process leaves, collect.c knows by the note. It goes when both directories go, upon which the kernel's backend
- * tears down whatever it holds. Both ends are awaited by watches, never by looking again and again.
+ * The life of a device, as device.h describes it; device_end.c has its end. A device is offered by one transaction that
+ * writes both directories, together with a note that this process is at it, and by another one the note goes when the
+ * device is whole: of what a killed process leaves, collect.c knows by the note. What the kernel does is awaited by
+ * watches, never by looking again and again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +23,9 @@
 #include "device.h"
 #include "note.h"
 
-#define BACKEND_MS   10000
-#define UNPLUG_MS    10000
-#define TRIES        200
-#define RUN_DIR      "/run/wirt"
-#define BACKEND_ROOT "/local/domain/0/backend"
+#define BACKEND_MS 10000
+#define TRIES      200
+#define RUN_DIR    "/run/wirt"
 
 const char *device_domain(struct wirt *w, uint32_t domid, char *buffer, size_t size)
 {
@@ -92,17 +90,17 @@ void device_back(struct device *d, const char *name, const char *format, ...)
 
 const char *device_back_path(const struct device *d, char path[DEVICE_PATH_MAX])
 {
-    snprintf(path, DEVICE_PATH_MAX, BACKEND_ROOT "/%s/%u/%u", d->kind, d->domid, d->number);
+    snprintf(path, DEVICE_PATH_MAX, DEVICE_BACKENDS "/%s/%u/%u", d->kind, d->domid, d->number);
     return path;
 }
 
-static const char *note_path(const struct device *d, char path[DEVICE_PATH_MAX])
+const char *device_note_path(const struct device *d, char path[DEVICE_PATH_MAX])
 {
     snprintf(path, DEVICE_PATH_MAX, NOTE_CHANGING "/%s-%u-%u", d->kind, d->domid, d->number);
     return path;
 }
 
-static const char *front_path(const struct device *d, char path[DEVICE_PATH_MAX])
+const char *device_front_path(const struct device *d, char path[DEVICE_PATH_MAX])
 {
     snprintf(path, DEVICE_PATH_MAX, "/local/domain/%u/device/%s/%u", d->domid, d->kind, d->number);
     return path;
@@ -174,7 +172,7 @@ static bool write_keys(struct xs_handle *store, xs_transaction_t t, const char *
     return true;
 }
 
-static bool is_there(struct xs_handle *store, xs_transaction_t t, const char *dir)
+bool device_is_there(struct xs_handle *store, xs_transaction_t t, const char *dir)
 {
     char path[DEVICE_PATH_MAX + 16], *value;
 
@@ -184,8 +182,12 @@ static bool is_there(struct xs_handle *store, xs_transaction_t t, const char *di
     return value != NULL;
 }
 
-static void common_keys(struct device *d, const char *front, const char *back)
+static void common_keys(struct device *d)
 {
+    char front[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX];
+
+    device_front_path(d, front);
+    device_back_path(d, back);
     device_front(d, "backend", "%s", back);
     device_front(d, "backend-id", "0");
     device_front(d, "state", "%d", XenbusStateInitialising);
@@ -195,38 +197,54 @@ static void common_keys(struct device *d, const char *front, const char *back)
     device_back(d, "state", "%d", XenbusStateInitialising);
 }
 
-int device_offer(struct wirt *w, const struct device *offered)
+bool device_transact(struct xs_handle *store, device_step_fn *step, const struct device *d)
+{
+    for (int i = 0; i < TRIES; i++) {
+        xs_transaction_t t = xs_transaction_start(store);
+        bool is_good = t && step(store, t, d);
+        int error = errno;
+
+        if (t && xs_transaction_end(store, t, !is_good) && is_good)
+            return true;
+        if (!is_good)
+            errno = error;
+        if (!is_good || errno != EAGAIN)
+            return false;
+    }
+    return false;
+}
+
+static bool write_offer(struct xs_handle *store, xs_transaction_t t, const struct device *d)
 {
     char front[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX], note[DEVICE_PATH_MAX], self[NOTE_SELF];
+
+    if (device_is_there(store, t, device_back_path(d, back))) {
+        errno = EEXIST;
+        return false;
+    }
+    note_self(self);
+    return write_keys(store, t, back, 0, d->domid, d->back, d->back_count) &&
+           write_keys(store, t, device_front_path(d, front), d->domid, 0, d->front, d->front_count) &&
+           xs_write(store, t, device_note_path(d, note), self, (unsigned int)strlen(self));
+}
+
+int device_offer(struct wirt *w, const struct device *offered)
+{
     struct xs_handle *store = wirt_store(w);
     struct device d = *offered;
 
     if (!store)
         return w->error.code;
-    common_keys(&d, front_path(&d, front), device_back_path(&d, back));
-    note_path(&d, note);
-    note_self(self);
-    for (int i = 0; i < TRIES; i++) {
-        xs_transaction_t t = xs_transaction_start(store);
-        bool is_taken = t && is_there(store, t, back);
-        bool is_good = t && !is_taken && write_keys(store, t, back, 0, d.domid, d.back, d.back_count) &&
-                       write_keys(store, t, front, d.domid, 0, d.front, d.front_count) &&
-                       xs_write(store, t, note, self, (unsigned int)strlen(self));
-        int error = errno;
-
-        if (t && xs_transaction_end(store, t, !is_good) && is_good)
-            return 0;
-        if (is_taken)
-            return wirt_fail(w, WIRT_EXISTS, d.object, "offer it to the guest", "see wirt dominfo",
-                             "the domain has this device already");
-        if (is_good && errno == EAGAIN)
-            continue;
-        if (!is_good)
-            errno = error;
-        return fail_errno(w, WIRT_FAILED, d.object, "offer it to the guest", "", "xenstored refused the keys");
-    }
-    return wirt_fail(w, WIRT_TIMEOUT, d.object, "offer it to the guest", "try again",
-                     "xenstore changed under each of %d transactions", TRIES);
+    common_keys(&d);
+    if (device_transact(store, write_offer, &d))
+        return 0;
+    if (errno == EEXIST)
+        return wirt_fail(w, WIRT_EXISTS, d.object, "offer it to the guest", "see wirt dominfo",
+                         "the domain has this device already");
+    if (errno == EAGAIN)
+        return wirt_fail(w, WIRT_TIMEOUT, d.object, "offer it to the guest", "try again",
+                         "xenstore changed under each of %d transactions", TRIES);
+    return fail_errno(w, WIRT_FAILED, d.object, "offer it to the guest", "", "xenstored refused the keys");
 }
 
 int device_done(struct wirt *w, const struct device *d)
@@ -237,7 +255,7 @@ int device_done(struct wirt *w, const struct device *d)
     batch_begin(&b, w);
     snprintf(path, sizeof(path), "%s/hotplug-status", device_back_path(d, back));
     batch_write(&b, path, "connected");
-    batch_remove(&b, note_path(d, back));
+    batch_remove(&b, device_note_path(d, back));
     return batch_commit(&b, d->object, "let it connect");
 }
 
@@ -259,8 +277,7 @@ int device_watch(struct wirt *w, struct watch *watch, const struct device *d)
                       "no connection to xenstore through /dev/xen/xenbus");
 }
 
-/* Until `token` comes: 0, WIRT_TIMEOUT, or another code with the error set. */
-static int wait_token(struct wirt *w, struct watch *watch, const char *object, const char *token, int timeout_ms)
+int device_wait_token(struct wirt *w, struct watch *watch, const char *object, const char *token, int timeout_ms)
 {
     const char *path, *got;
     int result;
@@ -286,19 +303,18 @@ int device_sync(struct wirt *w, struct watch *watch, const char *object)
     int error;
 
     snprintf(token, sizeof(token), "sync%u", watch->next_id);
-    error = watch_add(watch, BACKEND_ROOT, token);
+    error = watch_add(watch, DEVICE_BACKENDS, token);
     if (!error) {
-        int code = wait_token(w, watch, object, token, BACKEND_MS);
+        int code = device_wait_token(w, watch, object, token, BACKEND_MS);
 
-        watch_remove(watch, BACKEND_ROOT, token);
+        watch_remove(watch, DEVICE_BACKENDS, token);
         return code;
     }
     errno = error;
     return fail_errno(w, WIRT_FAILED, object, "wait for its backend", "", "the connection to xenstore broke");
 }
 
-/* XenbusState* or 0 if the backend's directory is not there. */
-static int read_state(struct wirt *w, const struct device *d)
+int device_read_state(struct wirt *w, const struct device *d)
 {
     char back[DEVICE_PATH_MAX];
     char *text = wirt_store_read(w, "%s/state", device_back_path(d, back));
@@ -310,7 +326,7 @@ static int read_state(struct wirt *w, const struct device *d)
 
 int device_backend_state(struct wirt *w, const struct device *d)
 {
-    int state = read_state(w, d);
+    int state = device_read_state(w, d);
     char *why;
 
     if (state >= XenbusStateInitialising && state <= XenbusStateConnected)
@@ -329,99 +345,13 @@ int device_wait_backend(struct wirt *w, struct watch *watch, const struct device
     int state, code;
 
     do {
-        code = wait_token(w, watch, d->object, "state", BACKEND_MS);
+        code = device_wait_token(w, watch, d->object, "state", BACKEND_MS);
         if (code)
             return code;
-        state = read_state(w, d);
+        state = device_read_state(w, d);
     } while (state == XenbusStateInitialising);
     code = device_sync(w, watch, d->object);
     return code ? code : device_backend_state(w, d);
-}
-
-int device_withdraw(struct wirt *w, const struct device *d)
-{
-    struct wirt_error kept = error_keep(w);
-    struct xs_handle *store = wirt_store(w);
-    char path[4][DEVICE_PATH_MAX];
-    struct watch watch;
-    int code = 0;
-
-    if (!store)
-        return w->error.code;
-    front_path(d, path[0]);
-    device_back_path(d, path[1]);
-    snprintf(path[2], DEVICE_PATH_MAX, "/local/domain/0/error/backend/%s/%u/%u", d->kind, d->domid, d->number);
-    note_path(d, path[3]); /* last: until then whoever comes after us can end it */
-    for (int i = 0; i < 4; i++)
-        if (!xs_rm(store, XBT_NULL, path[i]) && errno != ENOENT && !code)
-            code = fail_errno(w, WIRT_FAILED, d->object, "remove it", "", "xenstored keeps %s", path[i]);
-    /* Directories of a kind and a domain that hold no device any more. */
-    for (int i = 0; i < 2; i++) {
-        unsigned int count = 1;
-        char **left;
-
-        *strrchr(path[i], '/') = 0;
-        left = xs_directory(store, XBT_NULL, path[i], &count);
-        free(left);
-        if (left && !count)
-            xs_rm(store, XBT_NULL, path[i]);
-    }
-    if (!code && watch_open(&watch) == 0) {
-        code = device_sync(w, &watch, d->object);
-        watch_close(&watch);
-    }
-    return kept.code ? error_restore(w, &kept) : code;
-}
-
-/* Asks both sides to close. False if the guest has not got the device at all, so that there is nobody to ask. */
-static bool ask_to_close(struct wirt *w, const struct device *d)
-{
-    char back[DEVICE_PATH_MAX], front[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 8];
-    struct xs_handle *store = wirt_store(w);
-    char *state = wirt_store_read(w, "%s/state", front_path(d, front));
-    int number = state ? atoi(state) : 0;
-
-    free(state);
-    device_back_path(d, back);
-    for (int i = 0; store && i < TRIES; i++) {
-        xs_transaction_t t = xs_transaction_start(store);
-        bool is_good = t && is_there(store, t, back);
-
-        snprintf(path, sizeof(path), "%s/online", back);
-        is_good = is_good && xs_write(store, t, path, "0", 1);
-        snprintf(path, sizeof(path), "%s/state", back);
-        is_good = is_good && xs_write(store, t, path, "5", 1);
-        if (t && xs_transaction_end(store, t, !is_good))
-            break;
-        if (errno != EAGAIN)
-            return false;
-    }
-    return number == XenbusStateInitialised || number == XenbusStateConnected || number == XenbusStateClosing;
-}
-
-int device_unplug(struct wirt *w, const struct device *d)
-{
-    struct wirt_error none = {.code = WIRT_OK};
-    char note[DEVICE_PATH_MAX], self[NOTE_SELF];
-    struct watch watch;
-    int state, code = device_watch(w, &watch, d);
-
-    if (code)
-        return code;
-    code = wirt_store_write(w, note_path(d, note), "%s", note_self(self));
-    if (code) {
-        watch_close(&watch);
-        return code;
-    }
-    if (ask_to_close(w, d))
-        do {
-            code = wait_token(w, &watch, d->object, "state", UNPLUG_MS);
-            state = code ? 0 : read_state(w, d);
-        } while (state && state != XenbusStateClosed);
-    watch_close(&watch);
-    /* A guest that does not let go in time loses the device all the same. */
-    error_restore(w, &none);
-    return device_withdraw(w, d);
 }
 
 static int each_of_domain(struct wirt *w, const char *kind, uint32_t domid, device_visit_fn *visit, void *arg)
@@ -431,7 +361,7 @@ static int each_of_domain(struct wirt *w, const char *kind, uint32_t domid, devi
     int result = 0;
     char **names;
 
-    snprintf(path, sizeof(path), BACKEND_ROOT "/%s/%u", kind, domid);
+    snprintf(path, sizeof(path), DEVICE_BACKENDS "/%s/%u", kind, domid);
     names = xs_directory(w->store, XBT_NULL, path, &count);
     for (unsigned int i = 0; names && i < count && !result; i++) {
         snprintf(back, sizeof(back), "%s/%.12s", path, names[i]);
@@ -452,7 +382,7 @@ int device_each(struct wirt *w, const char *kind, uint32_t domid, device_visit_f
         return w->error.code;
     if (domid)
         return each_of_domain(w, kind, domid, visit, arg);
-    snprintf(path, sizeof(path), BACKEND_ROOT "/%s", kind);
+    snprintf(path, sizeof(path), DEVICE_BACKENDS "/%s", kind);
     names = xs_directory(w->store, XBT_NULL, path, &count);
     if (!names && errno != ENOENT)
         return fail_errno(w, WIRT_NO_HOST, path, "list the devices", "is xenstored running?", "xenstored does not say");
@@ -460,41 +390,4 @@ int device_each(struct wirt *w, const char *kind, uint32_t domid, device_visit_f
         result = each_of_domain(w, kind, (uint32_t)strtoul(names[i], NULL, 10), visit, arg);
     free(names);
     return result;
-}
-
-/* Notes the first device that is found. */
-static int note_one(struct wirt *w, const char *back, uint32_t domid, uint32_t number, void *arg)
-{
-    struct device *d = arg;
-
-    (void)w;
-    (void)back;
-    d->domid = domid;
-    d->number = number;
-    return 1;
-}
-
-int wirt_devices_remove(struct wirt *w, uint32_t domid)
-{
-    static const char *const kinds[] = {"vif", "vbd"};
-    struct wirt_error none = {.code = WIRT_OK};
-
-    if (domid == 0)
-        return wirt_fail(w, WIRT_REFUSED, "dom0", "remove its devices", "", "its devices are not ours");
-    for (unsigned int i = 0; i < 2; i++) {
-        struct device d = {.kind = kinds[i]};
-
-        for (int tries = 0; device_each(w, d.kind, domid, note_one, &d) == 1; tries++) {
-            int code;
-
-            snprintf(d.object, sizeof(d.object), "%s %u of domain %u", d.kind, d.number, domid);
-            error_restore(w, &none);
-            code = device_withdraw(w, &d);
-            if (code)
-                return code;
-            if (tries == 1000)
-                return wirt_fail(w, WIRT_FAILED, d.object, "remove it", "", "it comes back each time");
-        }
-    }
-    return wirt_store(w) ? 0 : w->error.code;
 }

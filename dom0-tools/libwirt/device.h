@@ -17,6 +17,7 @@
 
 #define DEVICE_PATH_MAX 96
 #define DEVICE_KEY_MAX  20
+#define DEVICE_BACKENDS "/local/domain/0/backend"
 
 struct device_key {
     const char *name;
@@ -37,12 +38,24 @@ int device_domain_check(struct wirt *w, const char *object, uint32_t domid);
 void device_front(struct device *d, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void device_back(struct device *d, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 const char *device_back_path(const struct device *d, char path[DEVICE_PATH_MAX]);
+const char *device_front_path(const struct device *d, char path[DEVICE_PATH_MAX]);
+const char *device_note_path(const struct device *d, char path[DEVICE_PATH_MAX]);
 
 /* One at a time looks whether a thing is free and takes it. *lock is closed by device_unlock. */
 int device_lock(struct wirt *w, int *lock);
 void device_unlock(int lock);
 /* Whether the kernel has this backend; loads its module. */
 int device_backend_check(struct wirt *w, const char *kind, const char *object);
+
+/* One transaction, again and again until it goes through. False with errno. */
+typedef bool device_step_fn(struct xs_handle *store, xs_transaction_t t, const struct device *d);
+bool device_transact(struct xs_handle *store, device_step_fn *step, const struct device *d);
+/* Whether a directory of a device has a state. */
+bool device_is_there(struct xs_handle *store, xs_transaction_t t, const char *dir);
+/* XenbusState* of the backend, or 0 if its directory is not there. */
+int device_read_state(struct wirt *w, const struct device *d);
+/* Until `token` comes: 0, WIRT_TIMEOUT, or another code with the error set. */
+int device_wait_token(struct wirt *w, struct watch *watch, const char *object, const char *token, int timeout_ms);
 
 /* Writes both directories in one transaction, with a note that this process is at it; EXISTS if the device is there. */
 int device_offer(struct wirt *w, const struct device *d);
@@ -56,11 +69,13 @@ int device_wait_backend(struct wirt *w, struct watch *watch, const struct device
 int device_sync(struct wirt *w, struct watch *watch, const char *object);
 /* Fails if the backend has given the device up meanwhile. */
 int device_backend_state(struct wirt *w, const struct device *d);
-/* Removes both directories at once, and waits until the backend has let go. Keeps the handle's error if there is one.
- * Safe at any time. */
+/* Removes both directories at once, and waits until the backend has let go. Of a guest that lives and may have taken
+ * the device up, only after it was asked. */
 int device_withdraw(struct wirt *w, const struct device *d);
-/* Asks the guest to let go, up to 10 s, then withdraws. */
+/* Asks the guest to let go, up to 10 s, if it has taken the device up; then withdraws. */
 int device_unplug(struct wirt *w, const struct device *d);
+/* The same after a failure, whose error stays with the handle. */
+int device_give_up(struct wirt *w, const struct device *d);
 
 /* Every device of a kind whose backend is in dom0, of all domains or (domid not 0) of one: visit(path of the backend)
  * until it returns non-zero, which is passed on. */

@@ -278,7 +278,7 @@ int wirt_attach_disk(struct wirt *w, uint32_t domid, const struct wirt_disk *dis
         if (!code)
             code = device_done(w, &d);
         if (code)
-            device_withdraw(w, &d);
+            device_give_up(w, &d);
         watch_close(&watch);
     }
     if (loop >= 0)

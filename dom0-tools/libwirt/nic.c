@@ -306,7 +306,7 @@ static int connect_card(struct wirt *w, const struct device *d, const struct wir
     if (!code)
         code = device_done(w, d);
     if (code)
-        device_withdraw(w, d);
+        device_give_up(w, d);
     watch_close(watch);
     return code;
 }

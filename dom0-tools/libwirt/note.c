@@ -61,7 +61,7 @@ int note_end_devices(struct wirt *w)
 
         if (note && !note_is_alive(note) && sscanf(names[i] + 3, "-%u-%u", &d.domid, &d.number) == 2) {
             snprintf(d.object, sizeof(d.object), "%s %u of domain %u", d.kind, d.number, d.domid);
-            code = device_withdraw(w, &d);
+            code = device_unplug(w, &d);
         }
         free(note);
     }

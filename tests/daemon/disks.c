@@ -64,6 +64,10 @@ int wirt_store_write(struct wirt *w, const char *path, const char *format, ...)
 {
     abort(); /* nothing here may change anything */
 }
+int wirt_store_remove(struct wirt *w, const char *path)
+{
+    abort();
+}
 /* Names of the entries below a path, once each, in one block as libxenstore gives them. */
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *count)
 {

@@ -55,6 +55,10 @@ ends() {
 }
 
 warm
+# wirtd opens its way to syslogd, and keeps it, with its first word there, which is of a guest that ends by itself.
+micro first off
+check create-first create /run/xml/first.xml
+check first-gone wait_for 20 is_gone first
 image neighbour.img 1
 guest neighbour neighbour all "$(disk neighbour.img xvda) $(nic 60)"
 neighbour=$id
