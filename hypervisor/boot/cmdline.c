@@ -28,7 +28,7 @@ char __initdata cmdline_ignored[] =
     "credit2_runqueue dbgp debug_stack_lines debugtrace dma_bits dom0 dom0-cpuid dom0-iommu "
     "dom0_ioports_disable dom0_nodes dom0_shadow e820-mtrr-clip e820-verbose efi ept "
     "extra_guest_irqs flask font force-ept gdb global-pages gnttab gnttab_max_frames "
-    "gnttab_max_maptrack_frames hap hap_1gb hap_2mb hardware_dom highmem-start hmp-unsafe "
+    "gnttab_max_maptrack_frames guest_loglvl hap hap_1gb hap_2mb hardware_dom highmem-start hmp-unsafe "
     "hpet hvm_debug hvm_fep hvm_port80 idle_latency_factor invpcid ioapic_ack iommu "
     "iommu_dev_iotlb_timeout iommu_inclusive_mapping irq_ratelimit irq_vector_map ivrs_hpet "
     "ivrs_ioapic lapic lapic_timer_c2_ok ler low_crashinfo low_mem_virq_limit max_cstate "
@@ -172,7 +172,6 @@ struct cmdline_option __initdata cmdline_table[] = {
     {"dom0_max_vcpus", CMDLINE_CUSTOM, .parse = cmdline_dom0_vcpus_parse, .help = "CPUs of dom0"},
     {"dom0_mem", CMDLINE_CUSTOM, .parse = cmdline_dom0_mem_parse, .help = "memory of dom0"},
     {"dom0_vcpus_pin", CMDLINE_BOOL, FIELD(has_dom0_vcpus_pin), .help = "pin them one to one"},
-    {"guest_loglvl", CMDLINE_TEXT, FIELD(guest_loglvl), .help = "what is shown of guests' doings"},
     {"loglvl", CMDLINE_TEXT, FIELD(loglvl), .help = "what is shown"},
     {"maxcpus", CMDLINE_U32, FIELD(maxcpus), .min = 1, .max = CPU_MAX, .help = "CPUs to start"},
     {"mem", CMDLINE_SIZE, FIELD(mem), .help = "no RAM from this address on"},

@@ -20,7 +20,7 @@ struct boot_amount {
 
 struct boot_options {
     /* console.c's; text, NULL = default */
-    const char *console, *com1, *com2, *loglvl, *guest_loglvl;
+    const char *console, *com1, *com2, *loglvl;
     bool has_timestamps;
     /* dom0 */
     struct boot_amount dom0_mem, dom0_mem_min, dom0_mem_max;

@@ -62,7 +62,6 @@ void __init console_init(const struct console_options *o)
     }
     console_start();
     level_parse("loglvl", o->loglvl, &console_wires.level);
-    level_parse("guest_loglvl", o->guest_loglvl, &console_wires.guest_level);
     for (u32 i = 0; i < 2; i++)
         if (wrong[i] && spec[i])
             log_warn("console: com%u=%s: %s; going on without it", i + 1, spec[i], wrong[i]);

@@ -58,8 +58,8 @@ static __init void start_console(u32 magic, u32 info)
             (struct vga_mode){.kind = VGA_TEXT, .base = 0xb8000, .width = 80, .height = 25, .pitch = 160, .bpp = 16};
     if (boot_info.video.kind != VGA_NONE && boot_info.video.base < 1ull << 32)
         vga_init_early(&boot_info.video, pgtab_va(paddr(boot_info.video.base)));
-    struct console_options o = {boot_options.console, boot_options.com1,         boot_options.com2,
-                                boot_options.loglvl,  boot_options.guest_loglvl, boot_options.has_timestamps};
+    struct console_options o = {boot_options.console, boot_options.com1, boot_options.com2, boot_options.loglvl,
+                                boot_options.has_timestamps};
     console_init(&o);
     log_info("Wirt " WIRT_VERSION ": Xen-ABI 4.17 hypervisor, started by %s",
              boot_info.loader ? boot_info.loader : "?");

@@ -15,7 +15,7 @@ void call_console_input(void)
     evtchn_raise_global(domain_zero, VIRQ_CONSOLE);
 }
 
-static s64 console_write(struct domain *d, guest_ptr from, u64 count)
+static s64 console_write(guest_ptr from, u64 count)
 {
     struct vcpu_cont *cont = &vcpu_current()->cont;
     char piece[PIECE];
@@ -24,7 +24,7 @@ static s64 console_write(struct domain *d, guest_ptr from, u64 count)
         u64 n = min(count - done, PIECE);
         if (!guest_read(piece, guest_offset(from, done), n))
             return -EFAULT;
-        console_guest_write(d->id, d->is_privileged, piece, n);
+        console_put_raw(piece, n);
         done += n;
         if (done < count && work_is_pending()) {
             cont->cursor = done;
@@ -58,7 +58,7 @@ s64 call_console_io(const struct call_args *args)
         return -EINVAL;
     switch (args->a[0]) {
     case CONSOLEIO_write:
-        return console_write(domain_current(), guest_at(args->a[2]), count);
+        return console_write(guest_at(args->a[2]), count);
     case CONSOLEIO_read:
         return console_read(guest_at(args->a[2]), count);
     default:

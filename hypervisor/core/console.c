@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What Wirt says and hears. Every line of the log goes into a ring of 128 KiB; those that the level
- * asks for go to the wires (com1, com2, screen) too. Guests' text is cut into lines, cleaned of
- * control characters and limited in rate, except dom0's, which owns the wires as much as we do.
+ * asks for go to the wires (com1, com2, screen) too. dom0's text goes to the wires as it is; other guests
+ * have consoles of their own in dom0 and no way to ours.
  * Serial input belongs to dom0 or to Wirt's keys; three Ctrl-A hand it over. Lock: console_lock
  * (RANK_CONSOLE, interrupts off), held while a line goes out. Nothing here allocates.
  */
@@ -14,26 +14,16 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define LINE_SIZE   400u
-#define RING(at)    ring[(at) % CONSOLE_RING_SIZE]
-#define GUEST_COUNT 8u
-#define GUEST_LINE  200u
-#define INPUT_SIZE  1024u
-#define SWITCH_KEY  0x01 /* Ctrl-A */
+#define LINE_SIZE  400u
+#define RING(at)   ring[(at) % CONSOLE_RING_SIZE]
+#define INPUT_SIZE 1024u
+#define SWITCH_KEY 0x01 /* Ctrl-A */
 
 static struct lock console_lock = LOCK_INIT(RANK_CONSOLE);
 static char ring[CONSOLE_RING_SIZE];
 static u32 ring_end, ring_start; /* free-running; start moves by clearing only */
-struct console_wires console_wires = {.level = LOG_INFO, .guest_level = LOG_INFO};
+struct console_wires console_wires = {.level = LOG_INFO};
 static bool is_wire_midline;
-
-static struct guest_line {
-    u32 domid, length;
-    bool is_used;
-    struct rate_limit rate;
-    char text[GUEST_LINE];
-} guest[GUEST_COUNT];
-static u32 guest_victim;
 
 static char input[INPUT_SIZE];
 static u32 input_end, input_start, switch_count;
@@ -63,7 +53,7 @@ static u32 ring_oldest(void)
     return ring_end - ring_start > CONSOLE_RING_SIZE ? ring_end - CONSOLE_RING_SIZE : ring_start;
 }
 
-/* One line, with newline, of Wirt or of a guest that is not dom0. */
+/* One line, with newline. */
 static void line_put(const char *s, size_t n, bool is_shown)
 {
     ring_put(s, n);
@@ -74,15 +64,15 @@ static void line_put(const char *s, size_t n, bool is_shown)
     wires_put(s, n);
 }
 
-static size_t stamp_line(char *line, const char *who, const char *text)
+static size_t stamp_line(char *line, const char *text)
 {
     u64 us = console_wires.has_timestamps ? time_now() / 1000 : 0;
     int n;
 
     if (console_wires.has_timestamps)
-        n = fmt(line, LINE_SIZE, "(%s) [%5lu.%06lu] %s\n", who, us / 1000000, us % 1000000, text);
+        n = fmt(line, LINE_SIZE, "(WIRT) [%5lu.%06lu] %s\n", us / 1000000, us % 1000000, text);
     else
-        n = fmt(line, LINE_SIZE, "(%s) %s\n", who, text);
+        n = fmt(line, LINE_SIZE, "(WIRT) %s\n", text);
     if (n < (int)LINE_SIZE)
         return (size_t)n;
     line[LINE_SIZE - 2] = '\n';
@@ -92,7 +82,7 @@ static size_t stamp_line(char *line, const char *who, const char *text)
 static void console_sink(enum log_level level, const char *text)
 {
     char line[LINE_SIZE];
-    size_t n = stamp_line(line, "WIRT", text);
+    size_t n = stamp_line(line, text);
     u64 flags = lock_take_irq(&console_lock);
 
     line_put(line, n, (int)level <= console_wires.level);
@@ -136,77 +126,6 @@ bool console_rate_ok(struct rate_limit *r, u32 burst, u32 per_second)
         log_warn("%u lines like the next were left out to limit their rate", dropped);
     }
     return true;
-}
-
-static void guest_line_out(struct guest_line *g)
-{
-    char line[LINE_SIZE], who[12];
-    size_t n;
-
-    g->text[g->length] = 0;
-    g->length = 0;
-    fmt(who, sizeof(who), "d%u", g->domid);
-    if (!rate_take(&g->rate, 100, 20))
-        return;
-    if (g->rate.dropped) {
-        char note[64];
-        fmt(note, sizeof(note), "[%u lines left out to limit their rate]", g->rate.dropped);
-        g->rate.dropped = 0;
-        n = stamp_line(line, who, note);
-        line_put(line, n, console_wires.guest_level >= LOG_INFO);
-    }
-    n = stamp_line(line, who, g->text);
-    line_put(line, n, console_wires.guest_level >= LOG_INFO);
-}
-
-static struct guest_line *guest_find(u32 domid, bool may_create)
-{
-    struct guest_line *g;
-
-    for (g = guest; g < guest + GUEST_COUNT; g++)
-        if (g->is_used && g->domid == domid)
-            return g;
-    if (!may_create)
-        return NULL;
-    for (g = guest; g < guest + GUEST_COUNT && g->is_used; g++)
-        ;
-    if (g == guest + GUEST_COUNT)
-        g = &guest[guest_victim++ % GUEST_COUNT];
-    if (g->length)
-        guest_line_out(g);
-    *g = (struct guest_line){.domid = domid, .is_used = true};
-    return g;
-}
-
-void console_guest_write(u32 domid, bool is_privileged, const char *s, size_t n)
-{
-    u64 flags = lock_take_irq(&console_lock);
-
-    if (is_privileged) {
-        wires_put(s, n);
-    } else {
-        struct guest_line *g = guest_find(domid, true);
-        for (; n--; s++) {
-            if (*s == '\n' || g->length == GUEST_LINE - 1)
-                guest_line_out(g);
-            if (*s == '\t' || (*s >= ' ' && *s < 0x7f))
-                g->text[g->length++] = *s;
-        }
-    }
-    lock_drop_irq(&console_lock, flags);
-}
-
-void console_flush_guest(u32 domid)
-{
-    u64 flags = lock_take_irq(&console_lock);
-    struct guest_line *g = guest_find(domid, false);
-
-    if (g) {
-        if (g->length)
-            guest_line_out(g);
-        g->is_used = false;
-    }
-    lock_drop_irq(&console_lock, flags);
 }
 
 size_t console_ring_read(char *dst, size_t size, u32 *index, bool clear, bool incremental)

@@ -13,16 +13,12 @@
 extern struct console_wires {
     bool has_com[2], has_timestamps;
     void (*screen)(const char *s, size_t n); /* NULL: none; a form feed clears it */
-    int level, guest_level;                  /* enum log_level that is still shown; -1 = none */
+    int level;                               /* enum log_level that is still shown; -1 = none */
 } console_wires;                             /* boot fills it, then calls: */
 void console_start(void);                    /* before other CPUs run */
 void console_screen_lend(bool is_lent);      /* to dom0, which draws on it; taken back for what may be the last words */
 void console_ready(void);                    /* interrupt context: received bytes wait */
-/* A guest's text (dom0's go to the wires as they are; others line by line with "(dN) " in front,
- * rate-limited). */
-void console_guest_write(u32 domid, bool is_privileged, const char *s, size_t n);
-void console_put_raw(const char *s, size_t n); /* to the wires only: panic, and what must not enter the ring */
-void console_flush_guest(u32 domid);           /* a dead domain's unfinished last line */
+void console_put_raw(const char *s, size_t n); /* to the wires only: panic, dom0's text */
 size_t console_input(char *dst, size_t size);  /* bytes waiting for dom0 */
 extern void (*console_input_door)(void);       /* called (WORK_CONSOLE) when bytes wait for dom0 */
 /* Ring for sysctl readconsole: copies from *index on (0 = oldest kept), updates it; returns bytes.

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core/console.c and console_key.c: levels, the ring's three readers, guests' lines and their rate,
- * input, keys. */
+/* core/console.c and console_key.c: levels, the ring's three readers, rates, input, keys. */
 #include "test.h"
 #include <string.h>
 #include "core/console.h"
@@ -8,10 +7,9 @@
 
 static char out[CONSOLE_RING_SIZE + 1];
 
-static void set_level(int hv, int guest)
+static void set_level(int level)
 {
-    console_wires.level = hv;
-    console_wires.guest_level = guest;
+    console_wires.level = level;
 }
 
 static void early_lines_and_bad_options(void)
@@ -29,17 +27,17 @@ static void early_lines_and_bad_options(void)
 static void levels(void)
 {
     fake_wire_clear();
-    set_level(LOG_WARNING, LOG_INFO);
+    set_level(LOG_WARNING);
     log_info("not shown");
     log_warn("shown %d", 1);
     CU_ASSERT_STRING_EQUAL(fake_wire[0], "(WIRT) shown 1\n");
     CU_ASSERT_STRING_EQUAL(fake_wire[2], "(WIRT) shown 1\n");
     console_ring_tail(out, 100);
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "(WIRT) not shown\n(WIRT) shown 1\n")); /* kept nevertheless */
-    set_level(LOG_DEBUG, LOG_INFO);
+    set_level(LOG_DEBUG);
     log_debug("now shown");
     CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "now shown"));
-    set_level(LOG_INFO, LOG_INFO);
+    set_level(LOG_INFO);
 }
 
 static void ring_clear(void)
@@ -82,10 +80,10 @@ static void ring_wraps(void)
     char *last;
 
     ring_clear();
-    set_level(LOG_ERROR, LOG_ERROR);
+    set_level(LOG_ERROR);
     for (int i = 0; i < 20000; i++)
         log_info("line %05d", i);
-    set_level(LOG_INFO, LOG_INFO);
+    set_level(LOG_INFO);
     n = console_ring_read(out, sizeof(out), &index, false, false);
     out[n] = 0;
     CU_ASSERT_EQUAL(n, CONSOLE_RING_SIZE);
@@ -111,69 +109,12 @@ static void long_lines_are_cut(void)
 static void dom0_and_we_share_the_wire(void)
 {
     fake_wire_clear();
-    console_guest_write(0, true, "login: \x1b[1m", 11);
+    console_put_raw("login: \x1b[1m", 11);
     log_info("hello");
-    console_guest_write(0, true, "x\n", 2);
+    console_put_raw("x\n", 2);
     CU_ASSERT_STRING_EQUAL(fake_wire[0], "login: \x1b[1m\n(WIRT) hello\nx\n");
     console_ring_tail(out, 40);
     CU_ASSERT_PTR_NULL(strstr(out, "login"));
-}
-
-static void guests_write_lines(void)
-{
-    fake_wire_clear();
-    console_guest_write(7, false, "hel", 3);
-    console_guest_write(8, false, "other\n", 6);
-    console_guest_write(7, false, "lo\x1b[2J\a\tworld\nrest", 19);
-    CU_ASSERT_STRING_EQUAL(fake_wire[0], "(d8) other\n(d7) hello[2J\tworld\n");
-    console_flush_guest(7);
-    console_flush_guest(7);
-    CU_ASSERT_STRING_EQUAL(fake_wire[0], "(d8) other\n(d7) hello[2J\tworld\n(d7) rest\n");
-    fake_wire_clear();
-    for (u32 d = 100; d < 120; d++) /* more guests than buffers: no text is lost */
-        console_guest_write(d, false, "abc", 3);
-    CU_ASSERT_STRING_EQUAL(fake_wire[0] + strlen(fake_wire[0]) - 11, "(d111) abc\n");
-    for (u32 d = 100; d < 120; d++)
-        console_flush_guest(d);
-    CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "(d119) abc\n"));
-    fake_wire_clear();
-    for (int i = 0; i < 1000; i++)
-        console_guest_write(9, false, "y", 1); /* never a newline */
-    CU_ASSERT(strlen(fake_wire[0]) > 700);
-    console_flush_guest(9);
-    fake_wire_clear();
-    set_level(LOG_INFO, LOG_WARNING);
-    console_guest_write(9, false, "quiet\n", 6);
-    CU_ASSERT_EQUAL(fake_wire[0][0], 0);
-    set_level(LOG_INFO, LOG_INFO);
-    console_flush_guest(9);
-}
-
-static u32 lines_in(const char *s)
-{
-    u32 n = 0;
-
-    for (; (s = strchr(s, '\n')) != NULL; s++)
-        n++;
-    return n;
-}
-
-static void guests_are_limited(void)
-{
-    fake_wire_clear();
-    for (int i = 0; i < 5000; i++)
-        console_guest_write(11, false, "flood\n", 6);
-    CU_ASSERT(lines_in(fake_wire[0]) >= 100 && lines_in(fake_wire[0]) <= 102);
-    fake_now += 1000000000;
-    fake_wire_clear();
-    for (int i = 0; i < 5000; i++)
-        console_guest_write(11, false, "flood\n", 6);
-    CU_ASSERT(lines_in(fake_wire[0]) >= 20 && lines_in(fake_wire[0]) <= 22); /* with the note */
-    CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "(d11) [4900 lines left out"));
-    console_guest_write(12, false, "another guest is not\n", 21);
-    CU_ASSERT_PTR_NOT_NULL(strstr(fake_wire[0], "(d12) another guest is not\n"));
-    console_flush_guest(11);
-    console_flush_guest(12);
 }
 
 static void rate_of_an_object(void)
@@ -281,8 +222,6 @@ CU_TestInfo test_console[] = {{"early lines, bad options", early_lines_and_bad_o
                               {"ring: wrap and tail", ring_wraps},
                               {"long lines", long_lines_are_cut},
                               {"dom0's text", dom0_and_we_share_the_wire},
-                              {"guests' lines", guests_write_lines},
-                              {"guests' rate", guests_are_limited},
                               {"rate limit", rate_of_an_object},
                               {"input and the switch", input_and_switch},
                               {"keys", keys},

@@ -24,7 +24,6 @@ static void test_values(void)
     CU_ASSERT(o.has_smp && o.has_smep && !o.has_noreboot && o.mem == ~0ull && o.maxcpus == 0);
     CU_ASSERT(!o.console && !o.dom0_mem.is_given && o.dom0_vcpus_max == CPU_MAX && test_log[0] == 0);
     parse("  /boot/wirt.gz placeholder console=com1,vga com1=115200,8n1\tloglvl=all "
-          "guest_loglvl=error/all "
           "dom0_mem=512M noreboot no-smep maxcpus=3 mem=2G sync_console "
           "console_timestamps=boot "
           "spec-ctrl=no");
@@ -33,7 +32,6 @@ static void test_values(void)
     CU_ASSERT_STRING_EQUAL(o.console, "com1,vga");
     CU_ASSERT_STRING_EQUAL(o.com1, "115200,8n1");
     CU_ASSERT_STRING_EQUAL(o.loglvl, "all");
-    CU_ASSERT_STRING_EQUAL(o.guest_loglvl, "error/all");
     CU_ASSERT(o.dom0_mem.is_given && o.dom0_mem.bytes == 512 << 20);
     CU_ASSERT(o.has_noreboot && !o.has_smep && o.has_timestamps);
     CU_ASSERT(o.maxcpus == 3 && o.mem == 2ull << 30);
