@@ -15,7 +15,7 @@
 #include "hw/tlb.h"
 #include "lib/log.h"
 #include "lib/string.h"
-#include "hvm/svm.h"
+#include "hvm/hvm.h"
 #include "pv/pv.h"
 
 #define ICR_INIT       0x4500u
@@ -76,7 +76,7 @@ static void ap_main(u32 cpu)
     spec_init_this();
     tsc_compare();
     pv_vcpu_init_this();
-    svm_start();
+    hvm_init_this();
     timer_init_this();
     sched_init_this();
     (void)atomic_or(&cpu_online, BIT(cpu));

@@ -21,7 +21,7 @@
 #include "hw/tlb.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
-#include "hvm/svm.h"
+#include "hvm/hvm.h"
 #include "pv/pv.h"
 
 #define RECORD_PAGES 4u /* of the crash record: the last 16 KiB of the log */
@@ -182,8 +182,8 @@ __init void boot_main(u32 magic, u32 info)
     spec_init_this();
     start_devices();
     pv_vcpu_init_this();
-    svm_init();
-    svm_start();
+    hvm_init();
+    hvm_init_this();
     sched_init();
     timer_init_this();
     sched_init_this();

@@ -28,7 +28,7 @@ static s64 cpu_set(struct domain *d, u32 id, guest_ptr from)
     if (rc == 0 && (domain_is_dying(d) || v->is_initialised))
         rc = v->is_initialised ? -EEXIST : -ESRCH;
     if (rc == 0) {
-        hvm_backend->set_context(v, c);
+        hvm_set_context(v, c);
         v->is_initialised = true;
         vcpu_up(v);
     }
@@ -77,7 +77,7 @@ static s64 records_put(struct domain *d, guest_ptr at, struct hvm_hw_cpu *c)
         if (!d->vcpu[i])
             continue;
         vcpu_sync(d->vcpu[i]);
-        hvm_backend->get_context(d->vcpu[i], c);
+        hvm_get_context(d->vcpu[i], c);
         offset = record_put(at, offset, RECORD_CPU, i, c, sizeof(*c));
     }
     return offset && record_put(at, offset, RECORD_END, 0, NULL, 0) ? 0 : -EFAULT;

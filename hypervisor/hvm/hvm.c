@@ -4,7 +4,7 @@
  * guest next (an event channel's upcall, a vector of its APIC, an NMI), waiting for one of these, starting a second
  * CPU. A vCPU's own fields change where it runs, or while it stands still; what others send it is atomic.
  */
-#include "hvm/hvm.h"
+#include "hvm/svm.h"
 #include "core/slab.h"
 #include "core/work.h"
 #include "dom/guest.h"
@@ -12,6 +12,7 @@
 #include "hw/spec.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/string.h"
 
 const struct hvm_backend *hvm_backend;
 void (*hvm_call_door)(struct regs *r);
@@ -78,6 +79,7 @@ static void load(struct vcpu *v)
     spec_switch_vcpu(domain_owner(v->domain));
     cpu_info()->copier = hvm_copy;
     tlb_load_cr3(mfn_paddr(pgtab_hv_l4()).a);
+    hvm_backend->load(v);
 }
 
 static void unload(struct vcpu *v)
@@ -90,7 +92,7 @@ static void unload(struct vcpu *v)
 static __noreturn void enter(struct vcpu *v)
 {
     (void)v;
-    hvm_enter();
+    hvm_backend->enter();
 }
 
 /* By address, as all its memory is there: no way to tell it half. */
@@ -110,17 +112,90 @@ static void write_runstate(struct vcpu *v)
 
 /* --- what goes in next --- */
 
-u32 hvm_due(struct vcpu *v)
+static u32 due(struct vcpu *v)
 {
     if (READ_ONCE(v->info->evtchn_upcall_pending) && v->domain->hvm->callback_vector)
         return v->domain->hvm->callback_vector;
     return vlapic_due(v);
 }
 
-void hvm_taken(struct vcpu *v, u32 vector)
+static void taken(struct vcpu *v, u32 vector)
 {
     if (vector != v->domain->hvm->callback_vector)
         vlapic_accept(v, vector);
+}
+
+u32 hvm_choose(struct vcpu *v, bool takes_nmi, bool takes_intr)
+{
+    struct hvm_vcpu *h = v->hvm;
+    u32 vector = due(v), waits = 0;
+
+    if (unlikely(v->pv.nmi_pending)) {
+        if (takes_nmi && !(h->event & HVM_EVENT_VALID)) {
+            v->pv.nmi_pending = false;
+            h->event = HVM_EVENT_VALID | HVM_EVENT_TYPE(HVM_EVENT_NMI) | TRAP_NMI;
+        } else {
+            waits |= HVM_WAITS_NMI;
+        }
+    }
+    if (vector == HVM_NO_VECTOR)
+        return waits;
+    if (!takes_intr || h->event & HVM_EVENT_VALID)
+        return waits | HVM_WAITS_INTR;
+    h->event = HVM_EVENT_VALID | HVM_EVENT_TYPE(HVM_EVENT_INTR) | vector;
+    taken(v, vector);
+    return waits;
+}
+
+void hvm_inject(struct vcpu *v, u32 vector, bool has_error, u32 error)
+{
+    v->hvm->event = HVM_EVENT_VALID | HVM_EVENT_TYPE(HVM_EVENT_EXCEPTION) | vector |
+                    (has_error ? HVM_EVENT_ERROR | (u64)error << 32 : 0);
+}
+
+/* What an instruction raised is raised again by it. */
+void hvm_retry(struct vcpu *v, u64 event)
+{
+    u64 type = event & HVM_EVENT_TYPE(7);
+    u8 vector = (u8)event;
+    bool is_own = type >= HVM_EVENT_TYPE(HVM_EVENT_SOFT) ||
+                  (type == HVM_EVENT_TYPE(HVM_EVENT_EXCEPTION) && (vector == TRAP_BP || vector == TRAP_OF));
+
+    v->hvm->event = event & HVM_EVENT_VALID && !is_own ? event : 0;
+}
+
+bool hvm_is_stale(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->hvm;
+    u32 flushed = READ_ONCE(tlb_flushed_at[cpu_id()]);
+
+    if (h->ran_on == cpu_id() && h->tlb_seen == flushed && flushed)
+        return false;
+    h->ran_on = cpu_id();
+    h->tlb_seen = flushed;
+    return true;
+}
+
+void hvm_debug_load(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->hvm;
+
+    cpu_write_dr0(h->dr[0]);
+    cpu_write_dr1(h->dr[1]);
+    cpu_write_dr2(h->dr[2]);
+    cpu_write_dr3(h->dr[3]);
+    h->has_debug = true;
+}
+
+void hvm_debug_save(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->hvm;
+
+    h->dr[0] = cpu_read_dr0();
+    h->dr[1] = cpu_read_dr1();
+    h->dr[2] = cpu_read_dr2();
+    h->dr[3] = cpu_read_dr3();
+    h->has_debug = false;
 }
 
 void hvm_halt(struct vcpu *v)
@@ -128,7 +203,7 @@ void hvm_halt(struct vcpu *v)
     sched_block();
     /* Paired with the stores before vcpu_kick: either it sees us blocking, or we see what it brought. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (hvm_due(v) || v->pv.nmi_pending)
+    if (due(v) || v->pv.nmi_pending)
         sched_wake(&v->unit);
 }
 
@@ -170,6 +245,8 @@ void hvm_start(struct vcpu *v, u8 page)
     if (!v->is_up && !sched_is_running(&v->unit) && !domain_is_dying(v->domain)) {
         vlapic_reset(v);
         hvm_backend->start_real(v, page);
+        v->regs = (struct regs){.rflags = RFLAGS_MBS};
+        v->hvm->event = 0;
         v->hvm->is_in_nmi = false;
         v->is_initialised = true;
         vcpu_up(v);
@@ -200,12 +277,50 @@ void hvm_call(struct regs *r)
         hvm_call_door(r);
 }
 
+void hvm_set_context(struct vcpu *v, const struct hvm_hw_cpu *c)
+{
+#define GPR(n) .n = c->n
+    v->regs = (struct regs){GPR(rax), GPR(rbx), GPR(rcx), GPR(rdx), GPR(rsi), GPR(rdi), GPR(rbp), GPR(rsp), GPR(r8),
+                            GPR(r9),  GPR(r10), GPR(r11), GPR(r12), GPR(r13), GPR(r14), GPR(r15), GPR(rip)};
+#undef GPR
+    v->regs.rflags = (c->rflags & ~BIT(17)) | RFLAGS_MBS;
+    hvm_backend->set_context(v, c);
+}
+
+void hvm_get_context(const struct vcpu *v, struct hvm_hw_cpu *c)
+{
+    const struct regs *r = &v->regs;
+
+#define GPR(n) .n = r->n
+    *c = (struct hvm_hw_cpu){GPR(rax), GPR(rbx), GPR(rcx), GPR(rdx), GPR(rsi), GPR(rdi),
+                             GPR(rbp), GPR(rsp), GPR(r8),  GPR(r9),  GPR(r10), GPR(r11),
+                             GPR(r12), GPR(r13), GPR(r14), GPR(r15), GPR(rip), GPR(rflags)};
+#undef GPR
+    memcpy(c->fpu_regs, v->fpu, sizeof(c->fpu_regs));
+    c->flags = XEN_X86_FPU_INITIALISED;
+    hvm_backend->get_context(v, c);
+}
+
 static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
 static const struct domain_ops ops_of_domain = {&ops,     domain_make, domain_unmake, p2m_frame,
                                                 p2m_show, p2m_hide,    p2m_note,      relinquish};
 
-__init void hvm_init(const struct hvm_backend *backend)
+__init void hvm_init(void)
 {
-    hvm_backend = backend;
+    const char *why = "the CPU has none";
+
+    if (cpu_has(CPU_F_SVM))
+        why = svm_init();
+    if (why) {
+        log_info("Hardware assist: %s; guests are paravirtualised", why);
+        return;
+    }
+    hvm_backend = &svm_backend;
     domain_kind[DOMAIN_HVM] = &ops_of_domain;
+}
+
+void hvm_init_this(void)
+{
+    if (hvm_backend)
+        hvm_backend->start();
 }

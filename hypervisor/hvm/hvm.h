@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Domains with hardware assistance: the CPU itself switches between guest and Wirt and walks two page tables, the
- * guest's own and ours (p2m.c). hvm.c owns a vCPU's way in and out, copy.c guest memory by virtual address, msr.c and
- * cpuid.c what the CPU looks like, vlapic.c its interrupts; svm.c is AMD's side of it, behind struct hvm_backend.
+ * guest's own and ours (p2m.c). hvm.c owns a vCPU's way in and out, exit.c what guests leave for, copy.c their memory
+ * by virtual address, msr.c and cpuid.c what the CPU looks like, vlapic.c its interrupts; svm.c is AMD's side of it,
+ * behind struct hvm_backend.
  * A guest has no devices but these: what it asks of ports and memory that are not there reads as all ones.
  */
 #ifndef WIRT_HVM_HVM_H
@@ -16,7 +17,12 @@
 #define HVM_PORT_PRINT 0xe9u
 #define HVM_LINE       120u
 #define HVM_NO_VECTOR  0u
-#define HVM_EVENT_NONE 0ull
+
+/* An event to be injected: vector, type, error code in the upper half. Both makes of processor have it so. */
+#define HVM_EVENT_VALID   BIT(31)
+#define HVM_EVENT_ERROR   BIT(11)
+#define HVM_EVENT_TYPE(t) ((u64)(t) << 8)
+enum { HVM_EVENT_INTR, HVM_EVENT_NMI = 2, HVM_EVENT_EXCEPTION, HVM_EVENT_SOFT };
 
 struct hvm_domain {
     struct lock lock; /* RANK_P2M: p2m entries and tables */
@@ -43,7 +49,7 @@ struct hvm_vcpu {
     paddr_t control_at; /* where that is */
     u32 tlb_seen;       /* tlb_flushed_at of the CPU when it last went in there */
     u32 ran_on;         /* that CPU */
-    u64 event;          /* to be injected at the next entry, in the processor's form; 0: none */
+    u64 event;          /* HVM_EVENT_*: to be injected at the next entry; 0: none */
     bool is_in_nmi;     /* until IRET */
     bool has_debug;     /* its debug registers are in the CPU */
     u64 dr[4];
@@ -65,30 +71,57 @@ struct hvm_segment {
 };
 /* The two makes of processor. */
 struct hvm_backend {
-    int (*create)(struct vcpu *v); /* control block; 0, -ENOMEM */
+    u8 call[3];                     /* its instruction for hypercalls */
+    u64 table_flags, leaf_flags;    /* of p2m's entries, beside PTE_P, PTE_RW and PTE_US (here: may execute) */
+    void (*start)(void);            /* boot, each CPU */
+    void (*enter)(void) __noreturn; /* assembly: the frame is in place */
+    int (*create)(struct vcpu *v);  /* control block; 0, -ENOMEM */
     void (*destroy)(struct vcpu *v);
     void (*mode)(const struct vcpu *v, struct hvm_mode *out);
     void (*set_context)(struct vcpu *v, const struct hvm_hw_cpu *c); /* v is on no CPU */
     void (*get_context)(const struct vcpu *v, struct hvm_hw_cpu *c);
-    void (*start_real)(struct vcpu *v, u8 page);                           /* as after SIPI */
-    void (*inject)(struct vcpu *v, u32 vector, bool has_error, u32 error); /* an exception */
-    bool (*msr)(struct vcpu *v, u32 msr, bool writes, u64 *value);         /* those that live in the control block */
+    void (*start_real)(struct vcpu *v, u8 page);                   /* as after SIPI */
+    bool (*msr)(struct vcpu *v, u32 msr, bool writes, u64 *value); /* those that live in the control block */
+    void (*load)(struct vcpu *v);
     void (*unload)(struct vcpu *v);
 };
 extern const struct hvm_backend *hvm_backend; /* sealed; NULL: the machine has no assistance that Wirt can use */
 
 /* --- hvm.c --- */
-void hvm_init(const struct hvm_backend *backend); /* boot */
-extern void (*hvm_call_door)(struct regs *r);     /* the hypercall dispatcher, set by boot */
-void hvm_enter(void) __noreturn;                  /* svm_entry.S */
-void hvm_look(struct regs *r);                    /* must_look was set: what there is to do before the guest goes on */
-void hvm_down(struct vcpu *v);                    /* HLT with interrupts off, by itself: until it is started again */
-void hvm_start(struct vcpu *v, u8 page);          /* SIPI came: it runs from there on, in real mode */
-u32 hvm_due(struct vcpu *v);                      /* vector that waits to be injected, HVM_NO_VECTOR: none */
-void hvm_taken(struct vcpu *v, u32 vector);       /* and it is being injected */
-void hvm_print(struct domain *d, char c);         /* to Wirt's log, line by line */
-void hvm_halt(struct vcpu *v);                    /* HLT */
-void hvm_call(struct regs *r);                    /* VMMCALL, VMCALL */
+void hvm_init(void);                          /* boot: what the machine has */
+void hvm_init_this(void);                     /* boot, each CPU */
+extern void (*hvm_call_door)(struct regs *r); /* the hypercall dispatcher, set by boot */
+void hvm_look(struct regs *r);                /* must_look was set: what there is to do before the guest goes on */
+void hvm_halt(struct vcpu *v);                /* HLT */
+void hvm_down(struct vcpu *v);                /* HLT with interrupts off, by itself: until it is started again */
+void hvm_start(struct vcpu *v, u8 page);      /* SIPI came: it runs from there on, in real mode */
+void hvm_set_context(struct vcpu *v, const struct hvm_hw_cpu *c); /* v is on no CPU, here and below */
+void hvm_get_context(const struct vcpu *v, struct hvm_hw_cpu *c);
+void hvm_print(struct domain *d, char c);                               /* to Wirt's log, line by line */
+void hvm_call(struct regs *r);                                          /* VMMCALL, VMCALL */
+void hvm_inject(struct vcpu *v, u32 vector, bool has_error, u32 error); /* an exception, at the next entry */
+void hvm_retry(struct vcpu *v, u64 event);                              /* it was on its way when the guest left */
+/* What of that which waits goes in now, as the guest can take it. What still waits: so that it leaves as soon as it
+ * can take that. */
+enum { HVM_WAITS_NMI = 1, HVM_WAITS_INTR = 2 };
+u32 hvm_choose(struct vcpu *v, bool takes_nmi, bool takes_intr);
+/* True: what the TLB of this CPU holds of the guest's may be stale. */
+bool hvm_is_stale(struct vcpu *v);
+void hvm_debug_load(struct vcpu *v); /* its own come into the processor with the first access, and leave with it */
+void hvm_debug_save(struct vcpu *v);
+
+/* --- exit.c: what guests leave for; `next`: behind the instruction --- */
+void exit_fault(struct vcpu *v, u32 vector);
+void exit_cpuid(struct vcpu *v, struct regs *r, u64 next);
+void exit_msr(struct vcpu *v, struct regs *r, u64 next, bool is_write);
+struct exit_port {
+    u32 port, bytes;
+    bool is_in, is_string, is_repeated;
+};
+void exit_port(struct vcpu *v, struct regs *r, u64 next, struct exit_port p);
+void exit_nested_fault(struct vcpu *v, u64 address, bool is_write);
+void exit_halt(struct vcpu *v, struct regs *r, u64 next);
+void exit_xsetbv(struct vcpu *v, struct regs *r, u64 next);
 
 /* --- p2m.c --- */
 int p2m_create(struct domain *d); /* 0, -ENOMEM */

@@ -23,10 +23,10 @@ static bool is_void(u32 msr)
     return false;
 }
 
-/* 128 entries of 32 bytes: number into eax, VMMCALL, return. */
+/* 128 entries of 32 bytes: number into eax, the processor's instruction, return. */
 static void page_fill(u8 *page)
 {
-    static const u8 call[] = {0xb8, 0, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3};
+    u8 call[] = {0xb8, 0, 0, 0, 0, hvm_backend->call[0], hvm_backend->call[1], hvm_backend->call[2], 0xc3};
 
     memset(page, 0xcc, PAGE_SIZE);
     for (u32 n = 0; n < PAGE_SIZE / 32; n++) {

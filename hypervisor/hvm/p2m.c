@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a guest's physical addresses lead: four levels of tables in the processor's own format, which AMD's nested
- * paging walks as they are. An entry holds a use of its frame (writable) or a reference (read-only), and whoever takes
- * it away gives that back; so the flush that a frame needs before it serves somebody else is dom/page.c's business, as
- * everywhere. Tables only grow while the domain lives, up to a limit that its memory sets: a walk needs no lock.
+ * Where a guest's physical addresses lead: four levels of tables in the processor's own format. AMD's nested paging
+ * and Intel's extended page tables have the same bits for read, write and execute, and differ in two constants. An
+ * entry holds a use of its frame (writable) or a reference (read-only), and whoever takes it away gives that back; so
+ * the flush that a frame needs before it serves somebody else is dom/page.c's business, as everywhere. Tables only grow
+ * while the domain lives, up to a limit that its memory sets: a walk needs no lock.
  */
 #include "core/slab.h"
 #include "core/work.h"
@@ -11,8 +12,8 @@
 #include "lib/errno.h"
 
 #define ENTRIES     512u
-#define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
-#define LEAF_FLAGS  (PTE_P | PTE_US | PTE_A | PTE_D)
+#define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | hvm_backend->table_flags)
+#define LEAF_FLAGS  (PTE_P | PTE_US | hvm_backend->leaf_flags)
 #define TABLES_MORE 64u /* for numbers that lie apart from the memory */
 
 static u32 index_at(u64 gfn, u32 level)

@@ -47,40 +47,25 @@ static __init void maps_make(void)
     iopm = pgtab_paddr(io);
 }
 
-static __init const char *refusal(void)
+__init const char *svm_init(void)
 {
     u64 value;
 
-    if (!cpu_has(CPU_F_SVM))
-        return "the CPU has none";
     if (cpu_rdmsr_safe(MSR_VM_CR, &value) && value & VM_CR_SVMDIS)
         return "SVM is switched off by the firmware";
     if (cpu_desc.max_ext < 0x8000000a || !(cpuid(0x8000000a, 0).edx & 1))
         return "the CPU has SVM without nested paging, which Wirt needs";
+    maps_make();
+    log_info("Hardware assist: AMD SVM with nested paging%s",
+             cpuid(0x8000000a, 0).edx & BIT(3) ? "" : ", without next-instruction addresses");
     return NULL;
 }
 
-__init void svm_init(void)
-{
-    const char *why = refusal();
-
-    if (why) {
-        log_info("Hardware assist: %s; guests are paravirtualised", why);
-        return;
-    }
-    maps_make();
-    hvm_init(&svm_backend);
-    log_info("Hardware assist: AMD SVM with nested paging%s",
-             cpuid(0x8000000a, 0).edx & BIT(3) ? "" : ", without next-instruction addresses");
-}
-
 /* Two frames a CPU: what VMRUN saves of Wirt, and what VMSAVE does. */
-void svm_start(void)
+static void start(void)
 {
     void *save = pgtab_alloc_pages(1);
 
-    if (!hvm_backend)
-        return;
     if (!save)
         panic("boot: no memory for CPU%u's SVM areas", cpu_id());
     cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_SVME);
@@ -112,7 +97,6 @@ static void reset(struct vmcb *c)
     c->rflags = RFLAGS_MBS;
     c->cpl = 0;
     c->shadow = 0;
-    c->event = 0;
 }
 
 static int create(struct vcpu *v)
@@ -158,18 +142,12 @@ static void start_real(struct vcpu *v, u8 page)
 
     reset(c);
     c->cs = (struct hvm_segment){(u16)(page << 8), 0x9b, 0xffff, (u64)page << 12};
-    v->regs = (struct regs){.rflags = RFLAGS_MBS};
 }
 
 static void set_context(struct vcpu *v, const struct hvm_hw_cpu *h)
 {
     struct vmcb *c = svm_vmcb(v);
-    struct regs *r = &v->regs;
 
-#define GPR(n) .n = h->n
-    *r = (struct regs){GPR(rax), GPR(rbx), GPR(rcx), GPR(rdx), GPR(rsi), GPR(rdi), GPR(rbp), GPR(rsp), GPR(r8),
-                       GPR(r9),  GPR(r10), GPR(r11), GPR(r12), GPR(r13), GPR(r14), GPR(r15), GPR(rip), GPR(rflags)};
-#undef GPR
 #define SEG(n) segment_set(&c->n, h->n##_sel, h->n##_arbytes, h->n##_limit, h->n##_base)
     SEG(cs), SEG(ds), SEG(es), SEG(fs), SEG(gs), SEG(ss), SEG(tr), SEG(ldtr);
 #undef SEG
@@ -189,18 +167,12 @@ static void set_context(struct vcpu *v, const struct hvm_hw_cpu *h)
     c->cstar = h->msr_cstar;
     c->sfmask = h->msr_syscall_mask;
     c->cpl = (u8)(c->ss.attributes >> 5 & 3);
-    c->rflags = (h->rflags & ~BIT(17)) | RFLAGS_MBS;
 }
 
 static void get_context(const struct vcpu *v, struct hvm_hw_cpu *h)
 {
     const struct vmcb *c = svm_vmcb(v);
-    const struct regs *r = &v->regs;
 
-#define GPR(n) .n = r->n
-    *h = (struct hvm_hw_cpu){GPR(rax), GPR(rbx), GPR(rcx), GPR(rdx), GPR(rsi), GPR(rdi), GPR(rbp), GPR(rsp), GPR(r8),
-                             GPR(r9),  GPR(r10), GPR(r11), GPR(r12), GPR(r13), GPR(r14), GPR(r15), GPR(rip)};
-#undef GPR
 #define SEG(n)                                                                                                         \
     (h->n##_sel = c->n.selector, h->n##_limit = c->n.limit, h->n##_base = c->n.base,                                   \
      h->n##_arbytes = (c->n.attributes & 0xffu) | (c->n.attributes & 0xf00u) << 4)
@@ -210,7 +182,6 @@ static void get_context(const struct vcpu *v, struct hvm_hw_cpu *h)
     h->gdtr_base = c->gdtr.base;
     h->idtr_limit = c->idtr.limit;
     h->idtr_base = c->idtr.base;
-    h->rflags = c->rflags;
     h->cr0 = c->cr0;
     h->cr2 = c->cr2;
     h->cr3 = c->cr3;
@@ -223,14 +194,6 @@ static void get_context(const struct vcpu *v, struct hvm_hw_cpu *h)
     h->msr_lstar = c->lstar;
     h->msr_cstar = c->cstar;
     h->msr_syscall_mask = c->sfmask;
-    memcpy(h->fpu_regs, v->fpu, sizeof(h->fpu_regs));
-    h->flags = XEN_X86_FPU_INITIALISED;
-}
-
-static void inject(struct vcpu *v, u32 vector, bool has_error, u32 error)
-{
-    svm_vmcb(v)->event =
-        EVENT_VALID | EVENT_TYPE(EVENT_EXCEPTION) | vector | (has_error ? EVENT_ERROR | (u64)error << 32 : 0);
 }
 
 static bool msr(struct vcpu *v, u32 number, bool writes, u64 *value)
@@ -249,19 +212,32 @@ static bool msr(struct vcpu *v, u32 number, bool writes, u64 *value)
     return true;
 }
 
+static void load(struct vcpu *v)
+{
+    (void)v;
+}
+
 static void unload(struct vcpu *v)
 {
-    struct hvm_vcpu *h = v->hvm;
-
-    if (!h->has_debug)
+    if (!v->hvm->has_debug)
         return;
-    h->dr[0] = cpu_read_dr0();
-    h->dr[1] = cpu_read_dr1();
-    h->dr[2] = cpu_read_dr2();
-    h->dr[3] = cpu_read_dr3();
-    h->has_debug = false;
+    hvm_debug_save(v);
     svm_vmcb(v)->dr_read = svm_vmcb(v)->dr_write = 0xffff;
 }
 
-const struct hvm_backend svm_backend = {create,     destroy, mode, set_context, get_context,
-                                        start_real, inject,  msr,  unload};
+const struct hvm_backend svm_backend = {
+    .call = {0x0f, 0x01, 0xd9},
+    .table_flags = PTE_A,
+    .leaf_flags = PTE_A | PTE_D,
+    .start = start,
+    .enter = svm_enter,
+    .create = create,
+    .destroy = destroy,
+    .mode = mode,
+    .set_context = set_context,
+    .get_context = get_context,
+    .start_real = start_real,
+    .msr = msr,
+    .load = load,
+    .unload = unload,
+};

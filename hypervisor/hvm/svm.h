@@ -113,11 +113,7 @@ enum {
     EXIT_XSETBV,
     EXIT_NPF = 0x400
 };
-#define EXIT_INVALID  0xffffffffu /* as some emulators have only its lower half */
-#define EVENT_VALID   BIT(31)
-#define EVENT_ERROR   BIT(11)
-#define EVENT_TYPE(t) ((u64)(t) << 8)
-enum { EVENT_INTR, EVENT_NMI = 2, EVENT_EXCEPTION, EVENT_SOFT };
+#define EXIT_INVALID 0xffffffffu /* as some emulators have only its lower half */
 
 static inline struct vmcb *svm_vmcb(const struct vcpu *v)
 {
@@ -127,8 +123,8 @@ static inline struct vmcb *svm_vmcb(const struct vcpu *v)
 extern const struct hvm_backend svm_backend;
 
 /* --- svm.c --- */
-void svm_init(void);  /* boot */
-void svm_start(void); /* boot, each CPU */
+const char *svm_init(void);      /* boot; why not, NULL: it can be used */
+void svm_enter(void) __noreturn; /* svm_entry.S */
 
 /* --- svm_exit.c --- */
 void svm_exit(struct regs *r);   /* from svm_entry.S: the guest left */

@@ -45,8 +45,8 @@
     .section .text.hot.svm_entry, "ax", @progbits
 
 /* noreturn, from hvm.c: the frame is in place. */
-    .globl hvm_enter
-hvm_enter:
+    .globl svm_enter
+svm_enter:
     movq %rsp, %rax
     orq $(STACK_SIZE - 1), %rax
     leaq 1 - CI_SIZE - R_SIZE(%rax), %rsp
