@@ -44,101 +44,160 @@ static u64 cut(u64 v, u32 bytes)
     return bytes == 8 ? v : v & ((1ull << bytes * 8) - 1);
 }
 
-/* rcx is the operand; the memory operand holds `old`. */
-static void assemble(struct store *s, struct regs *r, u64 old)
+/* What the forms are made of: the registers, the memory operand as it is, and what is drawn for all alike. */
+struct operands {
+    const struct regs *regs;
+    u64 memory;
+    u32 which; /* of the arithmetic group */
+    s32 imm;
+    u32 wide; /* bit 0 of the opcode */
+};
+
+static void assemble_mov_imm(struct store *s, const struct operands *o)
 {
-    u32 form = rnd(12), width = rnd(8), prefixes = one_in(4) ? rnd(6) : 0;
-    static const u8 group[5] = {0, 1, 4, 5, 6};
-    memset(s, 0, sizeof(*s));
-    s->bytes = width < 5 ? 8 : width == 5 ? 4 : width == 6 ? 2 : 1;
-    s->is_known = true;
-    for (u32 i = 0; i < prefixes; i++)
+    put1(s, 0xc6 | o->wide);
+    put_modrm(s, 0);
+    put(s, &o->imm, o->wide ? 4 : 1);
+    s->value = o->wide ? (u64)(s64)o->imm : (u64)(u8)o->imm;
+    s->is_known = s->is_known && s->bytes != 2;
+}
+
+/* What a register holds whose part takes `part`. */
+static u64 merge(const struct store *s, u64 whole, u64 part)
+{
+    return s->bytes == 4 ? part : (whole & ~cut(~0ull, s->bytes)) | part;
+}
+
+static void assemble_xchg(struct store *s, const struct operands *o)
+{
+    put1(s, 0x86 | o->wide);
+    put_modrm(s, 1);
+    s->value = o->regs->rcx;
+    s->reg_after = merge(s, o->regs->rcx, o->memory);
+}
+
+static void assemble_cmpxchg(struct store *s, const struct operands *o)
+{
+    bool is_equal = o->memory == cut(o->regs->rax, s->bytes);
+    put1(s, 0x0f);
+    put1(s, 0xb0 | o->wide);
+    put_modrm(s, 1);
+    s->value = is_equal ? o->regs->rcx : o->memory;
+    if (!is_equal)
+        s->rax_after = merge(s, o->regs->rax, o->memory);
+}
+
+/* ADD OR AND SUB XOR */
+static u64 arithmetic(u32 which, u64 a, u64 b)
+{
+    switch (which) {
+    case 0:
+        return a + b;
+    case 1:
+        return a | b;
+    case 4:
+        return a & b;
+    case 5:
+        return a - b;
+    default:
+        return a ^ b;
+    }
+}
+
+static void assemble_arithmetic(struct store *s, const struct operands *o)
+{
+    put1(s, o->which << 3 | o->wide);
+    put_modrm(s, 1);
+    s->value = arithmetic(o->which, o->memory, o->regs->rcx);
+}
+
+static void assemble_arithmetic_imm(struct store *s, const struct operands *o)
+{
+    bool is_short = one_in(2) || !o->wide;
+    put1(s, !o->wide ? 0x80 : is_short ? 0x83 : 0x81);
+    put_modrm(s, o->which);
+    put(s, &o->imm, is_short ? 1 : 4);
+    s->value = arithmetic(o->which, o->memory, is_short ? (u64)(s64)(s8)o->imm : (u64)(s64)o->imm);
+    s->is_known = s->is_known && (s->bytes != 2 || is_short);
+}
+
+/* BTS BTR BTC by register or imm8; there is none for a byte. */
+static void assemble_bit(struct store *s, const struct operands *o, bool is_imm)
+{
+    u32 op = 5 + rnd(3), bit = (is_imm ? (u32)(u8)o->imm : (u32)o->regs->rcx) & (s->bytes * 8 - 1);
+    if (s->bytes == 1) {
+        s->is_known = false;
+        put1(s, 0xf4);
+        return;
+    }
+    put1(s, 0x0f);
+    put1(s, is_imm ? 0xba : 0x83 | op << 3);
+    put_modrm(s, is_imm ? op : 1);
+    if (is_imm)
+        put1(s, (u8)o->imm);
+    s->value = op == 5 ? o->memory | BIT(bit) : op == 6 ? o->memory & ~BIT(bit) : o->memory ^ BIT(bit);
+}
+
+static void assemble_anything(struct store *s)
+{
+    s->is_known = false;
+    for (u32 i = 0; i < 12; i++)
+        put1(s, rnd(256));
+}
+
+static void assemble_prefixes(struct store *s, u32 count)
+{
+    for (u32 i = 0; i < count; i++)
         put1(s, one_in(2) ? 0xf0 : one_in(2) ? 0x3e : 0x65);
     if (s->bytes == 2)
         put1(s, 0x66);
-    if (prefixes + (s->bytes == 2) > 5)
+    if (count + (s->bytes == 2) > 5)
         s->is_known = false;
     if (s->bytes == 8)
         put1(s, 0x48);
-    u32 wide = s->bytes != 1;
-    u64 operand = r->rcx, a = cut(old, s->bytes), want = cut(r->rax, s->bytes);
-    u32 which = group[rnd(5)];
-    s32 imm = (s32)rnd64();
-    s->reg_after = r->rcx;
-    s->rax_after = r->rax;
+}
+
+/* rcx is the operand; the memory operand holds `old`. */
+static void assemble(struct store *s, const struct regs *r, u64 old)
+{
+    u32 form = rnd(12), width = rnd(8), prefixes = one_in(4) ? rnd(6) : 0;
+    static const u8 group[5] = {0, 1, 4, 5, 6};
+    u32 bytes = width < 5 ? 8 : width == 5 ? 4 : width == 6 ? 2 : 1;
+    *s = (struct store){.bytes = bytes, .is_known = true, .reg_after = r->rcx, .rax_after = r->rax};
+    assemble_prefixes(s, prefixes);
+    struct operands o = {.regs = r, .memory = cut(old, bytes), .wide = bytes != 1};
+    o.which = group[rnd(5)];
+    o.imm = (s32)rnd64();
     switch (form) {
-    case 0: /* MOV reg */
+    case 0: /* MOV from the register */
     case 1:
-        put1(s, 0x88 | wide);
+        put1(s, 0x88 | o.wide);
         put_modrm(s, 1);
-        s->value = operand;
+        s->value = r->rcx;
         break;
-    case 2: /* MOV imm */
-        put1(s, 0xc6 | wide);
-        put_modrm(s, 0);
-        put(s, &imm, wide ? 4 : 1);
-        s->value = wide ? (u64)(s64)imm : (u64)(u8)imm;
-        s->is_known = s->is_known && s->bytes != 2;
+    case 2:
+        assemble_mov_imm(s, &o);
         break;
-    case 3: /* XCHG */
+    case 3:
     case 4:
-        put1(s, 0x86 | wide);
-        put_modrm(s, 1);
-        s->value = operand;
-        s->reg_after = s->bytes == 4 ? a : (r->rcx & ~cut(~0ull, s->bytes)) | a;
+        assemble_xchg(s, &o);
         break;
-    case 5: /* CMPXCHG */
+    case 5:
     case 6:
-        put1(s, 0x0f);
-        put1(s, 0xb0 | wide);
-        put_modrm(s, 1);
-        s->value = a == want ? operand : a;
-        if (a != want)
-            s->rax_after = s->bytes == 4 ? a : (r->rax & ~cut(~0ull, s->bytes)) | a;
+        assemble_cmpxchg(s, &o);
         break;
-    case 7: /* ADD OR AND SUB XOR reg */
-        put1(s, which << 3 | wide);
-        put_modrm(s, 1);
-        s->value = which == 0   ? a + operand
-                   : which == 1 ? a | operand
-                   : which == 4 ? a & operand
-                   : which == 5 ? a - operand
-                                : a ^ operand;
+    case 7:
+        assemble_arithmetic(s, &o);
         break;
-    case 8: { /* the same with imm8 or imm32 */
-        bool is_short = one_in(2) || !wide;
-        put1(s, !wide ? 0x80 : is_short ? 0x83 : 0x81);
-        put_modrm(s, which);
-        put(s, &imm, is_short ? 1 : 4);
-        operand = is_short ? (u64)(s64)(s8)imm : (u64)(s64)imm;
-        s->value = which == 0   ? a + operand
-                   : which == 1 ? a | operand
-                   : which == 4 ? a & operand
-                   : which == 5 ? a - operand
-                                : a ^ operand;
-        s->is_known = s->is_known && (s->bytes != 2 || is_short);
+    case 8:
+        assemble_arithmetic_imm(s, &o);
         break;
-    }
-    case 9: /* BTS BTR BTC by register or imm8 */
-    case 10: {
-        u32 op = 5 + rnd(3), bit = (form == 9 ? (u32)operand : (u32)(u8)imm) & (s->bytes * 8 - 1);
-        if (s->bytes == 1) {
-            s->is_known = false; /* no such form */
-            put1(s, 0xf4);
-            break;
-        }
-        put1(s, 0x0f);
-        put1(s, form == 9 ? 0x83 | op << 3 : 0xba);
-        put_modrm(s, form == 9 ? 1 : op);
-        if (form == 10)
-            put1(s, (u8)imm);
-        s->value = op == 5 ? a | BIT(bit) : op == 6 ? a & ~BIT(bit) : a ^ BIT(bit);
+    case 9:
+    case 10:
+        assemble_bit(s, &o, form == 10);
         break;
-    }
-    default: /* anything */
-        s->is_known = false;
-        for (u32 i = 0; i < 12; i++)
-            put1(s, rnd(256));
+    default:
+        assemble_anything(s);
         break;
     }
     s->is_known = s->is_known && s->length <= 15;

@@ -132,11 +132,8 @@ static void itself(void)
 
 static struct vcpu_guest_context context;
 
-static void vcpus(void)
+static void vcpu_contexts(u32 id)
 {
-    u32 id = create(32);
-    u64 bits = ~0ul, soft;
-
     test("vcpus");
     EQ(make_vcpus(id, 31), E_INVAL);
     EQ(make_vcpus(id, 0), E_INVAL);
@@ -160,10 +157,15 @@ static void vcpus(void)
     EQ(domctl(XEN_DOMCTL_setvcpucontext, id), E_NOENT);
     op.u.vcpucontext = (struct xen_domctl_vcpucontext){31, (u64)&context};
     EQ(domctl(XEN_DOMCTL_getvcpucontext, id), E_NODATA);
+}
+
+static void vcpu_affinity(u32 id)
+{
+    u64 bits = 0, soft = 2;
+
     fill(&op, 0, sizeof(op));
     op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
     op.u.vcpuaffinity.cpumap_hard = (struct xenctl_bitmap){(u64)&bits, 64};
-    bits = 0;
     EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), E_INVAL);
     bits = 1;
     EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), 0);
@@ -175,7 +177,6 @@ static void vcpus(void)
     EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), E_OPNOTSUPP);
     op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT;
     bits = 3;
-    soft = 2;
     op.u.vcpuaffinity.cpumap_soft.bitmap = (u64)&soft;
     EQ(domctl(XEN_DOMCTL_setvcpuaffinity, id), E_OPNOTSUPP); /* and the hard one stays */
     op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
@@ -184,6 +185,15 @@ static void vcpus(void)
     EQ(bits, 1);
     op.u.vcpuaffinity.cpumap_hard = (struct xenctl_bitmap){HV_DIRECT, ~0u};
     EQ(domctl(XEN_DOMCTL_getvcpuaffinity, id), E_FAULT);
+}
+
+static void vcpus(void)
+{
+    u32 id = create(32);
+    u64 bits = ~0ul;
+
+    vcpu_contexts(id);
+    vcpu_affinity(id);
     fill(&op, 0, sizeof(op));
     op.u.scheduler_op.sched_id = XEN_SCHEDULER_RTDS;
     EQ(domctl(XEN_DOMCTL_scheduler_op, id), E_INVAL);

@@ -118,9 +118,9 @@ static void versions(void)
     EQ(grant_op(~0u, any, 1), E_NOSYS);
 }
 
-static void mappings(void)
+static void map_linear(void)
 {
-    u32 first, user = GNTMAP_host_map | GNTMAP_application_map | GNTMAP_contains_pte | 1u << 16;
+    u32 first;
 
     test("map-linear");
     data[7] = 1;
@@ -146,6 +146,12 @@ static void mappings(void)
     EQ(busy(9), 0);
     __asm__ volatile(TRY("movb (%0), %%al") : : "r"(at2) : "memory", "rax"); /* no stale translation either */
     TRUE(faulted(V_PF, 0));
+}
+
+static void map_entries(void)
+{
+    u32 user = GNTMAP_host_map | GNTMAP_application_map | GNTMAP_contains_pte | 1u << 16;
+
     test("map-pte");
     EQ(map_grant(9, slot_of(at), GNTMAP_host_map | GNTMAP_contains_pte), GNTST_okay);
     EQ(entry_of(at) & (PTE_ADDR | RW_PAGE), mfn_of(data) << 12 | RW_PAGE);
@@ -157,6 +163,10 @@ static void mappings(void)
     EQ(map_grant(9, slot_of(at), user | GNTMAP_readonly | 6u << 16), GNTST_okay);
     EQ(entry_of(at) & (PTE_ADDR | RW_PAGE | PTE_US | 0xe00), mfn_of(data) << 12 | RO_PAGE | PTE_US | 0xe00);
     EQ(unmap_grant(slot_of(at), 0, last_map.handle), GNTST_okay);
+}
+
+static void map_device(void)
+{
     test("map-device");
     EQ(map_grant(9, 0, GNTMAP_device_map), GNTST_okay);
     EQ(last_map.dev_bus_addr, mfn_of(data) << 12);
@@ -263,9 +273,8 @@ static void overwritten(void)
     fill(l1, 0, PAGE);
 }
 
-static void refused(void)
+static void refused_entries(void)
 {
-    u64 *l1 = page_new();
     u32 ref = FRAMES * PAGE / sizeof(*entry);
 
     test("map-not-granted");
@@ -292,6 +301,12 @@ static void refused(void)
     EQ(busy(20), 0);
     EQ(map_grant(20, (u64)at, GNTMAP_host_map | GNTMAP_readonly), GNTST_okay);
     EQ(unmap_grant((u64)at, 0, last_map.handle), GNTST_okay);
+}
+
+static void refused_tables(void)
+{
+    u64 *l1 = page_new();
+
     test("map-page-table"); /* never writable, under no name */
     EQ(page_ro(l1), 0);
     EQ(pin(1, l1), 0);
@@ -311,6 +326,12 @@ static void refused(void)
     EQ(pin(1, data), 0);
     EQ(unpin(data), 0);
     EQ(page_rw(data), 0);
+    EQ(unpin(l1), 0);
+    EQ(page_rw(l1), 0);
+}
+
+static void refused_places(void)
+{
     test("map-frames-of-nobody"); /* not RAM, Wirt's, beyond the end */
     static const u32 frame[] = {0, 0xa0, 0xfee00, 0x200, 0x7ffffff, 0xffffffff};
     for (u32 i = 0; i < COUNT(frame); i++) {
@@ -334,8 +355,10 @@ static void refused(void)
                  GNTMAP_host_map | GNTMAP_contains_pte),
        GNTST_bad_virt_addr); /* an L4 */
     EQ(busy(9), 0);
-    EQ(unpin(l1), 0);
-    EQ(page_rw(l1), 0);
+}
+
+static void entry_changed(void)
+{
     test("entry-changed"); /* in use, and the granter writes nonsense over it */
     grant(22, data, GTF_permit_access);
     EQ(map_grant(22, (u64)at, GNTMAP_host_map), GNTST_okay);
@@ -359,11 +382,8 @@ static s64 copy1(u32 flags, u64 from, u32 from_offset, u64 to, u32 to_offset, u3
     return rc ? rc - 1000 : op.status;
 }
 
-static void copies(void)
+static void copies_right(u8 *a, u8 *b)
 {
-    u8 *a = page_new(), *b = page_new();
-    u64 *l1 = page_new();
-
     for (u32 i = 0; i < PAGE; i++)
         a[i] = (u8)(i * 7 + 1);
     grant(30, a, GTF_permit_access | GTF_readonly);
@@ -384,6 +404,12 @@ static void copies(void)
     EQ(copy1(GNTCOPY_source_gref, 30, 0, mfn_of(b), 1, PAGE), GNTST_bad_copy_arg);
     EQ(copy1(GNTCOPY_source_gref, 30, 0xffff, mfn_of(b), 0, 1), GNTST_bad_copy_arg);
     EQ(copy1(GNTCOPY_source_gref, 30, 0, mfn_of(b), 0, 0xffff), GNTST_bad_copy_arg);
+}
+
+static void copies_refused(u8 *b)
+{
+    u64 *l1 = page_new();
+
     test("copy-refused");
     EQ(copy1(GNTCOPY_dest_gref, mfn_of(b), 0, 30, 0, 8), GNTST_general_error); /* read-only entry */
     EQ(copy1(GNTCOPY_source_gref, 40, 0, mfn_of(b), 0, 8), GNTST_general_error);
@@ -407,8 +433,14 @@ static void copies(void)
     op.flags = GNTCOPY_source_gref;
     EQ(grant_op(GNTTABOP_copy, &op, 1), 0);
     EQ(op.status, GNTST_bad_domain);
-    test("copy-batch"); /* one after the other, same sides and changing ones, a bad one among them */
+}
+
+/* One after the other, same sides and changing ones, a bad one among them. */
+static void copies_batch(u8 *a, u8 *b)
+{
     static struct gnttab_copy many[200];
+
+    test("copy-batch");
     fill(b, 0, PAGE);
     for (u32 i = 0; i < COUNT(many); i++) {
         many[i] = (struct gnttab_copy){.source = {.domid = DOMID_SELF, .offset = (u16)(i * 8)},
@@ -425,6 +457,15 @@ static void copies(void)
         TRUE(same(a + i * 8, b + i * 8, 8) == (i != 77));
     }
     EQ(busy(30) | busy(31), 0);
+}
+
+static void copies(void)
+{
+    u8 *a = page_new(), *b = page_new();
+
+    copies_right(a, b);
+    copies_refused(b);
+    copies_batch(a, b);
 }
 
 static void arrays(void)
@@ -470,10 +511,15 @@ int main(void)
     }
     set_up();
     versions();
-    mappings();
+    map_linear();
+    map_entries();
+    map_device();
     handles();
     overwritten();
-    refused();
+    refused_entries();
+    refused_tables();
+    refused_places();
+    entry_changed();
     copies();
     arrays();
     return 0;

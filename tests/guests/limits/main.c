@@ -127,9 +127,55 @@ static void batches(void)
 
 /* --- event channels --- */
 
+/* `good` is a port that is there. */
+static void wild_ports(u32 good)
+{
+    test("no-such-port");
+    const u32 wild[] = {0, 4096, 4097, 0x20000, 0x7fffffff, 0x80000000, ~0u};
+    for (u32 i = 0; i < COUNT(wild); i++) {
+        struct evtchn_close close = {wild[i]};
+        struct evtchn_unmask unmask = {wild[i]};
+        struct evtchn_bind_vcpu bind = {wild[i], 0};
+        struct evtchn_status status = {.dom = DOMID_SELF, .port = wild[i]};
+        struct evtchn_bind_interdomain inter = {.remote_dom = DOMID_SELF, .remote_port = wild[i]};
+        struct evtchn_send send = {wild[i]};
+        EQ(evtchn(EVTCHNOP_send, &send), E_INVAL);
+        EQ(evtchn(EVTCHNOP_close, &close), E_INVAL);
+        EQ(evtchn(EVTCHNOP_unmask, &unmask), wild[i] ? E_INVAL : evtchn(EVTCHNOP_unmask, &unmask));
+        EQ(evtchn(EVTCHNOP_bind_vcpu, &bind), E_INVAL);
+        FAILS(evtchn(EVTCHNOP_bind_interdomain, &inter));
+        if (wild[i])
+            FAILS(evtchn(EVTCHNOP_status, &status));
+    }
+    struct evtchn_bind_ipi far = {.vcpu = 1000};
+    FAILS(evtchn(EVTCHNOP_bind_ipi, &far));
+    struct evtchn_bind_vcpu bind = {good, 1u << 31};
+    FAILS(evtchn(EVTCHNOP_bind_vcpu, &bind));
+    for (u32 v = 24; v < 1u << 30; v = v * 3 + 1) {
+        struct evtchn_bind_virq virq = {.virq = v};
+        EQ(evtchn(EVTCHNOP_bind_virq, &virq), E_INVAL);
+    }
+    struct evtchn_bind_pirq pirq = {.pirq = ~0u};
+    FAILS(evtchn(EVTCHNOP_bind_pirq, &pirq));
+}
+
+static void wild_polls(void)
+{
+    test("poll-limits");
+    u32 *list = (u32 *)page_new();
+    struct sched_poll poll = {.ports = (u64)list, .nr_ports = 129, .timeout = 1};
+    EQ(call2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll), E_INVAL);
+    poll.nr_ports = ~0u;
+    EQ(call2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll), E_INVAL);
+    poll.nr_ports = 1;
+    list[0] = 4096;
+    EQ(call2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll), E_INVAL);
+}
+
+/* Takes all ports that there are, and gives them back at the end. */
 static void ports(void)
 {
-    u32 got = 0, first = 0, last = 0;
+    u32 got = 0, first = 0, last = 0, closed = 0;
     s64 rc = 0;
     struct evtchn_bind_ipi ipi = {0};
     test("all-ports");
@@ -149,44 +195,9 @@ static void ports(void)
     struct evtchn_send send = {last};
     EQ(evtchn(EVTCHNOP_send, &send), 0);
     TRUE(bit_test(shared->evtchn_pending, last));
-    test("no-such-port");
-    const u32 wild[] = {0, 4096, 4097, 0x20000, 0x7fffffff, 0x80000000, ~0u};
-    for (u32 i = 0; i < COUNT(wild); i++) {
-        struct evtchn_close close = {wild[i]};
-        struct evtchn_unmask unmask = {wild[i]};
-        struct evtchn_bind_vcpu bind = {wild[i], 0};
-        struct evtchn_status status = {.dom = DOMID_SELF, .port = wild[i]};
-        struct evtchn_bind_interdomain inter = {.remote_dom = DOMID_SELF, .remote_port = wild[i]};
-        send.port = wild[i];
-        EQ(evtchn(EVTCHNOP_send, &send), E_INVAL);
-        EQ(evtchn(EVTCHNOP_close, &close), E_INVAL);
-        EQ(evtchn(EVTCHNOP_unmask, &unmask), wild[i] ? E_INVAL : evtchn(EVTCHNOP_unmask, &unmask));
-        EQ(evtchn(EVTCHNOP_bind_vcpu, &bind), E_INVAL);
-        FAILS(evtchn(EVTCHNOP_bind_interdomain, &inter));
-        if (wild[i])
-            FAILS(evtchn(EVTCHNOP_status, &status));
-    }
-    struct evtchn_bind_ipi far = {.vcpu = 1000};
-    FAILS(evtchn(EVTCHNOP_bind_ipi, &far));
-    struct evtchn_bind_vcpu bind = {last, 1u << 31};
-    FAILS(evtchn(EVTCHNOP_bind_vcpu, &bind));
-    for (u32 v = 24; v < 1u << 30; v = v * 3 + 1) {
-        virq.virq = v;
-        EQ(evtchn(EVTCHNOP_bind_virq, &virq), E_INVAL);
-    }
-    struct evtchn_bind_pirq pirq = {.pirq = ~0u};
-    FAILS(evtchn(EVTCHNOP_bind_pirq, &pirq));
-    test("poll-limits");
-    u32 *list = (u32 *)page_new();
-    struct sched_poll poll = {.ports = (u64)list, .nr_ports = 129, .timeout = 1};
-    EQ(call2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll), E_INVAL);
-    poll.nr_ports = ~0u;
-    EQ(call2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll), E_INVAL);
-    poll.nr_ports = 1;
-    list[0] = 4096;
-    EQ(call2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll), E_INVAL);
+    wild_ports(last);
+    wild_polls();
     test("close-all");
-    u32 closed = 0;
     for (u32 p = first; p < 4096; p++) {
         struct evtchn_close close = {p};
         closed += evtchn(EVTCHNOP_close, &close) == 0;
@@ -206,7 +217,7 @@ static u32 in8(u16 port)
     return trap_count ? 0x100 : (u32)v & 0xff;
 }
 
-static void machine(void)
+static void io_ports(void)
 {
     struct physdev_set_iopl iopl = {0};
     static const u16 hidden[] = {0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x43, 0x3f8, 0x3fd};
@@ -225,7 +236,12 @@ static void machine(void)
         EQ(in8(hidden[i]), 0xff);
     __asm__ volatile(TRY("outl %%eax, %%dx") : : "a"(0x0e0e0e0e), "d"(0x1e) : "memory"); /* reaches into them */
     TRUE(faulted_not());
-    test("string-io"); /* from and to memory that is Wirt's */
+}
+
+/* From and to memory that is Wirt's. */
+static void string_io(void)
+{
+    test("string-io");
     const u64 wirts[] = {HV_DIRECT, HV_IMAGE, NON_CANONICAL};
     for (u32 i = 0; i < COUNT(wirts); i++) {
         u64 count = 5, at = wirts[i];
@@ -243,6 +259,10 @@ static void machine(void)
     count = 2000, at = (u64)data;
     __asm__ volatile(TRY("rep insb") : "+c"(count), "+D"(at) : "d"(0x3f8) : "memory");
     TRUE(faulted_not() && count == 0 && at == (u64)data + 2000);
+}
+
+static void msrs(void)
+{
     test("msr-refused");
     static const u32 msr[] = {0x10,       0x1b,       0x1d9,      0x174,      0x175,      0x176,      0x277,
                               0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000103, 0x800,
@@ -266,6 +286,10 @@ static void machine(void)
     EQ(l1[7], before);
     __asm__ volatile(TRY("wrmsr") : : "c"(0x40000000), "a"(0x200000), "d"(0) : "memory");
     TRUE(faulted(V_GP, 0));
+}
+
+static void privileged(void)
+{
     test("privileged");
     __asm__ volatile(TRY("lgdt (%0)") : : "r"(data) : "memory");
     TRUE(faulted(V_GP, 0));
@@ -364,7 +388,10 @@ int main(void)
     batches();
     ports();
     second_use();
-    machine();
+    io_ports();
+    string_io();
+    msrs();
+    privileged();
     contexts();
     return 0;
 }

@@ -31,9 +31,50 @@ static s64 page_call(u64 nr, u64 a, u64 b)
     return rc;
 }
 
+static void features(void)
+{
+    struct cpuid one = forced(1, 0);
+    test("features");
+    TRUE(one.c >> 31);
+    EQ(one.d & (1u << 3 | 1u << 12 | 1u << 13 | 1u << 17), 0);         /* PSE MTRR PGE PSE36 */
+    TRUE(one.d >> 9 & 1);                                              /* APIC */
+    EQ(forced(7, 0).b & (1u << 0 | 1u << 7 | 1u << 10 | 1u << 20), 0); /* FSGSBASE SMEP INVPCID SMAP */
+    TRUE(forced(0x80000001, 0).d >> 11 & 1);                           /* SYSCALL */
+    TRUE(forced(0x80000001, 0).d >> 20 & 1);                           /* NX */
+    EQ(forced(0x80000001, 0).d >> 26 & 1, 0);                          /* 1 GiB pages */
+}
+
+/* All the frames that must not be filled, and one more that may. */
+static void refused(u32 msr)
+{
+    u8 *plain = page_new(), *table = page_new();
+    test("refused");
+    wrmsr(msr, maddr(plain) | 1);
+    TRUE(faulted(V_GP, 0)); /* there is only one page */
+    wrmsr(msr, ~0ul << 12);
+    TRUE(faulted(V_GP, 0));
+    wrmsr(msr, 0x000000fffffff000);
+    TRUE(faulted(V_GP, 0));
+    wrmsr(msr, 0x200000);
+    TRUE(faulted(V_GP, 0)); /* Wirt's own image */
+    wrmsr(msr, 0xfee00000);
+    TRUE(faulted(V_GP, 0));
+    wrmsr(msr, maddr((void *)si->pt_base));
+    TRUE(faulted(V_GP, 0));
+    EQ(page_ro(table), 0);
+    EQ(pin(1, table), 0);
+    wrmsr(msr, maddr(table));
+    TRUE(faulted(V_GP, 0));
+    EQ(table[0], 0);
+    test("again");
+    wrmsr(msr, maddr(plain));
+    TRUE(faulted_not());
+    TRUE(same(plain, hypercall_page, PAGE));
+}
+
 int main(void)
 {
-    struct cpuid id = forced(0x40000000, 0), pages = forced(0x40000002, 0), one = forced(1, 0), version;
+    struct cpuid id = forced(0x40000000, 0), pages = forced(0x40000002, 0), version;
     bool was_empty = hypercall_page[0] == 0x90;
 
     wrmsr(pages.b, maddr(hypercall_page)); /* no handler yet: a fault here is the end */
@@ -58,38 +99,8 @@ int main(void)
     for (u32 leaf = 0x40000100; leaf < 0x40010000; leaf += 0x100)
         if (!EQ(forced(leaf, 0).b == XEN_CPUID_SIGNATURE_EBX, 0))
             break;
-    test("features");
-    TRUE(one.c >> 31);
-    EQ(one.d & (1u << 3 | 1u << 12 | 1u << 13 | 1u << 17), 0);         /* PSE MTRR PGE PSE36 */
-    TRUE(one.d >> 9 & 1);                                              /* APIC */
-    EQ(forced(7, 0).b & (1u << 0 | 1u << 7 | 1u << 10 | 1u << 20), 0); /* FSGSBASE SMEP INVPCID SMAP */
-    TRUE(forced(0x80000001, 0).d >> 11 & 1);                           /* SYSCALL */
-    TRUE(forced(0x80000001, 0).d >> 20 & 1);                           /* NX */
-    EQ(forced(0x80000001, 0).d >> 26 & 1, 0);                          /* 1 GiB pages */
-
+    features();
     traps_init();
-    u8 *plain = page_new(), *table = page_new();
-    test("refused");
-    wrmsr(pages.b, maddr(plain) | 1);
-    TRUE(faulted(V_GP, 0)); /* there is only one page */
-    wrmsr(pages.b, ~0ul << 12);
-    TRUE(faulted(V_GP, 0));
-    wrmsr(pages.b, 0x000000fffffff000);
-    TRUE(faulted(V_GP, 0));
-    wrmsr(pages.b, 0x200000);
-    TRUE(faulted(V_GP, 0)); /* Wirt's own image */
-    wrmsr(pages.b, 0xfee00000);
-    TRUE(faulted(V_GP, 0));
-    wrmsr(pages.b, maddr((void *)si->pt_base));
-    TRUE(faulted(V_GP, 0));
-    EQ(page_ro(table), 0);
-    EQ(pin(1, table), 0);
-    wrmsr(pages.b, maddr(table));
-    TRUE(faulted(V_GP, 0));
-    EQ(table[0], 0);
-    test("again");
-    wrmsr(pages.b, maddr(plain));
-    TRUE(faulted_not());
-    TRUE(same(plain, hypercall_page, PAGE));
+    refused(pages.b);
     return 0;
 }

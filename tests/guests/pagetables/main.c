@@ -34,9 +34,8 @@ static void fill_chain(void)
     l4[2] = pte(l3, TABLE);
 }
 
-static void life(void)
+static void life_begins(void *const table[4])
 {
-    void *table[4] = {l1, l2, l3, l4};
     void *base = (void *)si->pt_base;
     fill_chain();
     data[0] = 0xda7a;
@@ -66,6 +65,11 @@ static void life(void)
     EQ(page_ro(l4), 0);
     EQ(pin(4, l4), 0);
     EQ(ext(MMUEXT_NEW_BASEPTR, mfn_of(l4), 0), 0);
+}
+
+/* A table leaves the tree that is in use, and comes back. */
+static void life_in_use(void)
+{
     test("unhook");
     EQ(unpin(l1), 0);
     EQ(page_rw(l1), E_INVAL); /* l2 still refers to it */
@@ -89,8 +93,12 @@ static void life(void)
     *at(TEST_VA) = 0x0de;
     EQ(other[0], 0x0de);
     EQ(map((void *)(TEST_VA + PAGE), 0), 0);
+}
+
+static void life_ends(void *const table[4])
+{
     test("unpin");
-    EQ(ext(MMUEXT_NEW_BASEPTR, mfn_of(base), 0), 0);
+    EQ(ext(MMUEXT_NEW_BASEPTR, mfn_of((void *)si->pt_base), 0), 0);
     for (u32 i = 3; i > 0; i--) {
         EQ(unpin(table[i]), 0);
         EQ(unpin(table[i]), E_INVAL);
@@ -103,6 +111,14 @@ static void life(void)
     TRUE((l1[5] & PTE_ADDR) == pte(other, 0) && (l4[2] & PTE_ADDR) == pte(l3, 0));
     EQ(l4[256], 0); /* but nothing of Wirt's */
     EQ(l4[260], 0);
+}
+
+static void life(void)
+{
+    void *const table[4] = {l1, l2, l3, l4};
+    life_begins(table);
+    life_in_use();
+    life_ends(table);
 }
 
 /* An entry that `table` (pinned, of `level`) must refuse at `index`, by mmu_update and in a fresh table by pinning. */

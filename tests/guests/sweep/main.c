@@ -208,44 +208,46 @@ static void tool_calls(void)
     FAILS(call1(__HYPERVISOR_domctl, d));
 }
 
-/* Each pointer argument that must be refused: Wirt's memory, no memory, read-only memory for answers. */
+/* Who takes a pointer, and as which argument. */
+static const struct {
+    u8 nr, where;
+    u64 arg[4];
+} taker[] = {
+    {__HYPERVISOR_set_trap_table, 0, {0}},
+    {__HYPERVISOR_mmu_update, 0, {0, 1, 0, DOMID_SELF}},
+    {__HYPERVISOR_set_gdt, 0, {0, 512}},
+    {__HYPERVISOR_platform_op, 0, {0}},
+    {__HYPERVISOR_memory_op, 1, {XENMEM_populate_physmap}},
+    {__HYPERVISOR_memory_op, 1, {XENMEM_decrease_reservation}},
+    {__HYPERVISOR_memory_op, 1, {XENMEM_exchange}},
+    {__HYPERVISOR_memory_op, 1, {XENMEM_machine_memory_map}},
+    {__HYPERVISOR_memory_op, 1, {XENMEM_machphys_mapping}},
+    {__HYPERVISOR_memory_op, 1, {XENMEM_maximum_reservation}},
+    {__HYPERVISOR_multicall, 0, {0, 1}},
+    {__HYPERVISOR_xen_version, 1, {XENVER_extraversion}},
+    {__HYPERVISOR_xen_version, 1, {XENVER_get_features}},
+    {__HYPERVISOR_xen_version, 1, {XENVER_capabilities}},
+    {__HYPERVISOR_xen_version, 1, {XENVER_commandline}},
+    {__HYPERVISOR_console_io, 2, {CONSOLEIO_write, 8}},
+    {__HYPERVISOR_vcpu_op, 2, {VCPUOP_get_runstate_info, 0}},
+    {__HYPERVISOR_vcpu_op, 2, {VCPUOP_set_singleshot_timer, 0}},
+    {__HYPERVISOR_vcpu_op, 2, {VCPUOP_register_vcpu_info, 0}},
+    {__HYPERVISOR_mmuext_op, 0, {0, 1, 0, DOMID_SELF}},
+    {__HYPERVISOR_sched_op, 1, {SCHEDOP_poll}},
+    {__HYPERVISOR_sched_op, 1, {SCHEDOP_shutdown}},
+    {__HYPERVISOR_callback_op, 1, {CALLBACKOP_register}},
+    {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_send}},
+    {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_bind_ipi}},
+    {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_status}},
+    {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_set_iopl}},
+    {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_map_pirq}},
+    {__HYPERVISOR_sysctl, 0, {0}},
+    {__HYPERVISOR_domctl, 0, {0}},
+};
+
+/* Each pointer argument that must be refused: Wirt's memory and no memory. */
 static void pointers(void)
 {
-    static const struct {
-        u8 nr, where;
-        u64 arg[4];
-    } taker[] = {
-        {__HYPERVISOR_set_trap_table, 0, {0}},
-        {__HYPERVISOR_mmu_update, 0, {0, 1, 0, DOMID_SELF}},
-        {__HYPERVISOR_set_gdt, 0, {0, 512}},
-        {__HYPERVISOR_platform_op, 0, {0}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_populate_physmap}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_decrease_reservation}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_exchange}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_machine_memory_map}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_machphys_mapping}},
-        {__HYPERVISOR_memory_op, 1, {XENMEM_maximum_reservation}},
-        {__HYPERVISOR_multicall, 0, {0, 1}},
-        {__HYPERVISOR_xen_version, 1, {XENVER_extraversion}},
-        {__HYPERVISOR_xen_version, 1, {XENVER_get_features}},
-        {__HYPERVISOR_xen_version, 1, {XENVER_capabilities}},
-        {__HYPERVISOR_xen_version, 1, {XENVER_commandline}},
-        {__HYPERVISOR_console_io, 2, {CONSOLEIO_write, 8}},
-        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_get_runstate_info, 0}},
-        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_set_singleshot_timer, 0}},
-        {__HYPERVISOR_vcpu_op, 2, {VCPUOP_register_vcpu_info, 0}},
-        {__HYPERVISOR_mmuext_op, 0, {0, 1, 0, DOMID_SELF}},
-        {__HYPERVISOR_sched_op, 1, {SCHEDOP_poll}},
-        {__HYPERVISOR_sched_op, 1, {SCHEDOP_shutdown}},
-        {__HYPERVISOR_callback_op, 1, {CALLBACKOP_register}},
-        {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_send}},
-        {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_bind_ipi}},
-        {__HYPERVISOR_event_channel_op, 1, {EVTCHNOP_status}},
-        {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_set_iopl}},
-        {__HYPERVISOR_physdev_op, 1, {PHYSDEVOP_map_pirq}},
-        {__HYPERVISOR_sysctl, 0, {0}},
-        {__HYPERVISOR_domctl, 0, {0}},
-    };
     const u64 where[] = {HV_START,
                          HV_IMAGE,
                          HV_DIRECT,
@@ -270,6 +272,10 @@ static void pointers(void)
             if (!TRUE(rc == E_FAULT || rc == E_INVAL || (is_domu() && rc == E_PERM)))
                 print("  call %u.%lu with 0x%lx: %d\n", taker[i].nr, taker[i].arg[0], where[k], (int)rc);
         }
+}
+
+static void read_only_answers(void)
+{
     test("read-only-answers");
     EQ(call2(__HYPERVISOR_xen_version, XENVER_extraversion, read_only), E_FAULT);
     EQ(call2(__HYPERVISOR_memory_op, XENMEM_machphys_mapping, read_only), E_FAULT);
@@ -315,6 +321,7 @@ int main(void)
     for (u32 i = 0; i < COUNT(bad); i++)
         bad[i] = values[i];
     pointers();
+    read_only_answers();
     all_calls();
     if (is_domu())
         random_calls();
