@@ -106,19 +106,9 @@ static void t_exec(const char *name, char *const argv[], int reps)
     report(name, 1, "op");
 }
 
-int main(int argc, char **argv)
+/* Ticks per known instruction, and ticks per ns of the kernel's clock. */
+static void t_scale(void)
 {
-    if (argc > 1 && !strcmp(argv[1], "--true"))
-        return 0;
-    if (argc > 1)
-        tag = argv[1];
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cpu_set_t cs;
-    CPU_ZERO(&cs);
-    CPU_SET(0, &cs);
-    sched_setaffinity(0, sizeof cs, &cs);
-
-    /* scale: ticks per known instruction, and ticks per ns of the kernel's clock */
     for (int i = 0; i < 51; i++) {
         u64 a = tsc();
         spin(100000);
@@ -130,14 +120,14 @@ int main(int argc, char **argv)
         put(tsc() - a);
     }
     report("tsc_overhead", 1, "op");
-    {
-        u64 n0 = nsec(), a = tsc();
-        spin(50000000);
-        u64 b = tsc(), n1 = nsec();
-        printf("MB %s clock ticks=%llu ns=%llu ticks_per_ns=%.6f\n", tag, (unsigned long long)(b - a),
-               (unsigned long long)(n1 - n0), (double)(b - a) / (n1 - n0));
-    }
-
+    u64 n0 = nsec(), a = tsc();
+    spin(50000000);
+    u64 b = tsc(), n1 = nsec();
+    printf("MB %s clock ticks=%llu ns=%llu ticks_per_ns=%.6f\n", tag, (unsigned long long)(b - a),
+           (unsigned long long)(n1 - n0), (double)(b - a) / (n1 - n0));
+}
+static void t_calls(void)
+{
     for (int i = 0; i < 101; i++) {
         u64 a = tsc();
         for (int j = 0; j < 100; j++)
@@ -154,8 +144,10 @@ int main(int argc, char **argv)
         put(tsc() - a);
     }
     report("clock_gettime", 100, "call");
-
-    /* page faults one at a time (median of the single fault) and the batch of 4096 */
+}
+/* One at a time (median of the single fault), and the batch of 4096. */
+static void t_faults(void)
+{
     {
         char *p = anon(4096ul * 4096);
         for (int i = 0; i < 4096; i++) {
@@ -174,7 +166,9 @@ int main(int argc, char **argv)
         munmap(p, 4096ul * 4096);
     }
     report("pagefault_4096", 4096, "fault");
-
+}
+static void t_forks(void)
+{
     for (int i = 0; i < 41; i++) {
         u64 a = tsc();
         pid_t c = fork();
@@ -206,104 +200,123 @@ int main(int argc, char **argv)
         char *av[] = {"/proc/self/exe", "--true", NULL};
         t_exec("fork_exec_static", av, 31);
     }
-
-    {
-        int ab[2], ba[2];
-        char c = 0;
-        if (pipe(ab) || pipe(ba)) {
-            perror("pipe");
-            return 1;
-        }
-        pid_t k = fork();
-        if (k == 0) {
-            close(ab[1]);
-            close(ba[0]);
-            while (read(ab[0], &c, 1) == 1)
-                if (write(ba[1], &c, 1) != 1)
-                    break;
-            _exit(0);
-        }
-        close(ab[0]);
-        close(ba[1]);
-        for (int i = 0; i < 501; i++) {
-            u64 a = tsc();
-            if (write(ab[1], &c, 1) != 1 || read(ba[0], &c, 1) != 1)
-                break;
-            put(tsc() - a);
-        }
-        report("pipe_pingpong", 1, "roundtrip");
+}
+static void t_pingpong(void)
+{
+    int ab[2], ba[2];
+    char c = 0;
+    if (pipe(ab) || pipe(ba)) {
+        perror("pipe");
+        exit(1);
+    }
+    pid_t k = fork();
+    if (k == 0) {
         close(ab[1]);
-        waitpid(k, NULL, 0);
         close(ba[0]);
-    }
-    {
-        int p[2];
-        char c = 0;
-        if (pipe(p))
-            return 1;
-        for (int i = 0; i < 201; i++) {
-            u64 a = tsc();
-            if (write(p[1], &c, 1) != 1 || read(p[0], &c, 1) != 1)
+        while (read(ab[0], &c, 1) == 1)
+            if (write(ba[1], &c, 1) != 1)
                 break;
-            put(tsc() - a);
-        }
-        report("pipe_self", 1, "write+read");
-        close(p[0]);
-        close(p[1]);
+        _exit(0);
     }
+    close(ab[0]);
+    close(ba[1]);
+    for (int i = 0; i < 501; i++) {
+        u64 a = tsc();
+        if (write(ab[1], &c, 1) != 1 || read(ba[0], &c, 1) != 1)
+            break;
+        put(tsc() - a);
+    }
+    report("pipe_pingpong", 1, "roundtrip");
+    close(ab[1]);
+    waitpid(k, NULL, 0);
+    close(ba[0]);
+}
+static void t_pipe_self(void)
+{
+    int p[2];
+    char c = 0;
+    if (pipe(p))
+        exit(1);
+    for (int i = 0; i < 201; i++) {
+        u64 a = tsc();
+        if (write(p[1], &c, 1) != 1 || read(p[0], &c, 1) != 1)
+            break;
+        put(tsc() - a);
+    }
+    report("pipe_self", 1, "write+read");
+    close(p[0]);
+    close(p[1]);
+}
+static void t_mmap(void)
+{
+    static u64 m[9], t[9], u[9];
+    size_t len = 64ul << 20;
+    int n = 9;
+    for (int i = 0; i < n; i++) {
+        u64 a = tsc();
+        char *p = anon(len);
+        u64 b = tsc();
+        touch(p, len);
+        u64 c = tsc();
+        munmap(p, len);
+        u64 d = tsc();
+        m[i] = b - a;
+        t[i] = c - b;
+        u[i] = d - c;
+    }
+    for (int i = 0; i < n; i++)
+        put(m[i]);
+    report("mmap64_map", 1, "op");
+    for (int i = 0; i < n; i++)
+        put(t[i]);
+    report("mmap64_touch", 16384, "page");
+    for (int i = 0; i < n; i++)
+        put(u[i]);
+    report("mmap64_unmap", 16384, "page");
+    for (int i = 0; i < n; i++)
+        put(m[i] + t[i] + u[i]);
+    report("mmap64_total", 1, "op");
+}
+static void t_mprotect(void)
+{
+    char *p = anon(1 << 20);
+    touch(p, 1 << 20);
+    for (int i = 0; i < 101; i++) {
+        u64 a = tsc();
+        mprotect(p, 1 << 20, PROT_READ);
+        mprotect(p, 1 << 20, PROT_READ | PROT_WRITE);
+        put(tsc() - a);
+    }
+    report("mprotect_256pg_x2", 1, "op");
+    munmap(p, 1 << 20);
+}
+static void t_signal(void)
+{
+    signal(SIGUSR1, onsig);
+    pid_t me = getpid();
+    for (int i = 0; i < 201; i++) {
+        u64 a = tsc();
+        kill(me, SIGUSR1);
+        put(tsc() - a);
+    }
+    report("signal_self", 1, "op");
+}
 
-    {
-        static u64 m[9], t[9], u[9];
-        size_t len = 64ul << 20;
-        int n = 9;
-        for (int i = 0; i < n; i++) {
-            u64 a = tsc();
-            char *p = anon(len);
-            u64 b = tsc();
-            touch(p, len);
-            u64 c = tsc();
-            munmap(p, len);
-            u64 d = tsc();
-            m[i] = b - a;
-            t[i] = c - b;
-            u[i] = d - c;
-        }
-        for (int i = 0; i < n; i++)
-            put(m[i]);
-        report("mmap64_map", 1, "op");
-        for (int i = 0; i < n; i++)
-            put(t[i]);
-        report("mmap64_touch", 16384, "page");
-        for (int i = 0; i < n; i++)
-            put(u[i]);
-        report("mmap64_unmap", 16384, "page");
-        for (int i = 0; i < n; i++)
-            put(m[i] + t[i] + u[i]);
-        report("mmap64_total", 1, "op");
-    }
-
-    {
-        char *p = anon(1 << 20);
-        touch(p, 1 << 20);
-        for (int i = 0; i < 101; i++) {
-            u64 a = tsc();
-            mprotect(p, 1 << 20, PROT_READ);
-            mprotect(p, 1 << 20, PROT_READ | PROT_WRITE);
-            put(tsc() - a);
-        }
-        report("mprotect_256pg_x2", 1, "op");
-        munmap(p, 1 << 20);
-    }
-    {
-        signal(SIGUSR1, onsig);
-        pid_t me = getpid();
-        for (int i = 0; i < 201; i++) {
-            u64 a = tsc();
-            kill(me, SIGUSR1);
-            put(tsc() - a);
-        }
-        report("signal_self", 1, "op");
-    }
+int main(int argc, char **argv)
+{
+    static void (*const step[])(void) = {t_scale,     t_calls, t_faults,   t_forks, t_pingpong,
+                                         t_pipe_self, t_mmap,  t_mprotect, t_signal};
+    if (argc > 1 && !strcmp(argv[1], "--true"))
+        return 0;
+    if (argc > 1)
+        tag = argv[1];
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    cpu_set_t cs;
+    CPU_ZERO(&cs);
+    CPU_SET(0, &cs);
+    sched_setaffinity(0, sizeof cs, &cs);
+    for (size_t i = 0; i < sizeof step / sizeof step[0]; i++)
+        step[i]();
     printf("MB %s DONE hits=%d\n", tag, (int)hits);
     return 0;
 }
