@@ -24,6 +24,7 @@
 static struct domain *table[DOMID_FIRST_RESERVED];
 static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
 static u32 next_id = 1;
+static u64 births;                                     /* under list_lock */
 static struct shared_info nobody __aligned(PAGE_SIZE); /* what is written for the dead goes here */
 __sealed const struct domain_ops *domain_kind[DOMAIN_KINDS];
 struct domain *domain_zero;
@@ -48,6 +49,7 @@ static int table_add(struct domain *d, u32 id)
     }
     if (rc == 0) {
         d->id = (domid_t)id;
+        d->serial = ++births;
         table[id] = d;
         next_id = id % (DOMID_FIRST_RESERVED - 1) + 1;
     }

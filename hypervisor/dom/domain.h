@@ -49,6 +49,7 @@ struct domain {
     u8 watchdogs;     /* bit: in use; under lock */
     struct timer watchdog[DOMAIN_WATCHDOGS];
     u32 refs;         /* atomic */
+    u64 serial;       /* no other domain since boot has it, whatever its id */
     struct lock lock; /* RANK_DOMAIN */
     u32 vcpu_limit;
     struct vcpu *vcpu[DOMAIN_VCPU_MAX];

@@ -76,7 +76,7 @@ static void destroy(struct vcpu *v)
 
 static void load(struct vcpu *v)
 {
-    spec_switch_vcpu(domain_owner(v->domain));
+    spec_switch_vcpu(v->domain->serial);
     cpu_info()->copier = hvm_copy;
     tlb_load_cr3(mfn_paddr(pgtab_hv_l4()).a);
     hvm_backend->load(v);

@@ -11,7 +11,7 @@
 #define SPEC_CTRL_IBRS 1u
 
 __sealed struct spec_policy spec_policy;
-static PERCPU(u32, spec_owner);
+static PERCPU(u64, spec_owner);
 
 void spec_init_this(void)
 {
@@ -20,7 +20,7 @@ void spec_init_this(void)
         cpu_wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
 }
 
-void spec_switch_vcpu(u32 owner)
+void spec_switch_vcpu(u64 owner)
 {
     if (!spec_policy.has_ibpb || *this_cpu(spec_owner) == owner)
         return;

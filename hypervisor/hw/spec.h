@@ -15,7 +15,7 @@ struct spec_policy {
 extern struct spec_policy spec_policy; /* sealed */
 
 void spec_init_this(void); /* every CPU: fills cpu_info.exit_flags */
-/* Before a vCPU of `owner` runs here: a barrier if another owner ran before. */
-void spec_switch_vcpu(u32 owner);
+/* Before a vCPU of `owner`, a number never used again, runs here: a barrier if another owner ran before. */
+void spec_switch_vcpu(u64 owner);
 
 #endif

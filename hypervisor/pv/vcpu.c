@@ -66,7 +66,7 @@ static void load_selectors(struct vcpu *v)
 
 static void load(struct vcpu *v)
 {
-    spec_switch_vcpu(domain_owner(v->domain));
+    spec_switch_vcpu(v->domain->serial);
     desc_load_gdt(v->pv.gdt, v->pv.gdt_count);
     desc_load_ldt(v->pv.ldt_entries);
     for (u32 m = v->pv.ldt_mapped; m; m &= m - 1)

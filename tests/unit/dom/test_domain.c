@@ -279,6 +279,7 @@ static void test_numbers(void)
     struct domain_config c = {.id = 77, .vcpu_limit = 1};
     struct domain *d = make(77), *e;
     u32 first, last;
+    u64 serial = d->serial;
 
     CU_ASSERT_EQUAL(d->id, 77);
     CU_ASSERT_EQUAL(domain_create(&c, &e), -EEXIST);
@@ -288,6 +289,9 @@ static void test_numbers(void)
     CU_ASSERT_EQUAL(domain_create(&c, &e), -EINVAL);
     unmake(d);
     CU_ASSERT(!exists(77));
+    d = make(77); /* the number comes again, the serial does not: its branches are not its namesake's */
+    CU_ASSERT(d->serial > serial);
+    unmake(d);
     for (u32 i = 0; i < 2000; i++)
         all[i] = make(DOMAIN_ANY);
     for (u32 i = 0; i < 2000; i++) {
