@@ -7,6 +7,7 @@
 #include "boot/boot.h"
 #include "boot/bringup.h"
 #include "hw/fpu.h"
+#include "dom/cpuid.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -114,6 +115,7 @@ __init void cpu_init_fpu(void)
         size = round_up(size, 64u);
     }
     fpu_start(allowed, size);
+    cpuid_init();
     log_info("FPU: %s, %u bytes a vCPU, XCR0 0x%llx",
              !allowed                  ? "FXSAVE"
              : cpu_has(CPU_F_XSAVEOPT) ? "XSAVEOPT"

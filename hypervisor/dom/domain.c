@@ -22,6 +22,7 @@
 #define NSEC_PER_SEC   1000000000ull
 #define RIGHTS_ROOM    16u /* ranges in each of a domain's sets of rights */
 static struct domain *table[DOMID_FIRST_RESERVED];
+static u64 taken[DOMID_FIRST_RESERVED / 64 + 1]; /* bit = that slot is; changes under list_lock */
 static struct lock list_lock = LOCK_INIT(RANK_DOMAIN_LIST);
 static u32 next_id = 1;
 static u64 births;                                     /* under list_lock */
@@ -51,6 +52,7 @@ static int table_add(struct domain *d, u32 id)
         d->id = (domid_t)id;
         d->serial = ++births;
         table[id] = d;
+        map_set(taken, id);
         next_id = id % (DOMID_FIRST_RESERVED - 1) + 1;
     }
     lock_drop_irq(&list_lock, flags);
@@ -62,6 +64,7 @@ static void domain_free(struct domain *d)
 {
     u64 flags = lock_take_irq(&list_lock);
     table[d->id] = NULL;
+    map_clear(taken, d->id);
     lock_drop_irq(&list_lock, flags);
     for (u32 i = 0; i < d->vcpu_limit; i++)
         if (d->vcpu[i])
@@ -162,12 +165,15 @@ struct domain *domain_get(domid_t id)
 
 struct domain *domain_next(u32 first)
 {
-    struct domain *d = NULL;
+    u64 mask = ~0ull << first % 64;
 
-    for (u32 id = first; id < DOMID_FIRST_RESERVED && !d; id++)
-        if (READ_ONCE(table[id]))
-            d = domain_get((domid_t)id);
-    return d;
+    for (u32 at = first / 64; at < ARRAY_COUNT(taken); at++, mask = ~0ull)
+        for (u64 bits = READ_ONCE(taken[at]) & mask; bits; bits &= bits - 1) {
+            struct domain *d = domain_get((domid_t)(at * 64 + bit_lowest(bits)));
+            if (d)
+                return d;
+        }
+    return NULL;
 }
 
 void domain_put(struct domain *d)

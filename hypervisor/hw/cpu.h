@@ -72,6 +72,7 @@ enum cpu_word { CPU_1D, CPU_1C, CPU_E1D, CPU_E1C, CPU_7B, CPU_7C, CPU_7D, CPU_D1
 #define CPU_F_X2APIC     CPU_F(CPU_1C, 21)
 #define CPU_F_TSC_DL     CPU_F(CPU_1C, 24)
 #define CPU_F_XSAVE      CPU_F(CPU_1C, 26)
+#define CPU_F_OSXSAVE    CPU_F(CPU_1C, 27)
 #define CPU_F_HYPERVISOR CPU_F(CPU_1C, 31)
 #define CPU_F_CX16       CPU_F(CPU_1C, 13)
 #define CPU_F_SYSCALL    CPU_F(CPU_E1D, 11)

@@ -5,11 +5,11 @@
  * One instruction, decoded from its bytes; anything not listed is the guest's own #GP. Ports the domain has no right to
  * read as all ones and swallow writes; a program without I/O rights gets its #GP.
  */
-#include "hw/cpu.h"
+#include "dom/cpuid.h"
+#include "dom/insn.h"
 #include "hw/fpu.h"
 #include "hw/pci.h"
 #include "lib/string.h"
-#include "pv/insn.h"
 #include "pv/pv.h"
 
 static void put_low(u64 *reg, u64 value, u32 bytes)
@@ -180,7 +180,7 @@ static bool move_special(struct vcpu *v, struct regs *r, struct insn *n)
 {
     u8 modrm = n->bytes[n->length++];
     u32 special = (modrm >> 3 & 7) | (n->rex & 4u) << 1;
-    u64 *reg = pv_insn_reg(r, (modrm & 7) | (n->rex & 1u) << 3);
+    u64 *reg = insn_reg(r, (modrm & 7) | (n->rex & 1u) << 3);
     if (modrm < 0xc0)
         return false;
     switch (n->opcode) {
@@ -258,7 +258,7 @@ bool pv_priv(struct vcpu *v, struct regs *r)
 {
     struct insn n;
     bool done = false, is_unfinished = false;
-    if (!pv_insn_fetch(r, &n))
+    if (!insn_fetch(r, &n))
         return false;
     switch (n.opcode) {
     case 0x6c ... 0x6f:
@@ -290,7 +290,7 @@ bool pv_priv_forced(struct vcpu *v, struct regs *r)
     if (!guest_read(code, guest_at(r->rip), sizeof(code)) || memcmp(code, prefix, 5) || code[5] != 0x0f ||
         code[6] != 0xa2)
         return false;
-    struct cpuid c = pv_cpuid(v, (u32)r->rax, (u32)r->rcx);
+    struct cpuid c = cpuid_leaf(DOMAIN_PV, v->id, (u32)r->rax, (u32)r->rcx);
     r->rax = c.eax;
     r->rbx = c.ebx;
     r->rcx = c.ecx;

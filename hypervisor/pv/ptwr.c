@@ -6,7 +6,7 @@
  * only be measured. Anything else, or any other read-only page, is the guest's own page fault.
  */
 #include "lib/string.h"
-#include "pv/insn.h"
+#include "dom/insn.h"
 #include "pv/pte.h"
 
 struct store {
@@ -28,20 +28,20 @@ static bool decode_0f(struct insn *n, struct store *s)
         /* fall through */
     case 0xb1:
         s->kind = ST_CMPXCHG;
-        return pv_insn_memory(n, &s->reg);
+        return insn_memory(n, &s->reg);
     case 0xab:
     case 0xb3:
     case 0xbb:
         s->kind = ST_BIT;
         s->op = code >> 3 & 7;
-        return pv_insn_memory(n, &s->reg);
+        return insn_memory(n, &s->reg);
     case 0xba:
         s->kind = ST_BIT;
         s->has_imm = true;
-        if (!pv_insn_memory(n, &s->reg))
+        if (!insn_memory(n, &s->reg))
             return false;
         s->op = s->reg & 7;
-        s->imm = pv_insn_signed(n, 1);
+        s->imm = insn_signed(n, 1);
         return s->op >= 5;
     default:
         return false;
@@ -67,14 +67,14 @@ static bool decode(struct insn *n, struct store *s)
     else if (code == 0x82 || !(s->has_imm || (code < 0x38 && (code & 7) <= 1)))
         return false; /* the last: op r/m, reg */
     s->has_imm |= code >= 0xc6;
-    if (!pv_insn_memory(n, &s->reg))
+    if (!insn_memory(n, &s->reg))
         return false;
     if (s->has_imm) {
         if (s->kind == ST_ALU)
             s->op = s->reg & 7;
         if (s->bytes == 2 && code != 0x83)
             return false; /* 16-bit immediates are nobody's way to write an entry */
-        s->imm = pv_insn_signed(n, code == 0x81 || code == 0xc7 ? 4 : 1);
+        s->imm = insn_signed(n, code == 0x81 || code == 0xc7 ? 4 : 1);
     }
     return s->bytes != 1 || s->has_imm || n->rex || s->reg < 4;
 }
@@ -110,7 +110,7 @@ static u64 alu(u32 op, u64 a, u64 b)
 /* The new value of the operand; false: an operation that we leave to the guest. Also what becomes of registers. */
 static bool compute(const struct store *s, struct regs *r, u64 old, u64 *next, struct regs *after)
 {
-    u64 operand = s->has_imm ? s->imm : *pv_insn_reg(r, s->reg);
+    u64 operand = s->has_imm ? s->imm : *insn_reg(r, s->reg);
     u64 mask = s->bytes == 8 ? ~0ull : (1ull << s->bytes * 8) - 1, top = 1ull << (s->bytes * 8 - 1);
     *after = *r;
     switch (s->kind) {
@@ -118,7 +118,7 @@ static bool compute(const struct store *s, struct regs *r, u64 old, u64 *next, s
         *next = operand;
         return true;
     case ST_XCHG: {
-        u64 *reg = pv_insn_reg(after, s->reg);
+        u64 *reg = insn_reg(after, s->reg);
         *next = operand;
         *reg = s->bytes == 4 ? old : (*reg & ~mask) | old;
         return true;
@@ -183,7 +183,7 @@ bool pv_ptwr(struct vcpu *v, struct regs *r, u64 address)
     pte_t e = READ_ONCE(*entry);
     if ((e & (PTE_P | PTE_RW)) != PTE_P || !(table = frame_page(mfn(pte_mfn(e)))) || page_kind(table->type) != PAGE_L1)
         return false;
-    if (!pv_insn_fetch(r, &n) || !decode(&n, &s) || !pv_insn_is_whole(&n) || (address & 7) + s.bytes > 8)
+    if (!insn_fetch(r, &n) || !decode(&n, &s) || !insn_is_whole(&n) || (address & 7) + s.bytes > 8)
         return false;
     s.length = n.length;
     int rc = page_get_as(table, domain_owner(v->domain), PAGE_L1);

@@ -90,11 +90,10 @@ static inline void pv_trap_gp(struct vcpu *v, struct regs *r, u32 error)
 void pv_trap_failsafe(struct vcpu *v, struct regs *r);
 bool pv_trap_rip_ok(u64 rip); /* acceptable as a handler's address */
 
-/* --- pv/ptwr.c, pv/priv.c, pv/cpuid.c, pv/msr.c: emulation --- */
+/* --- pv/ptwr.c, pv/priv.c, pv/msr.c: emulation --- */
 bool pv_ptwr(struct vcpu *v, struct regs *r, u64 address); /* true: done, or the guest shall retry */
 bool pv_priv(struct vcpu *v, struct regs *r);              /* #GP; true: emulated */
 bool pv_priv_forced(struct vcpu *v, struct regs *r);       /* #UD with the forced-emulation prefix */
-struct cpuid pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub);
 bool pv_msr_read(struct vcpu *v, u32 msr, u64 *value);
 bool pv_msr_write(struct vcpu *v, u32 msr, u64 value);
 

@@ -20,6 +20,7 @@ const char *const op_name[OP_COUNT] = {"mmu_update",
                                        "ptwr",
                                        "release",
                                        "allocate",
+                                       "idle",
                                        "hold",
                                        "fill",
                                        "access",
@@ -190,6 +191,22 @@ void ops_alloc(u32 d)
         ops_frame_new(d, i);
         tally.accepted[OP_ALLOC]++;
         return;
+    }
+}
+
+/* A CPU idles: what it says to be clean must be. */
+void ops_idle(void)
+{
+    note("a CPU idles");
+    frame_scrub();
+    for (u32 m = RAM_FIRST; m < HV_FIRST; m++) {
+        const struct page *p = frame_page_raw(mfn(m));
+        if (p->owner != PAGE_OWNER_NONE || !(p->type & BIT(56)))
+            continue;
+        for (u32 w = 0; w < 512; w++)
+            if (((u64 *)frame_va(mfn(m)))[w])
+                fail("free frame 0x%x says it is clean", m);
+        tally.accepted[OP_IDLE]++;
     }
 }
 
@@ -426,6 +443,8 @@ void ops_one(void)
     d = v / 2;
     machine_load(self, self->loaded_on != VCPU_NOWHERE && !one_in(20) ? self->loaded_on : rnd(CPUS));
     machine_pending_in(one_in(2) ? 0 : 1 + rnd(8));
+    if (one_in(20))
+        ops_idle();
     if (n < 10) {
         op_access();
     } else if (n < 13) {

@@ -67,9 +67,12 @@ static void as_memory(u32 v, u64 va, u32 m)
     for (u32 i = 0; i < world.size[d]; i++)
         if (world.frame[d][i] == m)
             ops_release(d, i);
-    if (ops_set(v, table, index, 0))
-        for (u32 n = 0; n < 4; n++)
-            ops_alloc(rnd(DOMS)); /* not to one that is dying */
+    if (!ops_set(v, table, index, 0))
+        return;
+    if (one_in(2))
+        ops_idle();
+    for (u32 n = 0; n < 4; n++)
+        ops_alloc(rnd(DOMS)); /* not to one that is dying */
 }
 
 static void as_table(u32 v, u64 va, u32 m)

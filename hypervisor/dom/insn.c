@@ -4,11 +4,11 @@
  * had before. Knows prefixes and operand forms, no opcodes. Segment overrides are stepped over: the address of a memory
  * operand is the fault's, never computed here.
  */
-#include "pv/insn.h"
+#include "dom/insn.h"
 #include "dom/guest.h"
 #include "lib/string.h"
 
-u64 *pv_insn_reg(struct regs *r, u32 number)
+u64 *insn_reg(struct regs *r, u32 number)
 {
     static const u8 offset[16] = {
         offsetof(struct regs, rax), offsetof(struct regs, rcx), offsetof(struct regs, rdx), offsetof(struct regs, rbx),
@@ -26,7 +26,7 @@ static bool is_prefix(struct insn *n, u8 b)
     return b == 0x66 || b == 0xf3 || b == 0xf2 || b == 0xf0 || (b & 0xe7) == 0x26 || b == 0x64 || b == 0x65;
 }
 
-bool pv_insn_fetch(const struct regs *r, struct insn *n)
+bool insn_fetch(const struct regs *r, struct insn *n)
 {
     u64 room = min(PAGE_SIZE - (r->rip & (PAGE_SIZE - 1)), 15ul);
     memset(n, 0, sizeof(*n));
@@ -43,7 +43,7 @@ bool pv_insn_fetch(const struct regs *r, struct insn *n)
     return true;
 }
 
-bool pv_insn_memory(struct insn *n, u8 *reg)
+bool insn_memory(struct insn *n, u8 *reg)
 {
     u8 modrm = n->bytes[n->length++], mod = modrm >> 6, rm = modrm & 7;
     *reg = (u8)((modrm >> 3 & 7) | (n->rex & 4) << 1);
@@ -56,7 +56,7 @@ bool pv_insn_memory(struct insn *n, u8 *reg)
     return true;
 }
 
-u64 pv_insn_signed(struct insn *n, u32 bytes)
+u64 insn_signed(struct insn *n, u32 bytes)
 {
     s32 value = (s8)n->bytes[n->length];
     if (bytes == 4)
@@ -65,7 +65,7 @@ u64 pv_insn_signed(struct insn *n, u32 bytes)
     return (u64)(s64)value;
 }
 
-bool pv_insn_is_whole(const struct insn *n)
+bool insn_is_whole(const struct insn *n)
 {
     return n->length <= 15;
 }

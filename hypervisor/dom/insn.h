@@ -3,8 +3,8 @@
  * The few bytes of a guest's instruction that emulation looks at: prefixes, opcode, and how long the operand is. Both
  * emulators (priv.c, ptwr.c) start here; neither knows more x86 than its own list of opcodes.
  */
-#ifndef WIRT_PV_INSN_H
-#define WIRT_PV_INSN_H
+#ifndef WIRT_DOM_INSN_H
+#define WIRT_DOM_INSN_H
 
 #include "hw/regs.h"
 #include "lib/types.h"
@@ -17,11 +17,11 @@ struct insn {
 };
 
 /* Up to and with the first opcode byte. false: the code cannot be read, or has more prefixes than any that we know. */
-bool pv_insn_fetch(const struct regs *r, struct insn *n) __must_use;
+bool insn_fetch(const struct regs *r, struct insn *n) __must_use;
 /* Step over ModRM, SIB and displacement; false: the operand is a register. *reg: the other operand, 0..15. */
-bool pv_insn_memory(struct insn *n, u8 *reg) __must_use;
-u64 pv_insn_signed(struct insn *n, u32 bytes); /* an immediate of 1 or 4 bytes */
-u64 *pv_insn_reg(struct regs *r, u32 number);  /* x86 register number 0..15 */
-bool pv_insn_is_whole(const struct insn *n);   /* not longer than the processor takes */
+bool insn_memory(struct insn *n, u8 *reg) __must_use;
+u64 insn_signed(struct insn *n, u32 bytes); /* an immediate of 1 or 4 bytes */
+u64 *insn_reg(struct regs *r, u32 number);  /* x86 register number 0..15 */
+bool insn_is_whole(const struct insn *n);   /* not longer than the processor takes */
 
 #endif
