@@ -5,11 +5,13 @@
  * of the frame number, so a block lies wholly in one zone and "below 2^n bytes" is a comparison of
  * zones. Lists are linked by frame numbers in the struct pages; a block's first page carries
  * TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the payment of TLB debts
- * happen at allocation, outside the lock: after the last stale mapping is gone. Claims are counted under the same lock
+ * happen at allocation, outside the lock: after the last stale mapping is gone; or before, by a CPU that idles, a frame
+ * at a time within the lock: such a frame says TYPE_CLEAN until it is given out. Claims are counted under the same lock
  * as free frames, so that claimed <= free always, and nobody overdraws them.
  */
 #include "core/frame_map.h"
 #include "core/lock.h"
+#include "core/work.h"
 #include "hw/tlb.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -18,6 +20,7 @@
 #define ZONE_COUNT  32u
 #define ORDER_COUNT (FRAME_ORDER_MAX + 1)
 #define TYPE_HEAD   BIT(63)
+#define TYPE_CLEAN  BIT(56) /* zeroes, and in nobody's TLB */
 
 __sealed u64 frame_limit;
 
@@ -27,6 +30,9 @@ static u32 orders[ZONE_COUNT]; /* bit = that list is not empty */
 __sealed u32 frame_m2p_page[M2P_PAGE_MAX];
 __sealed u64 frame_chunk_map[FRAME_CHUNK_MAX / 64];
 struct frame_stats frame_count;
+/* Under the lock: of each 1 << M2P_SHIFT frames 64 parts; in those with a bit some came back and may not be clean. */
+#define PART_SHIFT (M2P_SHIFT - 6)
+static u64 soiled[M2P_PAGE_MAX];
 
 static inline struct page *raw(u64 n)
 {
@@ -38,7 +44,7 @@ static void block_link(u64 n, u32 order)
     u32 zone = bit_highest(n), next = head[zone][order];
     struct page *p = raw(n);
 
-    p->type = TYPE_HEAD | order;
+    p->type = (p->type & TYPE_CLEAN) | TYPE_HEAD | order;
     p->next = next;
     p->prev = 0;
     if (next)
@@ -58,7 +64,7 @@ static void block_unlink(u64 n, u32 order)
         raw(p->prev)->next = p->next;
     else if (!(head[zone][order] = p->next))
         orders[zone] &= ~(1u << order);
-    p->type = 0;
+    p->type &= TYPE_CLEAN;
 }
 
 static void count_free(u64 n, u32 order, s64 sign)
@@ -74,7 +80,7 @@ static bool is_free_block(u64 n, u32 order)
 {
     const struct page *p = frame_page(mfn(n));
 
-    return p && p->owner == PAGE_OWNER_NONE && p->type == (TYPE_HEAD | order);
+    return p && p->owner == PAGE_OWNER_NONE && (p->type & ~TYPE_CLEAN) == (TYPE_HEAD | order);
 }
 
 /* The frames of the block have owner NONE and type 0 already. */
@@ -160,14 +166,91 @@ mfn_t frame_alloc_claimed(u64 *claim, u32 order, u32 flags, u32 address_bits)
     for (u64 i = n; i < n + (1ull << order); i++) {
         struct page *p = raw(i);
         stamp = max(stamp, p->stamp);
-        *p = (struct page){.owner = PAGE_OWNER_HV};
+        *p = (struct page){.owner = PAGE_OWNER_HV, .type = p->type};
     }
     if (stamp)
         tlb_settle(stamp, cpu_online);
-    if (!(flags & FRAME_RAW))
-        memset(frame_va(mfn(n)), 0, PAGE_SIZE << order);
+    for (u64 i = n; i < n + (1ull << order); i++) {
+        if (!(raw(i)->type & TYPE_CLEAN) && !(flags & FRAME_RAW))
+            memset(frame_va(mfn(i)), 0, PAGE_SIZE);
+        raw(i)->type = 0;
+    }
     return mfn(n);
 }
+
+/* ---- while a CPU idles ---- */
+
+static bool is_free(u64 n)
+{
+    for (u32 order = 0; order <= FRAME_ORDER_MAX; order++)
+        if (is_free_block(n & ~((1ull << order) - 1), order))
+            return true;
+    return false;
+}
+
+/* The debt is paid before the lock is taken, as that may mean to wait for others. What comes back meanwhile, with a
+ * debt of its own perhaps, soils its part anew. */
+static void scrub(u64 n)
+{
+    struct page *p = raw(n);
+    u32 stamp = READ_ONCE(p->stamp);
+    u64 flags;
+
+    tlb_settle(stamp, cpu_online);
+    flags = lock_take_irq(&frame_lock);
+    if (!(p->type & TYPE_CLEAN) && p->stamp == stamp && is_free(n)) {
+        memset(frame_va(mfn(n)), 0, PAGE_SIZE);
+        p->stamp = 0;
+        p->type |= TYPE_CLEAN;
+    }
+    lock_drop_irq(&frame_lock, flags);
+}
+
+/* A part that was soiled, which is so no more; MFN_NONE: there is none. */
+static u64 part_take(void)
+{
+    u64 count = round_up(frame_limit, 1ull << M2P_SHIFT) >> M2P_SHIFT, n = MFN_NONE, flags;
+
+    for (u64 at = 0; at < count; at++) {
+        if (likely(!READ_ONCE(soiled[at])))
+            continue;
+        flags = lock_take_irq(&frame_lock);
+        if (soiled[at]) {
+            n = at << M2P_SHIFT | (u64)bit_lowest(soiled[at]) << PART_SHIFT;
+            soiled[at] &= soiled[at] - 1;
+        }
+        lock_drop_irq(&frame_lock, flags);
+        if (n != MFN_NONE)
+            break;
+    }
+    return n;
+}
+
+static void part_soil(u64 n)
+{
+    soiled[n >> M2P_SHIFT] |= BIT(n >> PART_SHIFT & 63);
+}
+
+void frame_scrub(void)
+{
+    u64 first, flags;
+
+    while (!work_is_pending() && (first = part_take()) != MFN_NONE)
+        for (u64 n = first; n < first + (1ull << PART_SHIFT); n++) {
+            const struct page *p = raw(n);
+            if (READ_ONCE(p->owner) != PAGE_OWNER_NONE || READ_ONCE(p->type) & TYPE_CLEAN)
+                continue;
+            if (work_is_pending()) {
+                flags = lock_take_irq(&frame_lock);
+                part_soil(n);
+                lock_drop_irq(&frame_lock, flags);
+                return;
+            }
+            scrub(n);
+        }
+}
+
+/* ---- what comes back ---- */
 
 /* Claim [first, last] for the free lists; the struct pages still belong to the caller. */
 static void frames_disown(u64 first, u64 last)
@@ -185,24 +268,33 @@ static void frames_disown(u64 first, u64 last)
     }
 }
 
-void frame_free(mfn_t m, u32 order)
+static void give(u64 n, u32 order, bool is_soiled)
 {
     u64 flags;
 
-    ASSERT(order <= FRAME_ORDER_MAX && !(m.n & ((1ull << order) - 1)));
-    frames_disown(m.n, m.n + (1ull << order) - 1);
+    ASSERT(order <= FRAME_ORDER_MAX && !(n & ((1ull << order) - 1)));
+    frames_disown(n, n + (1ull << order) - 1);
     flags = lock_take_irq(&frame_lock);
-    block_put(m.n, order);
+    block_put(n, order);
+    for (u64 i = n; is_soiled && i < n + (1ull << order); i += 1ull << PART_SHIFT)
+        part_soil(i);
     lock_drop_irq(&frame_lock, flags);
 }
 
+void frame_free(mfn_t m, u32 order)
+{
+    give(m.n, order, true);
+}
+
+/* Not soiled: memory that nobody has touched since the machine was switched on may have nothing behind it where the
+ * machine is a virtual one. */
 void frame_add_free(u64 first, u64 last)
 {
     first = max(first, 1ull); /* 0 ends the lists */
     while (first <= last) {
         u32 order = min(bit_lowest(first), bit_highest(last - first + 1));
         order = min(order, FRAME_ORDER_MAX);
-        frame_free(mfn(first), order);
+        give(first, order, false);
         first += 1ull << order;
     }
 }

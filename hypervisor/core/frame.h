@@ -58,7 +58,9 @@ mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits); /* .n == MFN_NONE: no
  * with its owner and changes here only. 0 drops it; -ENOMEM: not that many are free and unclaimed, nothing changed. */
 int frame_claim(u64 *claim, u64 count);
 mfn_t frame_alloc_claimed(u64 *claim, u32 order, u32 flags, u32 address_bits); /* the claim shrinks by what it gives */
-void frame_free(mfn_t m, u32 order); /* scrubbed when it is next given out; refs must be 0 */
+void frame_free(mfn_t m, u32 order); /* scrubbed before it is next given out; refs must be 0 */
+/* What a CPU does that idles, interrupts on: scrubs what came back, until nothing is left or there is other work. */
+void frame_scrub(void);
 struct frame_range {
     u64 first, last; /* mfn, inclusive */
 };

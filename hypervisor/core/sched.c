@@ -7,6 +7,7 @@
  * from entering a unit that is still being put away. No callback runs here but account().
  */
 #include "core/console.h"
+#include "core/frame.h"
 #include "core/sched_policy.h"
 #include "core/sched_stack.h"
 #include "core/work.h"
@@ -376,6 +377,7 @@ __noreturn void sched_idle(void)
     for (;;) {
         cpu_irq_enable();
         work_run();
+        frame_scrub();
         cpu_irq_disable();
         if (!work_is_pending())
             cpu_sti_hlt();

@@ -3,6 +3,7 @@
  * What a guest leaves for, whatever the make of processor: what the two have to say about an exit was taken apart by
  * svm_exit.c, which also says where the next instruction begins. Interrupts are on, the vCPU is current.
  */
+#include "dom/cpuid.h"
 #include "hvm/hvm.h"
 #include "hw/fpu.h"
 #include "lib/log.h"
@@ -16,8 +17,13 @@ void exit_fault(struct vcpu *v, u32 vector)
 
 void exit_cpuid(struct vcpu *v, struct regs *r, u64 next)
 {
-    struct cpuid c = hvm_cpuid(v, (u32)r->rax, (u32)r->rcx);
+    struct cpuid c = cpuid_leaf(DOMAIN_HVM, v->id, (u32)r->rax, (u32)r->rcx);
+    struct hvm_mode mode;
 
+    if ((u32)r->rax == 1) {
+        hvm_backend->mode(v, &mode);
+        c.ecx &= ~(mode.cr4 & CR4_OSXSAVE ? 0 : 1u << CPU_F_OSXSAVE % 32);
+    }
     r->rax = c.eax;
     r->rbx = c.ebx;
     r->rcx = c.ecx;
@@ -68,12 +74,14 @@ void exit_port(struct vcpu *v, struct regs *r, u64 next, struct exit_port p)
 }
 
 /* Nothing is there, or only to be read. Reads want an answer that only the instruction knows how to take. */
-void exit_nested_fault(struct vcpu *v, u64 address, bool is_write)
+void exit_nested_fault(struct vcpu *v, struct regs *r, u64 address, bool is_write)
 {
     bool is_writable;
     mfn_t m = p2m_find(v->domain, address >> PAGE_SHIFT, &is_writable);
 
     if (m.n != MFN_NONE && (is_writable || !is_write)) /* it came meanwhile */
+        return;
+    if (m.n == MFN_NONE && hvm_mmio(v, r, address))
         return;
     domain_crash(v->domain, "vCPU %u %s guest-physical address 0x%lx, where %s", v->id, is_write ? "wrote to" : "read",
                  address, m.n == MFN_NONE ? "nothing is" : "it may only read");

@@ -35,8 +35,12 @@ static void domain_unmake(struct domain *d)
 
 static int relinquish(struct domain *d)
 {
-    int rc = p2m_drain(d);
+    int rc;
 
+    for (u32 i = 0; i < d->vcpu_limit; i++)
+        if (d->vcpu[i])
+            vlapic_stop(d->vcpu[i]);
+    rc = p2m_drain(d);
     while (rc == 0 && d->pages.n) {
         if (!page_release(d, frame_page_raw(d->pages)) || work_is_pending())
             rc = -ERESTART;
@@ -64,7 +68,7 @@ static int create(struct vcpu *v)
         return rc;
     }
     v->hvm->ran_on = VCPU_NOWHERE;
-    vlapic_reset(v);
+    vlapic_create(v);
     return 0;
 }
 
@@ -203,7 +207,7 @@ void hvm_halt(struct vcpu *v)
     sched_block();
     /* Paired with the stores before vcpu_kick: either it sees us blocking, or we see what it brought. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (due(v) || v->pv.nmi_pending)
+    if (due(v) || v->pv.must_look || (v->pv.nmi_pending && !v->hvm->is_in_nmi))
         sched_wake(&v->unit);
 }
 
@@ -222,36 +226,86 @@ void hvm_print(struct domain *d, char c)
     lock_drop(&h->lock);
 }
 
-/* How kernels take a vCPU offline; the last one does it at the end of a panic. */
-void hvm_down(struct vcpu *v)
+/* It goes down, with domain.lock held; false: it is the last one, and stays. */
+static bool goes_down(struct vcpu *v)
 {
-    struct domain *d = v->domain;
+    const struct domain *d = v->domain;
     bool is_last = true;
 
-    lock_take(&d->lock);
+    v->hvm->has_init = false;
     for (u32 i = 0; i < d->vcpu_limit; i++)
         is_last &= !d->vcpu[i] || d->vcpu[i] == v || !d->vcpu[i]->is_up;
     if (!is_last)
         vcpu_down(v);
-    lock_drop(&d->lock);
-    if (is_last)
-        domain_crash(d, "vCPU %u, its last one, halted with interrupts off", v->id);
+    return !is_last;
+}
+
+/* How kernels take a vCPU offline; the last one does it at the end of a panic. */
+void hvm_down(struct vcpu *v)
+{
+    bool went;
+
+    lock_take(&v->domain->lock);
+    went = goes_down(v);
+    lock_drop(&v->domain->lock);
+    if (!went)
+        domain_crash(v->domain, "vCPU %u, its last one, halted with interrupts off", v->id);
+}
+
+/* One that runs sees it on its way back into the guest (restart); one that is down waits for SIPI as it is. */
+void hvm_stop(struct vcpu *v)
+{
+    lock_take(&v->domain->lock);
+    if (v->is_up) {
+        v->hvm->has_init = true;
+        v->hvm->sipi = 0;
+        atomic_store(&v->pv.must_look, 1);
+    }
+    lock_drop(&v->domain->lock);
+    vcpu_kick(v);
+}
+
+static void start_real(struct vcpu *v, u8 page)
+{
+    vlapic_reset(v);
+    hvm_backend->start_real(v, page);
+    v->regs = (struct regs){.rflags = RFLAGS_MBS};
+    v->hvm->event = 0;
+    v->hvm->is_in_nmi = v->pv.nmi_pending = false;
+    v->is_initialised = true;
 }
 
 /* A vCPU that runs, or has not stopped yet, is not started again. */
 void hvm_start(struct vcpu *v, u8 page)
 {
     lock_take(&v->domain->lock);
-    if (!v->is_up && !sched_is_running(&v->unit) && !domain_is_dying(v->domain)) {
-        vlapic_reset(v);
-        hvm_backend->start_real(v, page);
-        v->regs = (struct regs){.rflags = RFLAGS_MBS};
-        v->hvm->event = 0;
-        v->hvm->is_in_nmi = false;
-        v->is_initialised = true;
+    if (v->hvm->has_init) {
+        v->hvm->sipi = 0x100 | page;
+    } else if (!v->is_up && !sched_is_running(&v->unit) && !domain_is_dying(v->domain)) {
+        start_real(v, page);
         vcpu_up(v);
     }
     lock_drop(&v->domain->lock);
+}
+
+/* INIT came while it ran: it is over here, unless SIPI came as well. */
+static void restart(struct vcpu *v, struct regs *r)
+{
+    bool went = true;
+    u32 sipi;
+
+    lock_take(&v->domain->lock);
+    sipi = v->hvm->sipi;
+    v->hvm->has_init = false;
+    if (!sipi)
+        went = goes_down(v);
+    lock_drop(&v->domain->lock);
+    if (sipi) {
+        start_real(v, (u8)sipi);
+        *r = v->regs;
+    }
+    if (!went)
+        domain_crash(v->domain, "vCPU %u, its last one, was stopped by INIT", v->id);
 }
 
 void hvm_look(struct regs *r)
@@ -261,6 +315,8 @@ void hvm_look(struct regs *r)
     (void)atomic_xchg(&v->pv.must_look, 0);
     if (v->cont.is_active)
         hvm_call_door(r);
+    if (v->hvm->has_init && !v->cont.is_active)
+        restart(v, r);
 }
 
 /* VMMCALL or VMCALL, of 64-bit code in ring 0; rip is behind it. */

@@ -2,8 +2,8 @@
 /*
  * Domains with hardware assistance: the CPU itself switches between guest and Wirt and walks two page tables, the
  * guest's own and ours (p2m.c). hvm.c owns a vCPU's way in and out, exit.c what guests leave for, copy.c their memory
- * by virtual address, msr.c and cpuid.c what the CPU looks like, vlapic.c its interrupts; svm.c is AMD's side of it,
- * behind struct hvm_backend.
+ * by virtual address, msr.c its registers by number, vlapic.c its interrupts and mmio.c their page; svm.c is AMD's side
+ * of it, behind struct hvm_backend.
  * A guest has no devices but these: what it asks of ports and memory that are not there reads as all ones.
  */
 #ifndef WIRT_HVM_HVM_H
@@ -14,6 +14,7 @@
 #include "public/hvm.h"
 
 #define HVM_GFN_LIMIT  (1ull << 28) /* 1 TiB of guest-physical addresses */
+#define HVM_APIC_PAGE  0xfee00ull   /* where no frame is ever shown */
 #define HVM_PORT_PRINT 0xe9u
 #define HVM_LINE       120u
 #define HVM_NO_VECTOR  0u
@@ -38,10 +39,13 @@ struct hvm_domain {
 #define VLAPIC_WORDS 8u
 struct vlapic {
     u64 base; /* MSR 0x1b */
-    u32 spurious, lvt[7], esr;
-    u32 tpr, divide, timer_count;
+    u32 spurious, lvt[6], esr, errors, ldr, dfr;
+    u32 tpr; /* CR8 is its upper half: the back ends keep the two the same */
+    u32 divide, timer_count;
     u64 icr;
     u32 irr[VLAPIC_WORDS], isr[VLAPIC_WORDS];
+    struct timer timer;
+    u64 timer_start, timer_ns; /* counting since then, for so long; 0: it stands */
 };
 
 struct hvm_vcpu {
@@ -51,6 +55,8 @@ struct hvm_vcpu {
     u32 ran_on;         /* that CPU */
     u64 event;          /* HVM_EVENT_*: to be injected at the next entry; 0: none */
     bool is_in_nmi;     /* until IRET */
+    bool has_init;      /* INIT came, and is not yet seen; under domain.lock */
+    u16 sipi;           /* and behind it SIPI: page + 0x100, 0: none; the same */
     bool has_debug;     /* its debug registers are in the CPU */
     u64 dr[4];
     u64 tsc_offset;
@@ -94,6 +100,7 @@ extern void (*hvm_call_door)(struct regs *r); /* the hypercall dispatcher, set b
 void hvm_look(struct regs *r);                /* must_look was set: what there is to do before the guest goes on */
 void hvm_halt(struct vcpu *v);                /* HLT */
 void hvm_down(struct vcpu *v);                /* HLT with interrupts off, by itself: until it is started again */
+void hvm_stop(struct vcpu *v);                /* INIT came */
 void hvm_start(struct vcpu *v, u8 page);      /* SIPI came: it runs from there on, in real mode */
 void hvm_set_context(struct vcpu *v, const struct hvm_hw_cpu *c); /* v is on no CPU, here and below */
 void hvm_get_context(const struct vcpu *v, struct hvm_hw_cpu *c);
@@ -119,7 +126,7 @@ struct exit_port {
     bool is_in, is_string, is_repeated;
 };
 void exit_port(struct vcpu *v, struct regs *r, u64 next, struct exit_port p);
-void exit_nested_fault(struct vcpu *v, u64 address, bool is_write);
+void exit_nested_fault(struct vcpu *v, struct regs *r, u64 address, bool is_write);
 void exit_halt(struct vcpu *v, struct regs *r, u64 next);
 void exit_xsetbv(struct vcpu *v, struct regs *r, u64 next);
 
@@ -142,15 +149,23 @@ int p2m_drain(struct domain *d);
 /* --- copy.c --- */
 bool hvm_copy(void *host, u64 va, u64 n, bool is_write); /* cpu_info.copier */
 
-/* --- cpuid.c, msr.c, vlapic.c --- */
-struct cpuid hvm_cpuid(const struct vcpu *v, u32 leaf, u32 sub);
+/* --- mmio.c --- */
+bool hvm_mmio(struct vcpu *v, struct regs *r,
+              u64 address); /* the access is done, or the domain crashed; false: not here */
+
+/* --- msr.c, vlapic.c --- */
 bool hvm_msr_read(struct vcpu *v, u32 msr, u64 *value);
 bool hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
+void vlapic_create(struct vcpu *v);
 void vlapic_reset(struct vcpu *v);                                 /* as after INIT */
+void vlapic_stop(struct vcpu *v);                                  /* its timer */
 bool vlapic_set_base(struct vcpu *v, u64 value);                   /* false: #GP */
 bool vlapic_msr(struct vcpu *v, u32 msr, bool writes, u64 *value); /* 0x800-0x83f; false: #GP */
-void vlapic_raise(struct vcpu *v, u32 vector);                     /* any context */
-u32 vlapic_due(const struct vcpu *v);                              /* highest vector above the priority, 0: none */
-void vlapic_accept(struct vcpu *v, u32 vector);                    /* IRR to ISR */
+bool vlapic_has_page(const struct vcpu *v);                        /* at HVM_APIC_PAGE */
+void vlapic_page(struct vcpu *v, u32 offset, bool writes, u32 *value);
+void vlapic_raise(struct vcpu *v, u32 vector);  /* any context */
+u32 vlapic_due(const struct vcpu *v);           /* highest vector above the priority, 0: none */
+u32 vlapic_held(const struct vcpu *v);          /* that only TPR holds back, 0: none */
+void vlapic_accept(struct vcpu *v, u32 vector); /* IRR to ISR */
 
 #endif

@@ -69,7 +69,7 @@ int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable)
     struct hvm_domain *h = d->hvm;
     pte_t old = 0, *e = NULL;
 
-    if (gfn >= HVM_GFN_LIMIT)
+    if (gfn >= HVM_GFN_LIMIT || gfn == HVM_APIC_PAGE)
         return -EINVAL;
     lock_take(&h->lock);
     if (!domain_is_dying(d))

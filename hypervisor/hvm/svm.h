@@ -77,10 +77,11 @@ _Static_assert(offsetof(struct vmcb, iopm) == 0x40 && offsetof(struct vmcb, exit
 #define SVM_MONITOR_MWAIT (7 << 10)
 #define SVM_XSETBV        BIT(13)
 
-#define VINTR_IRQ      BIT(8)
-#define VINTR_PRIORITY (15ull << 16)
-#define VINTR_IGN_TPR  BIT(20)
-#define VINTR_MASKING  BIT(24)
+#define VINTR_IRQ             BIT(8)
+#define VINTR_PRIORITY(class) ((u64)(class) << 16)
+#define VINTR_TPR             15u
+#define VINTR_IGN_TPR         BIT(20)
+#define VINTR_MASKING         BIT(24)
 
 enum {
     EXIT_DR_READ = 0x20,

@@ -13,6 +13,7 @@
 #define IOIO_IN   BIT(0)
 #define IOIO_STR  BIT(2)
 #define IOIO_REP  BIT(3)
+#define TPR_SOME  0x20u /* below, it holds back nothing but the numbers of exceptions */
 
 static u64 next(const struct vmcb *c, const struct regs *r, u32 length)
 {
@@ -113,7 +114,7 @@ static void handle(struct vcpu *v, struct regs *r)
         exit_xsetbv(v, r, next(c, r, 3));
         return;
     case EXIT_NPF:
-        exit_nested_fault(v, c->exit_info2, c->exit_info1 & NPF_WRITE);
+        exit_nested_fault(v, r, c->exit_info2, c->exit_info1 & NPF_WRITE);
         return;
     case EXIT_INVLPGA:
     case EXIT_VMRUN:
@@ -133,6 +134,8 @@ void svm_exit(struct regs *r)
     struct vmcb *c = svm_vmcb(v);
 
     hvm_retry(v, c->exit_int_info);
+    if (unlikely((c->interrupt & VINTR_TPR) != v->hvm->apic.tpr >> 4)) /* by CR8 */
+        v->hvm->apic.tpr = (c->interrupt & VINTR_TPR) << 4;
     r->rax = c->rax;
     r->rip = c->rip;
     r->rsp = c->rsp;
@@ -141,6 +144,17 @@ void svm_exit(struct regs *r)
     r->ss = c->ss.selector;
     cpu_irq_enable();
     handle(v, r);
+}
+
+/* A virtual interrupt that only serves to leave, as soon as the guest takes interrupts, or those that CR8 holds back.
+ */
+static u64 window(const struct vcpu *v, u32 waits)
+{
+    u32 held = v->hvm->apic.tpr >= TPR_SOME ? vlapic_held(v) : 0;
+
+    if (waits & HVM_WAITS_INTR)
+        return VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGN_TPR;
+    return held ? VINTR_IRQ | VINTR_PRIORITY((held >> 4) - cpu_desc.is_tcg) : 0;
 }
 
 u64 svm_prepare(struct regs *r)
@@ -157,12 +171,9 @@ u64 svm_prepare(struct regs *r)
         v->hvm->is_in_nmi = true;
         c->intercept[0] |= (u32)SVM_IRET;
     }
-    c->interrupt &= ~(VINTR_IRQ | VINTR_PRIORITY | VINTR_IGN_TPR);
+    c->interrupt = VINTR_MASKING | v->hvm->apic.tpr >> 4 | window(v, waits);
     c->intercept[0] &= (u32)~SVM_VINTR;
-    if (waits & HVM_WAITS_INTR) { /* a virtual interrupt that only serves to leave */
-        c->interrupt |= VINTR_IRQ | VINTR_PRIORITY | VINTR_IGN_TPR;
-        c->intercept[0] |= (u32)SVM_VINTR;
-    }
+    c->intercept[0] |= c->interrupt & VINTR_IRQ ? (u32)SVM_VINTR : 0;
     c->tlb_control = hvm_is_stale(v);
     c->rax = r->rax;
     c->rip = r->rip;

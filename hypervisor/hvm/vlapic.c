@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU's local APIC as x2APIC: registers are MSRs, and no page of memory is behind it. Interrupts between vCPUs,
- * INIT and SIPI to start one; its timer only remembers what was written, as the ABI's own is better. IRR is written by
- * anybody (atomic, then a kick); all else by the vCPU itself. A vector's class against TPR and what is in service
- * decides whether it is due. Intel SDM volume 3, chapter 10.
+ * A vCPU's local APIC: as x2APIC its registers are MSRs, as xAPIC they lie in a page that is nowhere, so that each
+ * access leaves the guest (mmio.c); both are one file of registers, of 16 bytes or one MSR each. IRR is written by
+ * anybody (atomic, then a kick), and by the timer; all else by the vCPU itself. A vector's class against TPR and what
+ * is in service decides whether it is due. The timer counts nanoseconds of system time. Intel SDM volume 3, chapter 10.
  */
 #include "hvm/hvm.h"
 
@@ -11,10 +11,19 @@
 #define BASE_X2      BIT(10)
 #define BASE_ENABLED BIT(11)
 #define BASE_ADDRESS 0xfee00000ull
+#define ICR_BUSY     BIT(12)
 #define ICR_LOGICAL  BIT(11)
+#define ICR_ASSERT   BIT(14)
+#define ICR_LEVEL    BIT(15)
 #define LVT_MASKED   BIT(16)
 #define LVT_PERIODIC BIT(17)
 #define SVR_ENABLED  BIT(8)
+#define DFR_FLAT     0xf0000000u
+#define ERROR_SENT   BIT(5) /* ESR: a vector below 16 was sent */
+#define ERROR_PLACE  BIT(7) /* no register is there */
+#define PERIOD_LEAST 50000u /* ns: more often than that nothing is done for a guest that does nothing */
+#define LVT_TIMER    0
+#define LVT_ERROR    5
 
 enum {
     REG_ID = 2,
@@ -23,12 +32,14 @@ enum {
     REG_PPR = 10,
     REG_EOI,
     REG_LDR = 13,
-    REG_SPURIOUS = 15,
+    REG_DFR,
+    REG_SPURIOUS,
     REG_ISR,
     REG_TMR = 24,
     REG_IRR = 32,
     REG_ESR = 40,
     REG_ICR = 48,
+    REG_ICR_HIGH,
     REG_LVT = 50,
     REG_TIMER_COUNT = 56,
     REG_TIMER_NOW,
@@ -41,9 +52,16 @@ static u32 apic_id(const struct vcpu *v)
     return v->id * 2;
 }
 
+static bool is_x2(const struct vlapic *a)
+{
+    return a->base & BASE_X2;
+}
+
 static u32 logical_id(const struct vcpu *v)
 {
-    return (apic_id(v) >> 4) << 16 | 1u << (apic_id(v) & 15);
+    const struct vlapic *a = &v->hvm->apic;
+
+    return is_x2(a) ? (apic_id(v) >> 4) << 16 | 1u << (apic_id(v) & 15) : a->ldr;
 }
 
 static u32 highest(const u32 *bits)
@@ -58,7 +76,7 @@ void vlapic_raise(struct vcpu *v, u32 vector)
 {
     struct vlapic *a = &v->hvm->apic;
 
-    if (vector < 16)
+    if (vector < 16 || !(READ_ONCE(a->base) & BASE_ENABLED))
         return;
     (void)atomic_or(&a->irr[vector / 32], 1u << vector % 32);
     vcpu_kick(v);
@@ -66,9 +84,9 @@ void vlapic_raise(struct vcpu *v, u32 vector)
 
 static u32 priority(const struct vlapic *a)
 {
-    u32 service = highest(a->isr);
+    u32 service = highest(a->isr) & 0xf0;
 
-    return max(a->tpr & 0xf0, service & 0xf0);
+    return (a->tpr & 0xf0) >= service ? a->tpr : service;
 }
 
 u32 vlapic_due(const struct vcpu *v)
@@ -76,7 +94,15 @@ u32 vlapic_due(const struct vcpu *v)
     const struct vlapic *a = &v->hvm->apic;
     u32 vector = highest(a->irr);
 
-    return vector && (vector & 0xf0) > priority(a) && a->spurious & SVR_ENABLED ? vector : 0;
+    return vector && (vector & 0xf0) > (priority(a) & 0xf0) && a->spurious & SVR_ENABLED ? vector : 0;
+}
+
+u32 vlapic_held(const struct vcpu *v)
+{
+    const struct vlapic *a = &v->hvm->apic;
+    u32 vector = highest(a->irr);
+
+    return a->spurious & SVR_ENABLED && (vector & 0xf0) > (highest(a->isr) & 0xf0) ? vector : 0;
 }
 
 void vlapic_accept(struct vcpu *v, u32 vector)
@@ -95,6 +121,15 @@ static void end_of_interrupt(struct vlapic *a)
         a->isr[vector / 32] &= ~(1u << vector % 32);
 }
 
+static void error(struct vcpu *v, u32 what)
+{
+    struct vlapic *a = &v->hvm->apic;
+
+    a->errors |= what;
+    if (!(a->lvt[LVT_ERROR] & LVT_MASKED))
+        vlapic_raise(v, a->lvt[LVT_ERROR] & 0xff);
+}
+
 /* --- between vCPUs --- */
 
 static void deliver(struct vcpu *v, u64 icr)
@@ -107,7 +142,9 @@ static void deliver(struct vcpu *v, u64 icr)
     case 4:
         vcpu_send_nmi(v);
         break;
-    case 5: /* INIT: a vCPU that runs goes on; only one that was never started can be */
+    case 5:
+        if (!(icr & ICR_LEVEL) || icr & ICR_ASSERT)
+            hvm_stop(v);
         break;
     case 6:
         hvm_start(v, (u8)icr);
@@ -117,9 +154,22 @@ static void deliver(struct vcpu *v, u64 icr)
     }
 }
 
+static bool is_logical(const struct vcpu *v, u32 target)
+{
+    const struct vlapic *a = &v->hvm->apic;
+    u32 id = logical_id(v);
+
+    if (is_x2(a))
+        return target >> 16 == id >> 16 && target & id & 0xffff;
+    id >>= 24;
+    if (a->dfr >= DFR_FLAT)
+        return target & id;
+    return target >> 4 == id >> 4 && target & id & 0xf;
+}
+
 static bool is_meant(const struct vcpu *self, const struct vcpu *v, u64 icr)
 {
-    u32 target = (u32)(icr >> 32);
+    u32 target = (u32)(icr >> 32), all = is_x2(&self->hvm->apic) ? ~0u : 0xff;
 
     switch (icr >> 18 & 3) {
     case 1:
@@ -129,58 +179,178 @@ static bool is_meant(const struct vcpu *self, const struct vcpu *v, u64 icr)
     case 3:
         return v != self;
     default:
-        if (target == ~0u)
+        if (target == all)
             return true;
-        if (icr & ICR_LOGICAL)
-            return target >> 16 == logical_id(v) >> 16 && target & logical_id(v) & 0xffff;
-        return target == apic_id(v);
+        return icr & ICR_LOGICAL ? is_logical(v, target) : target == apic_id(v);
     }
 }
 
+/* icr: as x2APIC has it, the target in its upper half. "Lowest priority" is whoever comes first. */
 static void command(struct vcpu *self, u64 icr)
 {
     const struct domain *d = self->domain;
+    u32 mode = icr >> 8 & 7;
 
-    self->hvm->apic.icr = icr & ~BIT(12);
-    for (u32 i = 0; i < d->vcpu_limit; i++)
-        if (d->vcpu[i] && is_meant(self, d->vcpu[i], icr))
-            deliver(d->vcpu[i], icr);
+    self->hvm->apic.icr = icr & ~ICR_BUSY;
+    if (mode < 2 && (icr & 0xff) < 16) {
+        error(self, ERROR_SENT);
+        return;
+    }
+    for (u32 i = 0; i < d->vcpu_limit; i++) {
+        if (!d->vcpu[i] || !is_meant(self, d->vcpu[i], icr))
+            continue;
+        deliver(d->vcpu[i], icr);
+        if (mode == 1)
+            return;
+    }
+}
+
+/* --- the timer --- */
+
+static u64 tick_ns(const struct vlapic *a)
+{
+    return 1ull << (((a->divide & 3) + (a->divide >> 1 & 4) + 1) & 7);
+}
+
+static bool is_periodic(const struct vlapic *a)
+{
+    return READ_ONCE(a->lvt[LVT_TIMER]) & LVT_PERIODIC;
+}
+
+static void timer_fired(void *arg)
+{
+    struct vcpu *v = arg;
+    struct vlapic *a = &v->hvm->apic;
+    u32 lvt = READ_ONCE(a->lvt[LVT_TIMER]);
+    u64 period = READ_ONCE(a->timer_ns), now = time_now();
+
+    if (!(lvt & LVT_MASKED))
+        vlapic_raise(v, lvt & 0xff);
+    if (lvt & LVT_PERIODIC && period) {
+        period = max(period, PERIOD_LEAST);
+        timer_set(&a->timer, max(a->timer.node.key + period, now + period / 2));
+    }
+}
+
+void vlapic_stop(struct vcpu *v)
+{
+    WRITE_ONCE(v->hvm->apic.timer_ns, 0);
+    timer_stop(&v->hvm->apic.timer); /* afterwards it is not being set again either */
+}
+
+static void timer_start(struct vcpu *v, u32 count)
+{
+    struct vlapic *a = &v->hvm->apic;
+
+    vlapic_stop(v);
+    a->timer_count = count;
+    a->timer_start = time_now();
+    WRITE_ONCE(a->timer_ns, count * tick_ns(a));
+    if (!count)
+        return;
+    timer_move(&a->timer, v->unit.cpu);
+    timer_set(&a->timer, a->timer_start + a->timer_ns);
+}
+
+static u32 timer_left(const struct vlapic *a)
+{
+    u64 gone = time_now() - a->timer_start;
+
+    if (!a->timer_ns || (gone >= a->timer_ns && !is_periodic(a)))
+        return 0;
+    return (u32)((a->timer_ns - gone % a->timer_ns) / tick_ns(a));
 }
 
 /* --- registers --- */
 
-static u64 read(const struct vcpu *v, u32 reg)
+static bool read(const struct vcpu *v, u32 reg, u64 *value)
 {
     const struct vlapic *a = &v->hvm->apic;
 
     switch (reg) {
     case REG_ID:
-        return apic_id(v);
+        *value = is_x2(a) ? apic_id(v) : apic_id(v) << 24;
+        return true;
     case REG_VERSION:
-        return 0x14 | (ARRAY_COUNT(a->lvt) - 2) << 16;
+        *value = 0x14 | (ARRAY_COUNT(a->lvt) - 1) << 16;
+        return true;
     case REG_TPR:
-        return a->tpr;
+        *value = a->tpr;
+        return true;
     case REG_PPR:
-        return priority(a);
+        *value = priority(a);
+        return true;
     case REG_LDR:
-        return logical_id(v);
+        *value = logical_id(v);
+        return true;
+    case REG_DFR:
+        *value = a->dfr;
+        return !is_x2(a);
     case REG_SPURIOUS:
-        return a->spurious;
+        *value = a->spurious;
+        return true;
     case REG_ISR ... REG_ISR + VLAPIC_WORDS - 1:
-        return a->isr[reg - REG_ISR];
+        *value = a->isr[reg - REG_ISR];
+        return true;
+    case REG_TMR ... REG_TMR + VLAPIC_WORDS - 1: /* all edges */
+        return true;
     case REG_IRR ... REG_IRR + VLAPIC_WORDS - 1:
-        return a->irr[reg - REG_IRR];
+        *value = a->irr[reg - REG_IRR];
+        return true;
+    case REG_ESR:
+        *value = a->esr;
+        return true;
     case REG_ICR:
-        return a->icr;
-    case REG_LVT ... REG_LVT + 5:
-        return a->lvt[reg - REG_LVT];
+        *value = is_x2(a) ? a->icr : (u32)a->icr;
+        return true;
+    case REG_ICR_HIGH:
+        *value = a->icr >> 32 << 24;
+        return !is_x2(a);
+    case REG_LVT ... REG_LVT + LVT_ERROR:
+        *value = a->lvt[reg - REG_LVT];
+        return true;
     case REG_TIMER_COUNT:
-        return a->timer_count;
+        *value = a->timer_count;
+        return true;
+    case REG_TIMER_NOW:
+        *value = timer_left(a);
+        return true;
     case REG_DIVIDE:
-        return a->divide;
+        *value = a->divide;
+        return true;
     default:
-        return 0;
+        return reg == REG_EOI && !is_x2(a);
     }
+}
+
+/* What only the page has, or has in another way. */
+static bool write_page(struct vcpu *v, u32 reg, u32 value)
+{
+    struct vlapic *a = &v->hvm->apic;
+
+    switch (reg) {
+    case REG_LDR:
+        a->ldr = value & 0xff000000;
+        return true;
+    case REG_DFR:
+        a->dfr = value | ~DFR_FLAT;
+        return true;
+    case REG_ICR:
+        command(v, (a->icr & ~0xffffffffull) | value);
+        return true;
+    case REG_ICR_HIGH:
+        a->icr = (u32)a->icr | (u64)(value >> 24) << 32;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void lvt_write(struct vlapic *a, u32 n, u32 value)
+{
+    static const u32 bits[ARRAY_COUNT(a->lvt)] = {0x300ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff};
+
+    WRITE_ONCE(a->lvt[n], (value & bits[n]) | (a->spurious & SVR_ENABLED ? 0 : (u32)LVT_MASKED));
 }
 
 static bool write(struct vcpu *v, u32 reg, u64 value)
@@ -190,65 +360,123 @@ static bool write(struct vcpu *v, u32 reg, u64 value)
     switch (reg) {
     case REG_TPR:
         a->tpr = value & 0xff;
-        return value <= 0xff;
+        return true;
     case REG_EOI:
         end_of_interrupt(a);
-        return value == 0;
+        return true;
     case REG_SPURIOUS:
         a->spurious = (u32)value & 0x3ff;
+        for (u32 i = 0; i < ARRAY_COUNT(a->lvt); i++)
+            lvt_write(a, i, a->lvt[i]);
         return true;
     case REG_ESR:
-        return value == 0;
-    case REG_ICR:
-        command(v, value);
+        a->esr = a->errors;
+        a->errors = 0;
         return true;
-    case REG_LVT ... REG_LVT + 5:
-        a->lvt[reg - REG_LVT] = (u32)value & 0x7f7ff;
+    case REG_LVT ... REG_LVT + LVT_ERROR:
+        lvt_write(a, reg - REG_LVT, (u32)value);
         return true;
     case REG_TIMER_COUNT:
-        a->timer_count = (u32)value;
+        timer_start(v, (u32)value);
         return true;
     case REG_DIVIDE:
         a->divide = value & 0xb;
-        return true;
-    case REG_SELF:
-        vlapic_raise(v, value & 0xff);
+        if (a->timer_ns)
+            timer_start(v, a->timer_count);
         return true;
     default:
         return false;
     }
 }
 
+/* Reserved bits of the registers of which kernels rely on #GP. */
+static bool is_reserved(u32 reg, u64 value)
+{
+    return (reg == REG_TPR && value > 0xff) || ((reg == REG_EOI || reg == REG_ESR) && value);
+}
+
 bool vlapic_msr(struct vcpu *v, u32 msr, bool writes, u64 *value)
 {
-    struct vlapic *a = &v->hvm->apic;
+    u32 reg = msr & 0x3f;
 
-    if (!(a->base & BASE_X2))
+    if (!is_x2(&v->hvm->apic))
         return false;
-    if (writes)
-        return write(v, msr & 0x3f, *value);
-    *value = read(v, msr & 0x3f);
+    if (!writes)
+        return read(v, reg, value);
+    if (reg == REG_ICR) {
+        command(v, *value);
+    } else if (reg == REG_SELF) {
+        command(v, 1u << 18 | (u8)*value);
+    } else {
+        return !is_reserved(reg, *value) && write(v, reg, *value);
+    }
     return true;
 }
 
-bool vlapic_set_base(struct vcpu *v, u64 value)
+bool vlapic_has_page(const struct vcpu *v)
 {
-    struct vlapic *a = &v->hvm->apic;
-    u64 fixed = BASE_ADDRESS | (a->base & BASE_BSP);
-
-    if ((value & ~(BASE_X2 | BASE_ENABLED)) != fixed || (value & (BASE_X2 | BASE_ENABLED)) == BASE_X2)
-        return false;
-    a->base = value;
-    return true;
+    return (v->hvm->apic.base & (BASE_ENABLED | BASE_X2)) == BASE_ENABLED;
 }
 
+void vlapic_page(struct vcpu *v, u32 offset, bool writes, u32 *value)
+{
+    u32 reg = offset / 16;
+    u64 wide = 0;
+    bool ok = true;
+
+    if (!writes)
+        *value = 0;
+    if (offset % 16) /* between registers */
+        return;
+    if (writes)
+        ok = write_page(v, reg, *value) || write(v, reg, *value);
+    else
+        ok = read(v, reg, &wide);
+    if (!ok)
+        error(v, ERROR_PLACE);
+    if (!writes)
+        *value = (u32)wide;
+}
+
+/* --- its states --- */
+
+/* As after INIT: the base stays. */
 void vlapic_reset(struct vcpu *v)
 {
     struct vlapic *a = &v->hvm->apic;
 
-    *a = (struct vlapic){0};
-    a->base = BASE_ADDRESS | BASE_ENABLED | BASE_X2 | (v->id ? 0 : BASE_BSP); /* as firmware leaves it with x2APIC on */
+    vlapic_stop(v);
+    for (u32 i = 0; i < VLAPIC_WORDS; i++)
+        a->irr[i] = a->isr[i] = 0;
+    a->tpr = a->divide = a->timer_count = a->esr = a->errors = a->ldr = 0;
+    a->icr = 0;
+    a->dfr = ~0u;
     a->spurious = 0xff;
     for (u32 i = 0; i < ARRAY_COUNT(a->lvt); i++)
         a->lvt[i] = LVT_MASKED;
+}
+
+/* Off from anywhere, which forgets all; from there to xAPIC, and from that to x2APIC. */
+bool vlapic_set_base(struct vcpu *v, u64 value)
+{
+    struct vlapic *a = &v->hvm->apic;
+    u64 fixed = BASE_ADDRESS | (a->base & BASE_BSP), modes = BASE_X2 | BASE_ENABLED;
+    u64 from = a->base & modes, to = value & modes;
+
+    if ((value & ~modes) != fixed || to == BASE_X2 || (from == modes && to == BASE_ENABLED) || (!from && to == modes))
+        return false;
+    WRITE_ONCE(a->base, value);
+    if (from && !to)
+        vlapic_reset(v);
+    return true;
+}
+
+/* On, as x2APIC, as firmware may leave it: nobody needs the page. */
+void vlapic_create(struct vcpu *v)
+{
+    struct vlapic *a = &v->hvm->apic;
+
+    timer_init(&a->timer, timer_fired, v, v->unit.cpu);
+    a->base = BASE_ADDRESS | BASE_ENABLED | BASE_X2 | (v->id ? 0 : BASE_BSP);
+    vlapic_reset(v);
 }

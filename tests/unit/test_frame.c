@@ -6,6 +6,7 @@
 #include "test.h"
 #include <string.h>
 #include "core/frame.h"
+#include "core/work.h"
 #include "hw/tlb.h"
 #include "lib/errno.h"
 
@@ -86,6 +87,8 @@ static void random_against_bitmap(void)
             held -= 1ull << have[i].order;
             have[i] = have[--used];
         }
+        if (!fake_random(50))
+            frame_scrub();
         bad += free_now() + held != fake_free_at_start;
     }
     while (used--)
@@ -194,6 +197,75 @@ static void scrubs_before_it_gives_out(void)
     frame_free(mfn(n), 2);
 }
 
+static bool is_zero(u64 n, u64 count)
+{
+    for (u64 i = 0; i < count * PAGE_SIZE / 8; i++)
+        if (((volatile u64 *)frame_va(mfn(n)))[i])
+            return false;
+    return true;
+}
+
+static u64 secret(u32 order)
+{
+    u64 n = frame_alloc(order, 0, 0).n;
+
+    memset(frame_va(mfn(n)), 0x77, PAGE_SIZE << order);
+    frame_free(mfn(n), order);
+    return n;
+}
+
+static void scrubs_while_idle(void)
+{
+    u64 n = secret(3), before = free_now();
+
+    work_raise(WORK_TIMER);
+    frame_scrub(); /* there is other work */
+    CU_ASSERT_EQUAL(first_word(n), 0x7777777777777777ull);
+    cpu_info()->work = 0;
+    frame_scrub();
+    CU_ASSERT(is_zero(n, 8));
+    CU_ASSERT_EQUAL(free_now(), before);
+    CU_ASSERT_EQUAL(frame_alloc(3, 0, 0).n, n);
+    CU_ASSERT(is_zero(n, 8));
+    for (u64 i = n; i < n + 8; i++)
+        CU_ASSERT_EQUAL(frame_page(mfn(i))->type, 0);
+    frame_free(mfn(n), 3);
+    CU_ASSERT_EQUAL(secret(3), n); /* what was clean once is given out, written to, and comes back */
+    CU_ASSERT_EQUAL(frame_alloc(3, 0, 0).n, n);
+    CU_ASSERT(is_zero(n, 8));
+    frame_page(mfn(n + 3))->stamp = tlb_now();
+    memset(frame_va(mfn(n)), 0x77, 8 * PAGE_SIZE);
+    frame_free(mfn(n), 0); /* a clean frame merges with others that are not */
+    frame_scrub();
+    for (u32 i = 1; i < 8; i++)
+        frame_free(mfn(n + i), 0);
+    CU_ASSERT_EQUAL(frame_alloc(3, FRAME_RAW, 0).n, n);
+    CU_ASSERT(is_zero(n, 1) && first_word(n + 1) && first_word(n + 7));
+    frame_free(mfn(n), 3);
+    CU_ASSERT_EQUAL(frame_alloc(3, 0, 0).n, n);
+    CU_ASSERT(is_zero(n, 8));
+    frame_free(mfn(n), 3);
+    frame_scrub();
+}
+
+/* A secret that was scrubbed before its debt was paid could be written once more. */
+static void pays_tlb_debts_while_idle(void)
+{
+    u64 n = frame_alloc(0, 0, 0).n;
+    u32 flushes, settled;
+
+    tlb_flush_cpus(cpu_online);
+    frame_page(mfn(n))->stamp = tlb_now();
+    flushes = fake_flushes[1];
+    frame_free(mfn(n), 0);
+    frame_scrub();
+    CU_ASSERT_EQUAL(fake_flushes[1], flushes + 1);
+    settled = fake_settle_count;
+    CU_ASSERT_EQUAL(frame_alloc(0, 0, 0).n, n);
+    CU_ASSERT_EQUAL(fake_settle_count, settled); /* once */
+    frame_free(mfn(n), 0);
+}
+
 static void pays_tlb_debts(void)
 {
     u64 n = frame_alloc(2, 0, 0).n;
@@ -283,6 +355,8 @@ static void hammer(u32 cpu)
     fake_cpu_set(cpu);
     memset(have, 0xff, sizeof(have));
     for (int i = 0; i < 8000; i++) {
+        if (cpu == 0 && i % 4 == 0)
+            frame_scrub();
         u32 slot = (state = state * 1664525 + 1013904223) >> 28, order = slot % 4;
         if (have[slot] == MFN_NONE) {
             have[slot] = frame_alloc(order, 0, 0).n;
@@ -290,8 +364,11 @@ static void hammer(u32 cpu)
                 if (first_word(have[slot] + k))
                     abort(); /* somebody else has it too, or it was not scrubbed */
                 else
-                    *(u64 *)frame_va(mfn(have[slot] + k)) = state;
+                    *(u64 *)frame_va(mfn(have[slot] + k)) = have[slot] * 64 + cpu;
         } else {
+            for (u64 k = 0; k < 1u << order; k++)
+                if (first_word(have[slot] + k) != have[slot] * 64 + cpu)
+                    abort(); /* scrubbed, though it was not free */
             frame_free(mfn(have[slot]), order);
             have[slot] = MFN_NONE;
         }
@@ -416,6 +493,8 @@ CU_TestInfo test_frame[] = {{"free after set-up", note_start},
                             {"address_bits, high memory first", address_bits_and_preference},
                             {"scrubs", scrubs_before_it_gives_out},
                             {"pays TLB debts", pays_tlb_debts},
+                            {"scrubs while idle", scrubs_while_idle},
+                            {"pays TLB debts while idle", pays_tlb_debts_while_idle},
                             {"misuse panics", misuse_panics},
                             {"knows what is RAM", knows_what_is_ram},
                             {"machine-to-physical table", machine_to_phys},

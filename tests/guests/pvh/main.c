@@ -162,6 +162,8 @@ static void context_of(u64 rip)
     c->ds_arbytes = c->es_arbytes = c->ss_arbytes = 0xc093;
     c->tr_limit = 0x67, c->tr_arbytes = 0x8b;
     c->ldtr_arbytes = 0x82;
+    c->idtr_base = AT(FREE), c->idtr_limit = 0x7ff;
+    c->gdtr_base = AT(FREE) + 0x800, c->gdtr_limit = 23;
 }
 
 static s64 set_context(void)
@@ -172,7 +174,7 @@ static s64 set_context(void)
 
 static void wait_for_end(void)
 {
-    for (u64 end = now() + 20000000000ull; !(state_of(dom) & XEN_DOMINF_shutdown);) {
+    for (u64 end = now() + 60000000000ull; !(state_of(dom) & XEN_DOMINF_shutdown);) {
         if (!fact(now() < end, "it does not end by itself", 0, 1, __LINE__))
             return;
         call2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
@@ -323,6 +325,8 @@ static void second(void)
     end();
 }
 
+#include "apic.h"
+
 static void contexts(void)
 {
     struct xen_domctl op = {0};
@@ -428,6 +432,8 @@ int main(void)
     for (u32 i = 0; i < COUNT(acts); i++)
         alone(&acts[i]);
     second();
+    for (u32 i = 0; i < COUNT(apic_acts); i++)
+        apic(i);
     dead();
     test("leaks");
     EQ(free_now(), before);
