@@ -65,6 +65,8 @@ s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *o
     return rc == 0 && !guest_write(arg, op, bytes) ? -EFAULT : rc;
 }
 
+_Static_assert(WIRT_STAT_CALLS == CALL_TABLE_SIZE, "each call is counted");
+
 static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args *args)
 {
     const struct call_entry *e;
@@ -72,6 +74,7 @@ static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args 
 
     if (unlikely(nr >= CALL_TABLE_SIZE))
         return -ENOSYS;
+    v->stat->u.vcpu.call[nr]++;
     e = &call_table[nr];
     if (unlikely(!e->fn || (v->hvm && e->is_pv)))
         return -ENOSYS;

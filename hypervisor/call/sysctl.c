@@ -11,6 +11,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "public/sysctl.h"
+#include "public/wirt.h"
 
 #define PIECE    256u
 #define KEYS_MAX 64u
@@ -187,6 +188,27 @@ static s64 scheduler(struct xen_sysctl_scheduler_op *op)
     return op->sched_id == XEN_SCHEDULER_CREDIT2 ? 0 : -EINVAL;
 }
 
+/* The cursor: domains below it are done; all of them are when frames are told. */
+static s64 statistics(struct wirt_sysctl_statistics *op)
+{
+    struct vcpu_cont *cont = &vcpu_current()->cont;
+    u32 next = (u32)cont->cursor, count;
+    s64 rc = stat_refresh(&next);
+
+    if (rc) {
+        cont->cursor = next;
+        return rc;
+    }
+    count = stat_frames();
+    for (u32 i = 0; op->frames && i < min(op->room, count); i++) {
+        mfn_t m = stat_frame(i);
+        if (!guest_put_at(guest_at(op->frames), i, &m.n))
+            return -EFAULT;
+    }
+    *op = (struct wirt_sysctl_statistics){op->frames, count, WIRT_STAT_VERSION, time_now()};
+    return 0;
+}
+
 static s64 sysctl_do(void *arg)
 {
     struct xen_sysctl *op = arg;
@@ -224,6 +246,8 @@ static s64 sysctl_do(void *arg)
         return call_cpu_featureset(&op->u.cpu_featureset);
     case XEN_SYSCTL_get_cpu_policy:
         return call_cpu_policy(&op->u.cpu_policy);
+    case WIRT_SYSCTL_statistics: /* besides Xen's: public/wirt.h */
+        return statistics((struct wirt_sysctl_statistics *)(void *)&op->u);
     default:
         domain_log(domain_current(), "its tools asked for sysctl %u, which Wirt does not offer", op->cmd);
         return -ENOSYS;

@@ -27,6 +27,7 @@ _Static_assert(sizeof(struct page) == 32, "frame table budget");
 #define PAGE_OWNER_NONE   0u /* free */
 #define PAGE_OWNER_HV     1u /* Wirt's own */
 #define PAGE_OWNER_IO     2u /* not RAM, or RAM that firmware keeps */
+#define PAGE_OWNER_SHOWN  3u /* Wirt's own that control domains may map to read: statistics */
 #define PAGE_OWNER_DOMAIN 16u
 
 extern u64 frame_limit;      /* one past the highest frame that has a struct page */

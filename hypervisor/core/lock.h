@@ -19,7 +19,7 @@ enum lock_rank {
     RANK_EVTCHN = 0x3a,      /* struct evtchn_table.lock */
     RANK_PIRQ = 0x39,
     RANK_GRANT = 0x38,
-    RANK_VCPU = 0x36,
+    RANK_STAT = 0x36,        /* dom/stat.c */
     RANK_DOMAIN_LIST = 0x30, /* dom/domain.c: number to domain; _irq */
     RANK_SCHED = 0x2e,       /* per-CPU run queue; _irq */
     RANK_TIMER = 0x2c,       /* per-CPU timer heap; _irq */

@@ -74,6 +74,7 @@ static void domain_free(struct domain *d)
     slab_free(d->irqs.item, RIGHTS_ROOM * sizeof(struct range));
     if (d->ops->destroy)
         d->ops->destroy(d);
+    stat_destroy(d->stat);
     evtchn_free(d);
     pirq_free(d);
     slab_free(d, sizeof(*d));
@@ -132,7 +133,8 @@ int domain_create(const struct domain_config *c, struct domain **out)
         slab_free(d, sizeof(*d));
         return rc;
     }
-    rc = d->ops->create ? d->ops->create(d) : 0;
+    d->stat = stat_create(WIRT_STAT_DOMAIN, d->id, 0);
+    rc = !d->stat ? -ENOMEM : d->ops->create ? d->ops->create(d) : 0;
     if (rc == 0)
         rc = grant_init(d, c->grant_frames, c->grant_maptrack);
     if (rc == 0 && (rc = make_shared(d)) != 0)

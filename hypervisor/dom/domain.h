@@ -14,6 +14,7 @@
 #include "dom/grant.h"
 #include "dom/pirq.h"
 #include "dom/policy.h"
+#include "dom/stat.h"
 #include "dom/vcpu.h"
 #include "lib/range.h"
 
@@ -74,6 +75,7 @@ struct domain {
     struct range_set ports, iomem, irqs; /* what it may touch: ports, frames, PIRQs */
     struct range_set iomem_ro;           /* frames of iomem that it may only read */
     u32 vm_assist;
+    struct wirt_stat *stat;
     u32 weight, cap;  /* of the domain's share of the CPUs, as the tools gave it; under lock */
     s64 clock_offset; /* seconds that its wall clock is ahead */
     struct rate_limit log_rate;

@@ -147,6 +147,7 @@ static void dump_memory(void)
     log_error("KiB in the frame table %lu, M2P %lu, small objects %lu", s.table_bytes >> 10, s.m2p_bytes >> 10,
               slab_bytes() >> 10);
     dump_owner("Wirt", PAGE_OWNER_HV);
+    dump_owner("Wirt, statistics", PAGE_OWNER_SHOWN);
     dump_owner("I/O and firmware, between RAM", PAGE_OWNER_IO);
     domain_for_each(dump_domain_memory, NULL);
 }

@@ -97,14 +97,17 @@ static __noreturn void enter(struct unit *u)
 static void account(struct unit *u, u32 new_state, u64 now)
 {
     struct vcpu *v = (struct vcpu *)u;
-    struct vcpu_runstate_info *r = &v->runstate;
-    WRITE_ONCE(v->runstate_version, v->runstate_version + 1);
-    barrier();
-    r->time[r->state] += now - r->state_entry_time;
-    r->state_entry_time = now;
-    r->state = (int)new_state;
-    barrier();
-    WRITE_ONCE(v->runstate_version, v->runstate_version + 1);
+    struct wirt_stat_vcpu *s = &v->stat->u.vcpu;
+    u64 ns = now - s->since;
+    stat_write_begin(v->stat);
+    if (s->state == RUNSTATE_runnable && new_state == RUNSTATE_running)
+        s->latency[stat_bucket(ns)]++;
+    s->time[s->state] += ns;
+    s->since = now;
+    s->state = (int)new_state;
+    s->affinity = u->affinity;
+    v->stat->cpu = u->cpu;
+    stat_write_end(v->stat);
 }
 
 static const struct unit_ops unit_ops = {leave, enter, account};
@@ -113,11 +116,11 @@ void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
 {
     u32 version;
     do { /* account() may be at it on another CPU, for some ten instructions */
-        version = READ_ONCE(v->runstate_version);
+        version = READ_ONCE(v->stat->version);
         barrier();
-        *out = v->runstate;
+        *out = vcpu_runstate_here(v);
         barrier();
-    } while (version & 1 || version != READ_ONCE(v->runstate_version));
+    } while (version & 1 || version != READ_ONCE(v->stat->version));
     out->time[out->state] += time_now() - out->state_entry_time;
 }
 
@@ -230,7 +233,8 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     if (!v)
         return NULL;
     v->fpu = slab_alloc(fpu_size());
-    if (!v->fpu)
+    v->stat = stat_create(WIRT_STAT_VCPU, d->id, id);
+    if (!v->fpu || !v->stat)
         goto fail;
     fpu_reset(v->fpu);
     v->domain = d;
@@ -246,7 +250,7 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     fmt(v->name, sizeof(v->name), "d%uv%u", d->id, id);
     v->unit.name = v->name;
     v->unit.pause_count = 1u + (d->pause_count != 0) + d->is_stopping; /* the first is released by vcpu_up */
-    v->runstate.state = RUNSTATE_offline;
+    v->stat->u.vcpu.state = RUNSTATE_offline;
     timer_init(&v->single, single_fired, v, cpu);
     timer_init(&v->periodic, periodic_fired, v, cpu);
     timer_init(&v->poll, poll_fired, v, cpu);
@@ -256,6 +260,7 @@ struct vcpu *vcpu_create(struct domain *d, u32 id, u32 cpu)
     d->vcpu[id] = v;
     return v;
 fail:
+    stat_destroy(v->stat);
     slab_free(v->fpu, fpu_size());
     slab_free(v, sizeof(*v));
     return NULL;
@@ -301,6 +306,7 @@ void vcpu_destroy(struct vcpu *v)
 {
     if (v->domain->ops->vcpu->destroy)
         v->domain->ops->vcpu->destroy(v);
+    stat_destroy(v->stat);
     slab_free(v->fpu, fpu_size());
     slab_free(v, sizeof(*v));
 }

@@ -10,6 +10,7 @@
 #include "core/sched.h"
 #include "core/timer.h"
 #include "dom/page.h"
+#include "dom/stat.h"
 #include "hw/regs.h"
 #include "public/arch.h"
 #include "public/vcpu.h"
@@ -87,11 +88,10 @@ struct vcpu {
     struct timer periodic;
     u32 time_generation; /* of the pvclock last published */
     u16 virq_port[NR_VIRQS];
-    u64 polling;                        /* SCHEDOP_poll: port + 1, ~0 = any of several, 0 = not polling */
-    struct vcpu_runstate_info runstate; /* written under the queue's lock; odd version: being written */
-    u32 runstate_version;
-    u64 runstate_va; /* guest kernel address, 0 = not registered */
-    char name[12];   /* "d0v1", for the console */
+    u64 polling;            /* SCHEDOP_poll: port + 1, ~0 = any of several, 0 = not polling */
+    struct wirt_stat *stat; /* runstate: written under the queue's lock; counts: where it runs */
+    u64 runstate_va;        /* guest kernel address, 0 = not registered */
+    char name[12];          /* "d0v1", for the console */
 };
 #define VCPU_NOWHERE 0xffffffffu
 
@@ -124,8 +124,17 @@ void vcpu_kick(struct vcpu *v);
 void vcpu_send_nmi(struct vcpu *v);
 void vcpu_block(void);                                              /* SCHEDOP_block for the current vCPU */
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* consistent copy including now */
-void vcpu_set_single(struct vcpu *v, u64 at_ns);                    /* 0 = stop */
-void vcpu_set_periodic(struct vcpu *v, u64 period_ns);              /* 0 = stop; under domain.lock */
+static inline struct vcpu_runstate_info vcpu_runstate_here(const struct vcpu *v) /* v is current: nobody writes */
+{
+    const struct wirt_stat_vcpu *s = &v->stat->u.vcpu;
+    return (struct vcpu_runstate_info){s->state, s->since, {s->time[0], s->time[1], s->time[2], s->time[3]}};
+}
+static inline void vcpu_count(struct vcpu *v, u32 event) /* WIRT_EVENT_*; v is current */
+{
+    v->stat->u.vcpu.event[event]++;
+}
+void vcpu_set_single(struct vcpu *v, u64 at_ns);       /* 0 = stop */
+void vcpu_set_periodic(struct vcpu *v, u64 period_ns); /* 0 = stop; under domain.lock */
 
 /* The doors to the ways a vCPU can run (filled by pv/ and hvm/, found through domain.ops). */
 struct vcpu_ops {

@@ -20,10 +20,14 @@ void exit_cpuid(struct vcpu *v, struct regs *r, u64 next)
     struct cpuid c = cpuid_leaf(DOMAIN_HVM, v->id, (u32)r->rax, (u32)r->rcx);
     struct hvm_mode mode;
 
+<<<<<<< tree/hypervisor/hvm/exit.c
+    vcpu_count(v, WIRT_EVENT_exit_cpuid);
+=======
     if ((u32)r->rax == 1) {
         hvm_backend->mode(v, &mode);
         c.ecx &= ~(mode.cr4 & CR4_OSXSAVE ? 0 : 1u << CPU_F_OSXSAVE % 32);
     }
+>>>>>>> next/hypervisor/hvm/exit.c
     r->rax = c.eax;
     r->rbx = c.ebx;
     r->rcx = c.ecx;
@@ -36,6 +40,7 @@ void exit_msr(struct vcpu *v, struct regs *r, u64 next, bool is_write)
     u64 value = (u32)r->rax | r->rdx << 32;
     bool ok = is_write ? hvm_msr_write(v, (u32)r->rcx, value) : hvm_msr_read(v, (u32)r->rcx, &value);
 
+    vcpu_count(v, WIRT_EVENT_exit_msr);
     if (!ok) {
         exit_fault(v, TRAP_GP);
         return;
@@ -53,6 +58,7 @@ void exit_port(struct vcpu *v, struct regs *r, u64 next, struct exit_port p)
     u64 count = p.is_repeated ? r->rcx : 1;
     char c;
 
+    vcpu_count(v, WIRT_EVENT_exit_port);
     if (p.is_string && (p.is_in || r->rflags & RFLAGS_DF)) {
         exit_fault(v, TRAP_GP);
         return;
@@ -79,6 +85,7 @@ void exit_nested_fault(struct vcpu *v, struct regs *r, u64 address, bool is_writ
     bool is_writable;
     mfn_t m = p2m_find(v->domain, address >> PAGE_SHIFT, &is_writable);
 
+    vcpu_count(v, WIRT_EVENT_exit_memory);
     if (m.n != MFN_NONE && (is_writable || !is_write)) /* it came meanwhile */
         return;
     if (m.n == MFN_NONE && hvm_mmio(v, r, address))
@@ -89,6 +96,7 @@ void exit_nested_fault(struct vcpu *v, struct regs *r, u64 address, bool is_writ
 
 void exit_halt(struct vcpu *v, struct regs *r, u64 next)
 {
+    vcpu_count(v, WIRT_EVENT_exit_halt);
     r->rip = next;
     if (r->rflags & RFLAGS_IF || v->pv.nmi_pending)
         hvm_halt(v);

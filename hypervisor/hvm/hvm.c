@@ -103,7 +103,7 @@ static __noreturn void enter(struct vcpu *v)
 static void write_runstate(struct vcpu *v)
 {
     guest_ptr at = guest_at(v->runstate_va);
-    struct vcpu_runstate_info out = v->runstate;
+    struct vcpu_runstate_info out = vcpu_runstate_here(v);
     u64 entry_time = out.state_entry_time;
 
     out.state_entry_time |= XEN_RUNSTATE_UPDATE;
@@ -125,6 +125,7 @@ static u32 due(struct vcpu *v)
 
 static void taken(struct vcpu *v, u32 vector)
 {
+    vcpu_count(v, WIRT_EVENT_upcall);
     if (vector != v->domain->hvm->callback_vector)
         vlapic_accept(v, vector);
 }
@@ -165,6 +166,7 @@ void hvm_retry(struct vcpu *v, u64 event)
     bool is_own = type >= HVM_EVENT_TYPE(HVM_EVENT_SOFT) ||
                   (type == HVM_EVENT_TYPE(HVM_EVENT_EXCEPTION) && (vector == TRAP_BP || vector == TRAP_OF));
 
+    vcpu_count(v, WIRT_EVENT_exit);
     v->hvm->event = event & HVM_EVENT_VALID && !is_own ? event : 0;
 }
 
@@ -324,6 +326,7 @@ void hvm_call(struct regs *r)
 {
     struct hvm_mode mode;
 
+    vcpu_count(vcpu_current(), WIRT_EVENT_exit_hypercall);
     hvm_backend->mode(vcpu_current(), &mode);
     if (mode.cpl)
         r->rax = (u64)-EPERM;

@@ -43,7 +43,7 @@ static __printf(2, 3) void find_fault(struct page *p, const char *format, ...)
 static void note(u64 m, enum page_kind kind)
 {
     struct page *p = frame_page(mfn(m));
-    if (!p || p->owner == PAGE_OWNER_IO)
+    if (!p || p->owner < PAGE_OWNER_DOMAIN)
         return;
     if (!is_of_uses || kind != PAGE_NONE)
         (*tally_of(p))++;

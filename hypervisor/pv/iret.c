@@ -69,6 +69,7 @@ void pv_exit_upcall(struct regs *r)
         domain_crash(v->domain, "an event is due, but no event callback is registered");
         return;
     }
+    vcpu_count(v, WIRT_EVENT_upcall);
     pv_trap_bounce(v, r, v->pv.event_rip, true, NULL);
 }
 

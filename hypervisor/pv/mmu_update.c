@@ -81,6 +81,9 @@ static int mapped_owner(struct domain *d, domid_t id, u32 *owner, struct domain 
     *owner = PV_OWNER_IO;
     if (id == DOMID_IO)
         return d->is_privileged ? 0 : -EPERM;
+    *owner = PAGE_OWNER_SHOWN;
+    if (id == DOMID_XEN)
+        return d->is_privileged ? 0 : -EPERM;
     int rc = pv_mmuext_target(id, out);
     if (rc == 0)
         *owner = domain_owner(*out);
@@ -219,7 +222,10 @@ s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign)
             page_put_as(p);
     }
     page_put_as(table);
-    return likely(is_done && !v->pv.must_look) ? 0 : PV_MMU_UPDATE_LONG;
+    if (unlikely(!is_done || v->pv.must_look))
+        return PV_MMU_UPDATE_LONG;
+    v->stat->u.vcpu.call[__HYPERVISOR_mmu_update]++;
+    return 0;
 }
 
 static int flush_after(struct vcpu *v, u64 va, u64 flags)

@@ -79,10 +79,13 @@ static void page_fault(struct vcpu *v, struct regs *r)
 {
     u64 address = cpu_read_cr2();
     u32 error = r->error;
+    vcpu_count(v, WIRT_EVENT_page_fault);
     if (v->pv.in_kernel) {
         if ((error & (PF_P | PF_W | PF_RSVD | PF_I)) == (PF_P | PF_W) && guest_range_ok(address, 1) &&
-            pv_ptwr(v, r, address))
+            pv_ptwr(v, r, address)) {
+            vcpu_count(v, WIRT_EVENT_table_write);
             return;
+        }
         error &= ~PF_U;
     }
     if (unlikely(address - GDT_WINDOW < CPU_MAX * GDT_WINDOW_STRIDE) && pv_desc_ldt_fault(v, address))
@@ -106,6 +109,7 @@ static void software_interrupt(struct vcpu *v, struct regs *r, u8 vector)
 static void general_protection(struct vcpu *v, struct regs *r)
 {
     u8 code[2];
+    vcpu_count(v, WIRT_EVENT_protection);
     if (r->error & 2) { /* a gate of the real IDT that is at DPL 0; one emulator gets the number wrong, so look at it */
         if (guest_read(code, guest_at(r->rip), 2) && code[0] == 0xcd) {
             r->rip += 2;
@@ -113,6 +117,7 @@ static void general_protection(struct vcpu *v, struct regs *r)
             return;
         }
     } else if (r->error == 0 && pv_priv(v, r)) {
+        vcpu_count(v, WIRT_EVENT_privileged);
         return;
     }
     pv_trap_gp(v, r, r->error);
@@ -128,6 +133,11 @@ void pv_trap(struct regs *r)
     case TRAP_GP:
         general_protection(v, r);
         return;
+    default:
+        vcpu_count(v, WIRT_EVENT_trap);
+        break;
+    }
+    switch (r->vector) {
     case 0x80:
         software_interrupt(v, r, 0x80);
         return;

@@ -107,7 +107,7 @@ static __noreturn void enter(struct vcpu *v)
 
 static void write_runstate(struct vcpu *v)
 {
-    struct vcpu_runstate_info out = v->runstate;
+    struct vcpu_runstate_info out = vcpu_runstate_here(v);
     bool was_in_kernel = v->pv.in_kernel;
     if (!was_in_kernel)
         cpu_write_cr3(v->pv.kernel_cr3);

@@ -173,6 +173,7 @@ void machine_domains_create(void)
     dom[0]->iomem_ro = (struct range_set){mmio_ro, 1, 1};
     for (u32 i = 0; i < VCPUS; i++) {
         struct vcpu *v = vcpus[i] = calloc(1, sizeof(*v));
+        v->stat = calloc(1, sizeof(*v->stat));
         v->domain = dom[i / 2];
         v->id = i % 2;
         v->domain->vcpu[v->id] = v;

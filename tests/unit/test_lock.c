@@ -4,7 +4,7 @@
 #include <string.h>
 #include "core/lock.h"
 
-static struct lock pair[2] = {LOCK_INIT(RANK_VCPU), LOCK_INIT(RANK_VCPU)};
+static struct lock pair[2] = {LOCK_INIT(RANK_STAT), LOCK_INIT(RANK_STAT)};
 static struct lock high = LOCK_INIT(RANK_DOMAIN), low = LOCK_INIT(RANK_FRAME);
 
 static void order_by_rank(void)

@@ -16,4 +16,118 @@ struct wirt_domctl_uses {
     unsigned long frames;   /* and how many frames it still has, whoever holds them */
 };
 
+/*
+ * sysctl: the statistics. They lie in records of 1024 bytes, four to a frame; the frames can be mapped for reading as
+ * DOMID_XEN's, once, and new ones only join at the end. Times and counts of vCPUs are there as they happen; what is
+ * said of domains, CPUs and the machine is what it was at the last call.
+ */
+#define WIRT_SYSCTL_statistics 129
+#define WIRT_STAT_VERSION      1
+struct wirt_sysctl_statistics {
+    unsigned long frames; /* IN: an array of 64-bit frame numbers to be filled; 0: none */
+    unsigned int room;    /* IN: of how many elements; OUT: how many frames there are */
+    unsigned int version; /* OUT: of the layout below */
+    unsigned long now;    /* OUT: the hypervisor's clock, ns */
+};
+
+/* kind of a record */
+#define WIRT_STAT_FREE   0
+#define WIRT_STAT_HOST   1
+#define WIRT_STAT_CPU    2
+#define WIRT_STAT_DOMAIN 3
+#define WIRT_STAT_VCPU   4
+
+/* Why a vCPU was left. Of what a program raises and its own kernel handles, Wirt's short ways count nothing. */
+#define WIRT_EVENT_page_fault     0 /* PV: that took the long way, a kernel's own above all */
+#define WIRT_EVENT_table_write    1 /* of these: a store to a page table, done for the guest */
+#define WIRT_EVENT_protection     2 /* PV: general protection, */
+#define WIRT_EVENT_privileged     3 /* of these: a privileged instruction, done for the guest */
+#define WIRT_EVENT_trap           4 /* PV: any other exception */
+#define WIRT_EVENT_upcall         5 /* events delivered: callbacks, or interrupts injected */
+#define WIRT_EVENT_exit           6 /* with assistance: any; an interrupt of the machine, unless it is one of these */
+#define WIRT_EVENT_exit_halt      7
+#define WIRT_EVENT_exit_cpuid     8
+#define WIRT_EVENT_exit_msr       9
+#define WIRT_EVENT_exit_port      10
+#define WIRT_EVENT_exit_hypercall 11
+#define WIRT_EVENT_exit_memory    12 /* nested page fault */
+#define WIRT_EVENT_count          13
+
+#define WIRT_STAT_CALLS     64
+#define WIRT_STAT_EVENTS    24
+#define WIRT_STAT_LATENCIES 24
+#define WIRT_STAT_LATENCY_SHIFT                                                                                        \
+    10 /* waits in latency[i] took less than 2^(i + 10) ns, those in the last one any time */
+struct wirt_stat_vcpu {
+    int state; /* RUNSTATE_* */
+    unsigned int pad;
+    unsigned long since;   /* when that began; not yet in time[] */
+    unsigned long time[4]; /* ns by RUNSTATE_* */
+    unsigned long affinity;
+    unsigned long event[WIRT_STAT_EVENTS];
+    unsigned long latency[WIRT_STAT_LATENCIES]; /* from being able to run to running: how often */
+    unsigned long call[WIRT_STAT_CALLS];        /* hypercalls by number; one that goes on later counts again */
+};
+
+#define WIRT_STAT_CONTROL   1u
+#define WIRT_STAT_ASSISTED  2u
+#define WIRT_STAT_PAUSED    4u /* by the tools */
+#define WIRT_STAT_SHUT_DOWN 8u
+#define WIRT_STAT_DYING     16u
+struct wirt_stat_domain {
+    unsigned int flags;
+    unsigned int shutdown_reason;
+    unsigned long created; /* ns */
+    unsigned int vcpus;
+    unsigned int weight;
+    unsigned int cap;
+    unsigned int ports;
+    unsigned int port_limit;
+    unsigned int grant_frames; /* frames of its table of grants */
+    unsigned int grant_frame_limit;
+    unsigned int grants; /* entries of it that others use now */
+    unsigned int maps;   /* grants of others that it uses */
+    unsigned int map_limit;
+    unsigned int pad;
+    unsigned long pages;
+    unsigned long page_limit;
+    unsigned long pages_shared; /* given to it besides; its own in any way, given back or not */
+    unsigned long pages_held;
+};
+
+struct wirt_stat_cpu {
+    unsigned long idle; /* ns */
+    unsigned long interrupts_timer;
+    unsigned long interrupts_cpu;
+    unsigned long interrupts_device;
+};
+
+struct wirt_stat_host {
+    unsigned int cpus;
+    unsigned int tsc_khz;
+    unsigned int records;
+    unsigned int record_limit;
+    unsigned long pages;
+    unsigned long pages_free;
+    unsigned long pages_claimed;
+    unsigned long bytes_tables; /* that the hypervisor's bookkeeping takes */
+    unsigned long bytes_objects;
+};
+
+struct wirt_stat {
+    unsigned int version; /* odd: being written; another one than before: read again */
+    unsigned char kind;   /* WIRT_STAT_* */
+    unsigned char pad;
+    unsigned short domain;
+    unsigned int id;  /* of the vCPU, or of the CPU */
+    unsigned int cpu; /* where the vCPU runs, or ran last */
+    union {
+        struct wirt_stat_vcpu vcpu;
+        struct wirt_stat_domain domain;
+        struct wirt_stat_cpu cpu;
+        struct wirt_stat_host host;
+        unsigned char size[1008];
+    } u;
+};
+
 #endif

@@ -130,6 +130,18 @@ void time_wall_get(u64 *sec, u32 *nsec)
 void pgtab_activate(void)
 {
 }
+u64 time_tsc_khz(void)
+{
+    return 1;
+}
+u64 sched_idle_ns(u32 cpu)
+{
+    return cpu;
+}
+u64 irq_vector_count(u8 vector, u32 cpu)
+{
+    return vector + cpu;
+}
 int irq_gsi_setup(u32 gsi, bool is_level, bool is_active_low)
 {
     return 0;

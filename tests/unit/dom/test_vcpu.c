@@ -101,12 +101,19 @@ UNUSED(void *, slab_alloc, size_t size)
 UNUSED(void, slab_free, void *p, size_t size)
 UNUSED(void, smp_kick, u32 cpu)
 UNUSED(u32, time_generation, void)
-UNUSED(u64, time_now, void)
+UNUSED(struct wirt_stat *, stat_create, u8 of, domid_t whose, u32 id)
+UNUSED(void, stat_destroy, struct wirt_stat *s)
 UNUSED(void, time_scale_get, struct time_scale *out)
 UNUSED(void, timer_init, struct timer *t, void (*fn)(void *), void *arg, u32 cpu)
 UNUSED(void, timer_move, struct timer *t, u32 cpu)
 UNUSED(void, timer_set, struct timer *t, u64 at_ns)
 UNUSED(void, timer_stop, struct timer *t)
+
+static u64 now;
+u64 time_now(void)
+{
+    return now;
+}
 
 static void run(struct vcpu *v)
 {
@@ -152,6 +159,38 @@ static void sync_leaves_behind_the_change(void)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
+/* The runstate that the guest reads and the record that the tools read are one. */
+static void states_are_counted_in_the_record(void)
+{
+    struct wirt_stat s = {.kind = WIRT_STAT_VCPU, .u.vcpu.state = RUNSTATE_offline};
+    struct vcpu_runstate_info r;
+
+    begin();
+    vcpu[0].stat = &s;
+    vcpu[0].unit.cpu = 3;
+    vcpu[0].unit.affinity = 0xf;
+    account(&vcpu[0].unit, RUNSTATE_runnable, 100);
+    CU_ASSERT(s.cpu == 3 && s.u.vcpu.affinity == 0xf);
+    account(&vcpu[0].unit, RUNSTATE_running, 100 + 1023); /* less than 1024 ns: the first bucket */
+    account(&vcpu[0].unit, RUNSTATE_runnable, 5000);
+    account(&vcpu[0].unit, RUNSTATE_running, 5000 + 1024);
+    account(&vcpu[0].unit, RUNSTATE_blocked, 9000);
+    account(&vcpu[0].unit, RUNSTATE_running, 9500); /* from sleep: nothing was waited for */
+    account(&vcpu[0].unit, RUNSTATE_runnable, 9600);
+    account(&vcpu[0].unit, RUNSTATE_offline, 20000); /* not run in the end */
+    CU_ASSERT(s.u.vcpu.latency[0] == 1 && s.u.vcpu.latency[1] == 1 && s.u.vcpu.latency[4] == 0);
+    CU_ASSERT_EQUAL(s.u.vcpu.time[RUNSTATE_running], (5000 - 1123) + (9000 - 6024) + 100);
+    CU_ASSERT_EQUAL(s.u.vcpu.time[RUNSTATE_runnable], 1023 + 1024 + 10400);
+    CU_ASSERT_EQUAL(s.u.vcpu.time[RUNSTATE_blocked], 500);
+    CU_ASSERT_EQUAL(s.u.vcpu.time[RUNSTATE_offline], 100);
+    CU_ASSERT(s.version % 2 == 0 && s.version == 16);
+    now = 20700;
+    vcpu_runstate(&vcpu[0], &r);
+    CU_ASSERT(r.state == RUNSTATE_offline && r.state_entry_time == 20000 && r.time[RUNSTATE_offline] == 800);
+    CU_ASSERT_EQUAL(r.time[RUNSTATE_blocked], 500);
+    CU_ASSERT_EQUAL(s.u.vcpu.time[RUNSTATE_offline], 100); /* the reader adds what has not ended */
+}
+
 static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
 {
     printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
@@ -164,6 +203,7 @@ int main(void)
 {
     CU_TestInfo tests[] = {{"a switch leaves behind the change", switch_leaves_behind_the_change},
                            {"a sync leaves behind the change", sync_leaves_behind_the_change},
+                           {"states are counted in the record", states_are_counted_in_the_record},
                            CU_TEST_INFO_NULL};
     CU_SuiteInfo all[] = {{"vcpu", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     unsigned int ran, failed;
