@@ -20,14 +20,11 @@ void exit_cpuid(struct vcpu *v, struct regs *r, u64 next)
     struct cpuid c = cpuid_leaf(DOMAIN_HVM, v->id, (u32)r->rax, (u32)r->rcx);
     struct hvm_mode mode;
 
-<<<<<<< tree/hypervisor/hvm/exit.c
     vcpu_count(v, WIRT_EVENT_exit_cpuid);
-=======
     if ((u32)r->rax == 1) {
         hvm_backend->mode(v, &mode);
         c.ecx &= ~(mode.cr4 & CR4_OSXSAVE ? 0 : 1u << CPU_F_OSXSAVE % 32);
     }
->>>>>>> next/hypervisor/hvm/exit.c
     r->rax = c.eax;
     r->rbx = c.ebx;
     r->rcx = c.ecx;
