@@ -5,6 +5,7 @@
  * CPU. A vCPU's own fields change where it runs, or while it stands still; what others send it is atomic.
  */
 #include "hvm/svm.h"
+#include "hvm/vmx.h"
 #include "core/slab.h"
 #include "core/work.h"
 #include "dom/guest.h"
@@ -368,13 +369,18 @@ __init void hvm_init(void)
 {
     const char *why = "the CPU has none";
 
-    if (cpu_has(CPU_F_SVM))
+    if (cpu_has(CPU_F_SVM)) {
+        hvm_backend = &svm_backend;
         why = svm_init();
+    } else if (cpu_has(CPU_F_VMX)) {
+        hvm_backend = &vmx_backend;
+        why = vmx_init();
+    }
     if (why) {
+        hvm_backend = NULL;
         log_info("Hardware assist: %s; guests are paravirtualised", why);
         return;
     }
-    hvm_backend = &svm_backend;
     domain_kind[DOMAIN_HVM] = &ops_of_domain;
 }
 

@@ -4,7 +4,8 @@
 # the serial line. The two GRUB cores are made once and kept in build/grub; an image is then only a
 # grub.cfg and the files, which takes well under a second. Needs no root.
 # usage: mkiso.sh OUT --kernel FILE [--linux OPTIONS] [--initrd FILE] [--hv FILE [--hv-options OPTIONS]]
-#        [--module2 FILE]... [--grub COMMANDS]   (with --hv, --kernel may be missing: then GRUB passes no module at all)
+#        [--module2 FILE]... [--grub COMMANDS] [--multiboot 1]   (with --hv, --kernel may be missing: then GRUB passes no
+#        module at all)
 . "$(dirname "$0")/common.sh"
 
 grub=$build/grub
@@ -29,7 +30,7 @@ make_cores() {
 
 out=$1
 shift
-kernel= linux_options= initrd= hv= hv_options= commands= extra=()
+kernel= linux_options= initrd= hv= hv_options= commands= extra=() multiboot=multiboot2 module=module2
 while [ $# -gt 0 ]; do
     case $1 in
     --kernel) kernel=$2 ;;
@@ -39,6 +40,7 @@ while [ $# -gt 0 ]; do
     --hv-options) hv_options=$2 ;;
     --grub) commands=$2 ;;
     --module2) extra+=("$2") ;;
+    --multiboot) multiboot=multiboot module=module ;;
     *) die "unknown option $1" ;;
     esac
     shift 2
@@ -64,11 +66,11 @@ put() {
     echo 'echo "WIRT-GRUB loading"'
     if [ -n "$hv" ]; then
         put "$hv" hypervisor
-        echo "multiboot2 /boot/hypervisor $hv_options"
-        [ -n "$kernel" ] && put "$kernel" vmlinuz && echo "module2 --nounzip /boot/vmlinuz $linux_options"
-        [ -n "$initrd" ] && put "$initrd" initrd && echo 'module2 --nounzip /boot/initrd'
+        echo "$multiboot /boot/hypervisor $hv_options"
+        [ -n "$kernel" ] && put "$kernel" vmlinuz && echo "$module --nounzip /boot/vmlinuz $linux_options"
+        [ -n "$initrd" ] && put "$initrd" initrd && echo "$module --nounzip /boot/initrd"
         for file in "${extra[@]}"; do
-            put "$file" "$(basename "$file")" && echo "module2 --nounzip /boot/$(basename "$file")"
+            put "$file" "$(basename "$file")" && echo "$module --nounzip /boot/$(basename "$file")"
         done
     else
         put "$kernel" vmlinuz
