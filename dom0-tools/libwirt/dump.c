@@ -332,26 +332,39 @@ static int put_headers(struct dump *d)
     return code;
 }
 
-static int put_memory(struct dump *d, const struct wirt_progress *p)
+/* Pages that the list names, one behind the other; those that are not the guest's are left out. */
+static int put_run(struct dump *d, uint64_t first, uint64_t count)
 {
     int errors[BATCH], code = 0;
+    char *at = map(d, d->frame + first, count, errors);
 
-    for (uint64_t first = 0; first < d->pages && !code; first += BATCH) {
-        uint64_t count = d->pages - first < BATCH ? d->pages - first : BATCH;
-        char *at = map(d, d->frame + first, count, errors);
+    for (uint64_t i = 0, n = 1; at && i < count && !code; i += n, n = 1) {
+        uint64_t offset = d->data_offset + (first + i) * PAGE;
 
-        for (uint64_t i = 0; at && i < count && !code; i++) {
-            uint64_t n = 1, offset = d->data_offset + (first + i) * PAGE;
+        if (errors[i])
+            continue;
+        while (i + n < count && !errors[i + n])
+            n++;
+        code = put(d, at + i * PAGE, n * PAGE, &offset);
+    }
+    if (at)
+        xenforeignmemory_unmap(d->w->memory, at, count);
+    return code;
+}
 
-            if (errors[i] || d->frame[first + i] == NO_FRAME)
-                continue;
-            while (i + n < count && !errors[i + n] && d->frame[first + i + n] != NO_FRAME)
-                n++;
-            code = put(d, at + i * PAGE, n * PAGE, &offset);
-            i += n - 1;
-        }
-        if (at)
-            xenforeignmemory_unmap(d->w->memory, at, count);
+/* Holes of the list are not asked for: the hypervisor would log each. */
+static int put_memory(struct dump *d, const struct wirt_progress *p)
+{
+    int code = 0;
+
+    for (uint64_t first = 0, count; first < d->pages && !code; first += count) {
+        bool is_hole = d->frame[first] == NO_FRAME;
+
+        for (count = 1; count < BATCH && first + count < d->pages; count++)
+            if ((d->frame[first + count] == NO_FRAME) != is_hole)
+                break;
+        if (!is_hole)
+            code = put_run(d, first, count);
         if (p && p->fn)
             p->fn(p->arg, "memory", first >> 8, d->pages >> 8);
     }
