@@ -71,15 +71,14 @@ is_wirt && json audit '"faults":0' wirt audit
 # A core file: the page behind the address of linux_banner, as the guest itself names it, holds its /proc/version.
 json dump '"file":"/run/v.core"' wirt dump 1 /run/v.core
 type_in v 'echo banner $(grep " linux_banner$" /proc/kallsyms) end; echo version $(cat /proc/version) end'
+check banner says v 60 '^version Linux.* end'
 banner=$((0x$(wirt log v | sed -n 's/^banner \([0-9a-f]*\) .*/\1/p' | tail -n 1)))
 version=$(wirt log v | sed -n 's/^version \(Linux.*\) end.*/\1/p' | tail -n 1)
 number() { echo $((0x$(od -An -j "$1" -N "$2" -t "x$2" /run/v.core | tr -d ' '))); }
-found=
-for header in $(seq "$(number 32 8)" 56 $(($(number 32 8) + 56 * ($(number 56 2) - 1)))); do
-    into=$((banner - $(number $((header + 16)) 8)))
-    [ "$(number "$header" 4)" = 1 ] && [ "$into" -ge 0 ] && [ "$into" -lt "$(number $((header + 32)) 8)" ] || continue
-    found=$(dd if=/run/v.core bs=1 skip=$(($(number $((header + 8)) 8) + into)) count=${#version} 2>/dev/null)
-done
+at=$(od -An -v -j "$(number 32 8)" -N $((56 * $(number 56 2))) -t u4 -w56 /run/v.core |
+    awk -v high=$((banner >> 32 & 0xffffffff)) -v low=$((banner & 0xffffffff)) '
+        $1 == 1 && $6 == high && low >= $5 && low < $5 + $9 { printf "%.0f", $3 + $4 * 4294967296 + low - $5 }')
+found=$(dd if=/run/v.core bs=1 skip="${at:-0}" count=${#version} 2>/dev/null)
 equal core-holds-banner "$found" "${version:-of the guest}"
 rm -f /run/v.core
 
