@@ -111,6 +111,7 @@ int run_shutdown(struct run *r), run_start(struct run *r), run_store_chmod(struc
 int run_store_read(struct run *r), run_store_rm(struct run *r), run_store_watch(struct run *r);
 int run_store_write(struct run *r), run_sysrq(struct run *r), run_undefine(struct run *r), run_unpause(struct run *r);
 int run_vcpu_list(struct run *r), run_vcpu_pin(struct run *r), run_vcpu_set(struct run *r), run_version(struct run *r);
+int run_top(struct run *r);
 int print_help(FILE *out, const struct command *c);
 void print_summary(FILE *out);
 

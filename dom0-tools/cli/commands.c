@@ -122,6 +122,17 @@ const struct command commands[] = {
      "MODE is a letter and a domain's number: r read, w write, b both, n none. The first names the owner, and what all "
      "others may."},
 
+    {"top", "", "watch domains, vCPUs and the host, and act on them", run_top,
+     CHOICES({'b', "batch", NULL, "print the table of domains again and again; needs no terminal"},
+             {'d', "delay", "SECONDS", "between two samples (1)"}, {'n', "count", "N", "end after that many"},
+             {'f', "filter", "TEXT", "only domains with this in their name or state"},
+             {'w', "record", "FILE", "add each sample to a file"},
+             {'r', "replay", "FILE", "show such a file instead of this host"}),
+     0, 0,
+     "an object a line, with --batch or not: at_ns, seconds, memory_kib, free_kib, claimed_kib, tables_kib, "
+     "has_statistics, domains, vcpus, cpus",
+     "The ? key shows all keys and columns. Ctrl-] leaves a console. --json prints an object for each pair of "
+     "samples."},
     {"info", "", "show the machine and the hypervisor", run_info, NULL, 0, 0,
      "an object: hypervisor, version, extra, changeset, commandline, capabilities, cpus, cpu_khz, memory_kib, "
      "free_kib, "

@@ -19,6 +19,10 @@ stage_ours() {
     cp "$top"/dom0-tools/daemon/*.service "$top"/xenstore-lite/*.service "$stage/usr/lib/systemd/system/"
     [ -d "$top/dom0-tools/schema" ] && mkdir -p "$stage/usr/share/wirt" &&
         cp -r "$top/dom0-tools/schema" "$stage/usr/share/wirt/"
+    for tool in linux xterm xterm-256color screen screen-256color vt100 vt220; do # what wirt top may find itself on
+        [ -e "/lib/terminfo/${tool:0:1}/$tool" ] && install -D -m 644 "/lib/terminfo/${tool:0:1}/$tool" "$stage/lib/terminfo/${tool:0:1}/$tool"
+    done
+    return 0
 }
 
 # Debian's programs find their libraries where Debian has them; the bash is for their hotplug scripts.

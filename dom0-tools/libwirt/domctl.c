@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define SHUTDOWN_CRASHED  3 /* SHUTDOWN_crash, SHUTDOWN_watchdog of xen/sched.h */
+#define SHUTDOWN_WATCHDOG 4
+
 #define TSC_NEVER_EMULATE 2
 #define EVENT_PORT_MAX    1023
 
@@ -20,6 +23,19 @@ int domctl_plain(struct wirt *w, uint32_t cmd, uint32_t domid, const char *objec
         return code;
     result = hyper_domctl(w, cmd, domid, &op);
     return result < 0 ? hyper_fail(w, result, object, step, "") : 0;
+}
+
+enum wirt_state domctl_state(const struct xen_domctl_getdomaininfo *i)
+{
+    uint32_t reason = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+
+    if (i->flags & XEN_DOMINF_dying)
+        return WIRT_DYING;
+    if (i->flags & XEN_DOMINF_shutdown)
+        return reason == SHUTDOWN_CRASHED || reason == SHUTDOWN_WATCHDOG ? WIRT_CRASHED : WIRT_SHUTDOWN;
+    if (i->flags & XEN_DOMINF_paused)
+        return WIRT_PAUSED;
+    return i->flags & XEN_DOMINF_blocked ? WIRT_BLOCKED : WIRT_RUNNING;
 }
 
 int domctl_info(struct wirt *w, uint32_t domid, const char *object, struct xen_domctl_getdomaininfo *out)

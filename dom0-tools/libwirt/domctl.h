@@ -7,6 +7,7 @@
 
 /* An operation without arguments: pause, unpause, destroy. */
 int domctl_plain(struct wirt *w, uint32_t cmd, uint32_t domid, const char *object, const char *step);
+enum wirt_state domctl_state(const struct xen_domctl_getdomaininfo *i);
 /* WIRT_NOT_FOUND: no such domain. */
 int domctl_info(struct wirt *w, uint32_t domid, const char *object, struct xen_domctl_getdomaininfo *out);
 /* All domains from `first` on, at most `most`, in hyper_data's arena; *count of them. */

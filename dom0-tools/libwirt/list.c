@@ -14,28 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHUTDOWN_CRASHED  3 /* SHUTDOWN_crash, SHUTDOWN_watchdog of xen/sched.h */
-#define SHUTDOWN_WATCHDOG 4
-
-static enum wirt_state state_of(const struct xen_domctl_getdomaininfo *i)
-{
-    uint32_t reason = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
-
-    if (i->flags & XEN_DOMINF_dying)
-        return WIRT_DYING;
-    if (i->flags & XEN_DOMINF_shutdown)
-        return reason == SHUTDOWN_CRASHED || reason == SHUTDOWN_WATCHDOG ? WIRT_CRASHED : WIRT_SHUTDOWN;
-    if (i->flags & XEN_DOMINF_paused)
-        return WIRT_PAUSED;
-    return i->flags & XEN_DOMINF_blocked ? WIRT_BLOCKED : WIRT_RUNNING;
-}
-
 static void fill(struct wirt_domain *d, const struct xen_domctl_getdomaininfo *i)
 {
     memset(d, 0, sizeof(*d));
     d->id = i->domain;
     memcpy(d->uuid, i->handle, 16);
-    d->state = state_of(i);
+    d->state = domctl_state(i);
     d->shutdown_reason = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
     d->vcpus = i->nr_online_vcpus;
     d->max_vcpus = i->max_vcpu_id + 1;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is asked of a model: rows in an order, by a filter; the kinds of what a domain's vCPUs did; the whole as JSON,
+ * whose keys and units are the columns' and never change their meaning.
+ */
+#include "model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const calls[SAMPLE_CALLS] = {[0] = "set_trap_table",
+                                                [1] = "mmu_update",
+                                                [2] = "set_gdt",
+                                                [3] = "stack_switch",
+                                                [4] = "set_callbacks",
+                                                [5] = "fpu_taskswitch",
+                                                [7] = "platform_op",
+                                                [8] = "set_debugreg",
+                                                [9] = "get_debugreg",
+                                                [10] = "update_descriptor",
+                                                [12] = "memory_op",
+                                                [13] = "multicall",
+                                                [14] = "update_va_mapping",
+                                                [15] = "set_timer_op",
+                                                [17] = "xen_version",
+                                                [18] = "console_io",
+                                                [20] = "grant_table_op",
+                                                [21] = "vm_assist",
+                                                [22] = "update_va_mapping_otherdomain",
+                                                [23] = "iret",
+                                                [24] = "vcpu_op",
+                                                [25] = "set_segment_base",
+                                                [26] = "mmuext_op",
+                                                [29] = "sched_op",
+                                                [30] = "callback_op",
+                                                [32] = "event_channel_op",
+                                                [33] = "physdev_op",
+                                                [34] = "hvm_op",
+                                                [35] = "sysctl",
+                                                [36] = "domctl"};
+static const char *const events[SAMPLE_EVENTS] = {"page faults, the long way",
+                                                  "  stores to page tables",
+                                                  "general protection",
+                                                  "  privileged instructions",
+                                                  "other exceptions",
+                                                  "events delivered",
+                                                  "exits",
+                                                  "  HLT",
+                                                  "  CPUID",
+                                                  "  MSR",
+                                                  "  port",
+                                                  "  hypercall",
+                                                  "  memory"};
+
+struct key { /* what rows are compared by */
+    const struct column *column;
+    const char *rows;
+    size_t row_size;
+    int sign;
+};
+
+/* Equal ones stay as the sample had them. */
+static int compare(const void *a, const void *b, void *arg)
+{
+    const struct key *k = arg;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int order = k->sign * column_compare(k->column, k->rows + x * k->row_size, k->rows + y * k->row_size);
+
+    return order ? order : x < y ? -1 : x > y;
+}
+
+size_t model_order(const struct model *m, int table, const char *filter, int sort, bool is_descending, size_t **order)
+{
+    const struct table *t = &top_table[table];
+    struct key key = {&t->column[sort], m->row[table], t->row_size, is_descending ? -1 : 1};
+    size_t *list = realloc(*order, (m->rows[table] + 1) * sizeof(*list)), count = 0;
+
+    if (!list)
+        return 0;
+    *order = list;
+    for (size_t i = 0; i < m->rows[table]; i++)
+        if (table_matches(t, key.rows + i * t->row_size, filter))
+            list[count++] = i;
+    qsort_r(list, count, sizeof(*list), compare, &key);
+    return count;
+}
+
+static int by_rate(const void *a, const void *b)
+{
+    double x = ((const struct top_rate *)a)->rate, y = ((const struct top_rate *)b)->rate;
+
+    return x > y ? -1 : x < y;
+}
+
+/* How often vCPUs of the domain counted there between the samples, a second. */
+static double rate_of(const struct model *m, uint64_t domain, size_t at)
+{
+    double seconds = model_seconds(m), all = 0;
+
+    for (size_t i = 0; i < m->now.vcpus && seconds > 0; i++) {
+        const struct sample_vcpu *v = &m->now.vcpu[i];
+        if (v->domain != domain)
+            continue;
+        for (size_t k = 0; k < m->before.vcpus; k++)
+            if (m->before.vcpu[k].domain == domain && m->before.vcpu[k].id == v->id) {
+                uint64_t now = *(const uint64_t *)(const void *)((const char *)v + at);
+                uint64_t old = *(const uint64_t *)(const void *)((const char *)&m->before.vcpu[k] + at);
+                all += now >= old ? (double)(now - old) / seconds : 0;
+            }
+    }
+    return all;
+}
+
+size_t model_calls(const struct model *m, uint64_t domain, struct top_rate *out, size_t most)
+{
+    struct top_rate all[SAMPLE_CALLS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < SAMPLE_CALLS; i++) {
+        double r = rate_of(m, domain, offsetof(struct sample_vcpu, call) + i * sizeof(uint64_t));
+        if (r > 0)
+            all[count++] = (struct top_rate){calls[i] ? calls[i] : "(none such)", r};
+    }
+    qsort(all, count, sizeof(all[0]), by_rate);
+    count = count < most ? count : most;
+    memcpy(out, all, count * sizeof(all[0]));
+    return count;
+}
+
+size_t model_events(const struct model *m, uint64_t domain, struct top_rate *out, size_t most)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < SAMPLE_EVENTS && count < most; i++) {
+        double r = rate_of(m, domain, offsetof(struct sample_vcpu, event) + i * sizeof(uint64_t));
+        if (r > 0)
+            out[count++] = (struct top_rate){events[i] ? events[i] : "?", r};
+    }
+    return count;
+}
+
+json_t *model_json(const struct model *m)
+{
+    double seconds = model_seconds(m);
+    json_t *o = json_pack("{s:I, s:o, s:I, s:I, s:I, s:I, s:b}", "at_ns", (json_int_t)m->now.at_ns, "seconds",
+                          seconds > 0 ? json_real(round(seconds * 1000) / 1000) : json_null(), "memory_kib",
+                          (json_int_t)m->now.memory_kib, "free_kib", (json_int_t)m->now.free_kib, "claimed_kib",
+                          (json_int_t)m->now.claimed_kib, "tables_kib", (json_int_t)m->now.tables_kib, "has_statistics",
+                          (int)m->now.has_statistics);
+
+    for (int t = 0; t < TOP_TABLES; t++)
+        json_object_set_new(o, top_table[t].name, table_json(&top_table[t], m->row[t], m->rows[t]));
+    return o;
+}
