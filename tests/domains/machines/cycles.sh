@@ -13,9 +13,13 @@ sleep 1
 accounts >/run/accounts.before
 start=$(seconds) failures=0
 for round in $(seq "$cycles"); do
-    wirt create /run/xml/cycle.xml >/run/out 2>&1 && wirt destroy cycle >/run/out 2>&1 && continue
-    failures=$((failures + 1))
-    [ "$failures" -gt 3 ] || sed 's/^/  | /' /run/out
+    wirt create /run/xml/cycle.xml >/run/out 2>&1 && wirt destroy cycle >/run/out 2>&1 || {
+        failures=$((failures + 1))
+        [ "$failures" -gt 3 ] || sed 's/^/  | /' /run/out
+    }
+    # When a leak began is worth knowing.
+    [ $((round % 250)) = 0 ] && echo "cycles: $round so far, in $(($(seconds) - start)) s" &&
+        accounts_same "cycles-$round" /run/accounts.before
 done
 echo "cycles: $cycles in $(($(seconds) - start)) s"
 equal cycles "$failures" 0
