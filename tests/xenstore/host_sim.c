@@ -2,13 +2,15 @@
 /*
  * A machine made of files, for the daemon under test: below $XENSTORED_SIM, N.page is domain N's ring page, N.bell a
  * pipe that a notification to N goes into, `events` a pipe of port numbers that come in, and `domains` a text file of
- * who lives ("DOMID DYING SHUTDOWN HANDLE" a line). Peers are other processes, as guests are; all survives the daemon.
+ * who lives ("DOMID DYING SHUTDOWN HANDLE" a line). Peers are other processes, as guests are; all survives the daemon,
+ * but what is sent to it while there is none, as a port that nobody has bound keeps no event.
  * Everything above this file is what runs in dom0.
  */
 #include "host.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,30 @@
 static const char *dir;
 static int events_fd = -1;
 static int bells[DOMIDS];
+
+/* The daemon dies here, if this is the step at which it shall. */
+static void step(void)
+{
+    static long left = -1;
+
+    if (left < 0)
+        left = getenv("XENSTORED_DIES_AT") ? atol(getenv("XENSTORED_DIES_AT")) : 0;
+    if (left && !--left)
+        raise(SIGKILL);
+}
+
+/* Writes of the log; the linker puts this before the real one. */
+ssize_t __real_pwrite(int fd, const void *data, size_t length, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t length, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t length, off_t at)
+{
+    ssize_t n;
+
+    step();
+    n = __real_pwrite(fd, data, length, at);
+    step();
+    return n;
+}
 
 static int open_in(const char *format, uint32_t domid, int flags)
 {
@@ -43,6 +69,8 @@ bool host_open(char *why, size_t size)
     events_fd = open_in("events", 0, O_RDWR | O_NONBLOCK);
     if (events_fd < 0)
         snprintf(why, size, "%s/events: %s", dir, strerror(errno));
+    while (events_fd >= 0 && host_next() >= 0) /* what was sent while nobody was bound is lost */
+        continue;
     return events_fd >= 0;
 }
 
@@ -55,6 +83,7 @@ int host_next(void)
 {
     int32_t port;
 
+    step();
     return read(events_fd, &port, sizeof(port)) == sizeof(port) ? port : -1;
 }
 
@@ -84,6 +113,7 @@ struct xenstore_domain_interface *host_map_own(uint32_t *remote_port)
 struct xenstore_domain_interface *host_map(uint32_t domid, uint64_t mfn)
 {
     (void)mfn;
+    step();
     return map(domid);
 }
 
@@ -98,6 +128,7 @@ int host_bind(uint32_t domid, uint32_t remote_port)
         errno = EINVAL;
         return -1;
     }
+    step();
     bells[domid] = open_in("%u.bell", domid, O_RDWR | O_NONBLOCK);
     return bells[domid] < 0 ? -1 : (int)domid + FIRST_PORT;
 }
@@ -110,9 +141,11 @@ void host_unbind(int port)
 
 void host_notify(int port)
 {
+    step();
     /* A full pipe is a bell that rings already. */
     if (write(bells[port - FIRST_PORT], "", 1) < 0)
         errno = 0;
+    step();
 }
 
 long host_domains(uint32_t first, struct host_domain *out, size_t max)

@@ -22,6 +22,11 @@ static void crash(void)
     test_crash(number("SEED", 1), number("KILLS", 300));
 }
 
+static void steps(void)
+{
+    test_steps(number("STRIDE", 1));
+}
+
 static void scale(void)
 {
     test_scale(number("DOMAINS", 1000));
@@ -30,10 +35,11 @@ static void scale(void)
 static const struct {
     const char *name;
     void (*fn)(void);
-} groups[] = {{"wire", test_wire},         {"tree", test_tree},       {"perms", test_perms},   {"txns", test_txns},
-              {"watches", test_watches},   {"domains", test_domains}, {"quotas", test_quotas}, {"rings", test_rings},
-              {"recovery", test_recovery}, {"model", model},          {"crash", crash},        {"scale", scale},
-              {"memory", test_memory}};
+} groups[] = {{"wire", test_wire},     {"tree", test_tree},       {"perms", test_perms},
+              {"txns", test_txns},     {"watches", test_watches}, {"domains", test_domains},
+              {"quotas", test_quotas}, {"rings", test_rings},     {"recovery", test_recovery},
+              {"model", model},        {"crash", crash},          {"steps", steps},
+              {"scale", scale},        {"memory", test_memory}};
 
 int main(int argc, char **argv)
 {

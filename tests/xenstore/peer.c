@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Clients of the daemon: peers talk to it as programs and guests do, and what is said comes as text. Ring peers wait on
- * their bell but look at the page now and then as well, as a guest whose event was lost with a killed daemon does after
- * the next one.
+ * their bell, as a guest does that has nothing else to do.
  */
 #include "rig.h"
 
@@ -95,12 +94,14 @@ static void kick(struct peer *p)
         errno = 0;
 }
 
-static void sleep_on_bell(struct peer *p)
+/* And nothing but the bell wakes: who is not rung for does not look. */
+static void sleep_on_bell(struct peer *p, uint64_t until)
 {
     struct pollfd f = {.fd = p->bell, .events = POLLIN};
+    uint64_t now = now_ms();
     char byte[64];
 
-    if (poll(&f, 1, 5) > 0 && read(p->bell, byte, sizeof(byte)) < 0)
+    if (poll(&f, 1, now < until ? (int)(until - now) : 0) > 0 && read(p->bell, byte, sizeof(byte)) < 0)
         errno = 0;
 }
 
@@ -129,7 +130,7 @@ bool peer_put(struct peer *p, const void *data, size_t length, int timeout_ms)
         if (prod == p->page->req_cons)
             kick(p);
         if (length)
-            sleep_on_bell(p);
+            sleep_on_bell(p, until);
     }
     return true;
 }
@@ -171,7 +172,7 @@ static bool more(struct peer *p, size_t want, uint64_t until)
             if (!ready) {
                 if (!left)
                     return false;
-                sleep_on_bell(p);
+                sleep_on_bell(p, until);
                 continue;
             }
             if (ready > want - p->in_len)

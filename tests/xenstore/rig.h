@@ -92,6 +92,7 @@ void test_rings(void);
 void test_recovery(void);
 void test_model(unsigned seed, unsigned steps);
 void test_crash(unsigned seed, unsigned kills);
+void test_steps(unsigned stride);
 void test_scale(unsigned domains);
 void test_memory(void);
 
