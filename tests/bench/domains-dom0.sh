@@ -13,16 +13,18 @@ many=200 fat=16
 figure() { echo "DB $1 ${2:--}"; }
 value() { sed -n "s/.*\b$1=\([0-9]*\).*/\1/p"; }
 log_of() { if [ "$tool" = xl ]; then echo "/var/log/xen/guest-$1.log"; else echo "/var/log/wirt/$1.log"; fi; }
-# file NAME MIB KERNEL CMDLINE [DISK [NIC]]: the domain's file, in the tool's own form.
+# file NAME MIB KERNEL CMDLINE [DISK [NIC]]: the domain's file, in the tool's own form; PV, or with guest=pvh PVH.
+guest=pv
 file() {
     if [ "$tool" = xl ]; then
-        printf 'name="%s"\nmemory=%s\nkernel="%s"\nextra="%s"\ntsc_mode="native"\n' "$1" "$2" "$3" "$4" >"/run/xml/$1"
+        printf 'name="%s"\nmemory=%s\nkernel="%s"\nextra="%s"\ntsc_mode="native"\ntype="%s"\n' "$1" "$2" "$3" "$4" \
+            "$guest" >"/run/xml/$1"
         [ "$3" != "$kit/vmlinuz" ] || echo "ramdisk=\"$kit/initrd.img\"" >>"/run/xml/$1"
         [ -z "${5-}" ] || echo "disk=[\"$images/$5,raw,xvda,rw\"]" >>"/run/xml/$1"
         [ -z "${6-}" ] || echo 'vif=["bridge=xenbr0"]' >>"/run/xml/$1"
     else
         xml "$1" "$2" 1 "$4" "$3" "${5:+$(disk "$5" xvda)} ${6:+$(nic 99)}"
-        mv "/run/xml/$1.xml" "/run/xml/$1"
+        sed "s/'xenpvh*'/'xen$guest'/" "/run/xml/$1.xml" >"/run/xml/$1"
     fi
 }
 # timed NAME TEXT: creates it and waits until it says TEXT.
@@ -41,14 +43,30 @@ free_of() {
 do_linux() {
     local round out
     for round in 1 2; do
-        file linux 128 "$kit/vmlinuz" "console=hvc0 quiet wirt.name=linux$round"
-        out=$(timed linux "linux$round up")
-        "$tool" destroy linux
+        file "$1" 128 "$kit/vmlinuz" "console=hvc0 quiet wirt.name=$1$round"
+        out=$(timed "$1" "$1$round up")
+        "$tool" destroy "$1"
     done
-    figure linux_total_ns "$(echo "$out" | value total_ns)"
-    figure linux_cpu_ns "$(echo "$out" | value cpu_ns)"
-    figure linux_tool_ns "$(alone linux | value tool_ns)"
-    "$tool" destroy linux
+    figure "$1_total_ns" "$(echo "$out" | value total_ns)"
+    figure "$1_cpu_ns" "$(echo "$out" | value cpu_ns)"
+    figure "$1_tool_ns" "$(alone "$1" | value tool_ns)"
+    "$tool" destroy "$1"
+}
+# The same with hardware assistance.
+do_pvh() { guest=pvh do_linux pvh; }
+# One boot of it, for who counts how often it leaves (tests/bench/domains.sh): from "going in" to "got there".
+do_boot() {
+    guest=pvh file boot 128 "$kit/vmlinuz" "console=hvc0 quiet wirt.name=boot"
+    timed boot 'boot up' >/dev/null
+    "$tool" destroy boot
+}
+# What such a guest's ways out cost, as the meter (tests/bench/exits) counts them.
+do_exits() {
+    guest=pvh file meter 64 /files/meter.elf "" # xl needs as much
+    timed meter 'METER done' >/dev/null
+    sleep 1
+    sed -n 's/.*METER \([a-z_]*\) \([0-9]*\).*/DB exit_\1 \2/p' "$(log_of meter)"
+    "$tool" destroy meter 2>/dev/null
 }
 
 # The micro-guest, alone.
@@ -131,5 +149,5 @@ do_devices() {
     "$tool" destroy speed
 }
 
-for part in $parts; do "do_$part"; done
+for part in $parts; do "do_$part" "$part"; done
 checks_end
