@@ -28,6 +28,7 @@ int main(void)
 {
     test_error();
     test_unpack();
+    test_elf32();
     test_layout();
     test_build();
     printf("%u passed, %u failed\n", passed, failed);

@@ -16,6 +16,7 @@ bool check_at(const char *file, int line, bool holds, const char *text, const ch
 
 void test_error(void);
 void test_unpack(void);
+void test_elf32(void);
 void test_layout(void);
 void test_build(void);
 
