@@ -175,8 +175,8 @@ static __init void give_memory(struct domain *d, u64 from, u64 to)
                 boot_fail("dom0: out of memory after %lu of %lu MiB", from >> 8, plan.total_pages >> 8);
             continue;
         }
+        page_assign(d, m, 1ull << order);
         for (u64 i = 0; i < 1ull << order; i++, from++) {
-            page_assign(d, mfn(m.n + i));
             plan.p2m[from] = m.n + i;
             frame_m2p_set(mfn(m.n + i), from);
         }

@@ -42,10 +42,9 @@ static mfn_t extent_alloc(struct domain *d, const struct xen_memory_reservation 
 /* They become d's; M2P says `gpfn` on, or nothing if that is M2P_INVALID. */
 static void extent_assign(struct domain *d, u64 first, u32 order, u64 gpfn)
 {
-    for (u64 j = 0; j < 1ull << order; j++) {
-        page_assign(d, mfn(first + j));
+    page_assign(d, mfn(first), 1ull << order);
+    for (u64 j = 0; j < 1ull << order; j++)
         frame_m2p_set(mfn(first + j), gpfn == M2P_INVALID ? M2P_INVALID : gpfn + j);
-    }
 }
 
 /* Of a domain that counts in numbers of its own: they appear there, all or none. */

@@ -143,6 +143,16 @@ static u64 block_get_claimed(u64 *claim, u32 order, u32 zones)
     return n;
 }
 
+/* A block of which some frames say TYPE_CLEAN: they do no more, and the others are scrubbed. */
+static void clean_up(u64 n, u32 order, bool is_raw)
+{
+    for (u64 i = n; i < n + (1ull << order); i++) {
+        if (!raw(i)->type && !is_raw)
+            memset(frame_va(mfn(i)), 0, PAGE_SIZE);
+        raw(i)->type = 0;
+    }
+}
+
 mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits)
 {
     return frame_alloc_claimed(NULL, order, flags, address_bits);
@@ -151,7 +161,7 @@ mfn_t frame_alloc(u32 order, u32 flags, u32 address_bits)
 mfn_t frame_alloc_claimed(u64 *claim, u32 order, u32 flags, u32 address_bits)
 {
     u32 zones = ZONE_COUNT, stamp = 0;
-    u64 n, lock_flags;
+    u64 n, lock_flags, clean = 0;
 
     if (address_bits && address_bits < PAGE_SHIFT + ZONE_COUNT)
         zones = address_bits > PAGE_SHIFT ? address_bits - PAGE_SHIFT : 0;
@@ -166,15 +176,15 @@ mfn_t frame_alloc_claimed(u64 *claim, u32 order, u32 flags, u32 address_bits)
     for (u64 i = n; i < n + (1ull << order); i++) {
         struct page *p = raw(i);
         stamp = max(stamp, p->stamp);
+        clean |= p->type;
         *p = (struct page){.owner = PAGE_OWNER_HV, .type = p->type};
     }
     if (stamp)
         tlb_settle(stamp, cpu_online);
-    for (u64 i = n; i < n + (1ull << order); i++) {
-        if (!(raw(i)->type & TYPE_CLEAN) && !(flags & FRAME_RAW))
-            memset(frame_va(mfn(i)), 0, PAGE_SIZE);
-        raw(i)->type = 0;
-    }
+    if (clean)
+        clean_up(n, order, flags & FRAME_RAW);
+    else if (!(flags & FRAME_RAW))
+        memset(frame_va(mfn(n)), 0, PAGE_SIZE << order);
     return mfn(n);
 }
 

@@ -61,7 +61,7 @@ struct domain {
     mfn_t pages; /* list by page.next/prev; n == 0: empty */
     u64 page_count, page_max;
     u64 page_held;   /* frames that are still its own in any way, given back or not, those of page_shared as well;
-                        atomic; changed by domain_hold_frame and domain_drop_frame only */
+                        atomic; changed by domain_hold_frames and domain_drop_frame only */
     u64 page_shared; /* frames that Wirt gave it besides page_max: shared_info, grant table; atomic */
     u64 audit_held;  /* what the self-audit finds of page_held */
     u64 claim;       /* frames that nobody else gets (core/frame.h) */
@@ -135,10 +135,10 @@ static inline mfn_t domain_frame(struct domain *d, u64 n)
 struct domain *domain_get(domid_t id); /* with a reference; NULL: no such domain */
 struct domain *domain_next(u32 first); /* the same for the lowest number >= first */
 void domain_put(struct domain *d);     /* any context, but not under a lock of RANK_DOMAIN_LIST or less */
-/* One frame more, or less, is d's: all of them hold one reference together. */
-static inline void domain_hold_frame(struct domain *d)
+/* Frames more, or one less, are d's: all of them hold one reference together. */
+static inline void domain_hold_frames(struct domain *d, u64 count)
 {
-    if (atomic_add(&d->page_held, 1) == 1)
+    if (atomic_add(&d->page_held, count) == count)
         atomic_add(&d->refs, 1u);
 }
 static inline void domain_drop_frame(struct domain *d)

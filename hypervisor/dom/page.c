@@ -177,21 +177,26 @@ void page_put_slow(struct page *p)
     put_use(p, true);
 }
 
-void page_assign(struct domain *d, mfn_t m)
+void page_assign(struct domain *d, mfn_t first, u64 count)
 {
-    struct page *p = frame_page_raw(m);
-    p->owner = domain_owner(d);
-    p->type = 0;
+    u32 owner = domain_owner(d);
     lock_take(&d->page_lock);
-    p->prev = 0;
-    p->next = (u32)d->pages.n;
-    if (d->pages.n)
-        frame_page_raw(d->pages)->prev = (u32)m.n;
-    d->pages = m;
-    d->page_count++;
-    domain_hold_frame(d);
+    u32 next = (u32)d->pages.n;
+    for (u64 n = first.n; n < first.n + count; n++) {
+        struct page *p = frame_page_raw(mfn(n));
+        p->owner = owner;
+        p->type = 0;
+        p->prev = 0;
+        p->next = next;
+        if (next)
+            frame_page_raw(mfn(next))->prev = (u32)n;
+        next = (u32)n;
+        atomic_store(&p->refs, PAGE_ALLOCATED | 1);
+    }
+    d->pages = mfn(next);
+    d->page_count += count;
+    domain_hold_frames(d, count);
     lock_drop(&d->page_lock);
-    atomic_store(&p->refs, PAGE_ALLOCATED | 1);
 }
 
 bool page_release(struct domain *d, struct page *p)
@@ -224,7 +229,7 @@ mfn_t page_share(struct domain *d)
     p->owner = domain_owner(d);
     p->type = PAGE_KIND_OF(PAGE_WRITABLE) | PAGE_VALID | 1; /* Wirt writes it: it can never become a table */
     atomic_add(&d->page_shared, 1);
-    domain_hold_frame(d);
+    domain_hold_frames(d, 1);
     atomic_store(&p->refs, 1);
     return m;
 }

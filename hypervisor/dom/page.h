@@ -117,9 +117,9 @@ static inline __must_use int page_get_as(struct page *p, u32 owner, enum page_ki
         return 0;
     return page_get_slow(p, owner, kind);
 }
-/* Ownership. assign: the frame (fresh from frame_alloc) joins the domain's list; refs = ALLOCATED | 1. */
+/* Ownership. assign: frames side by side (fresh from frame_alloc) join the domain's list; refs = ALLOCATED | 1. */
 struct domain;
-void page_assign(struct domain *d, mfn_t m);
+void page_assign(struct domain *d, mfn_t first, u64 count);
 /* Take it off the owner's list and drop the owner's reference, once; false: not allocated any more, pinned, or half
  * built as a table. */
 bool page_release(struct domain *d, struct page *p) __must_use;

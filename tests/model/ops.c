@@ -169,7 +169,7 @@ void ops_frame_new(u32 d, u32 i)
     for (u32 w = 0; w < 512; w++)
         if (((u64 *)frame_va(m))[w])
             fail("allocated frame 0x%lx is not scrubbed", m.n);
-    page_assign(dom[d], m);
+    page_assign(dom[d], m, 1);
     frame_m2p_set(m, i);
     memset(shadow[m.n], 0, PAGE_SIZE);
     life[m.n]++;

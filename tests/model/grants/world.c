@@ -97,7 +97,7 @@ u64 world_page_new(u32 i)
     mfn_t m = frame_alloc(0, 0, 0);
     if (m.n == MFN_NONE)
         fail("no memory");
-    page_assign(doms[i], m);
+    page_assign(doms[i], m, 1);
     return m.n;
 }
 

@@ -359,7 +359,7 @@ static void test_teardown(void)
     memset(trail, 0, sizeof(trail));
     interrupted = 0;
     CU_ASSERT_EQUAL(domain_destroy(domain_zero), -EINVAL);
-    page_assign(d, m);
+    page_assign(d, m, 1);
     is_running = true;
     CU_ASSERT_EQUAL(domain_destroy(d), -ERESTART);
     CU_ASSERT(domain_is_dying(d) && exists(5));
@@ -384,13 +384,37 @@ static void test_teardown(void)
     nothing_left();
 }
 
+static void test_extent(void)
+{
+    struct domain *d = make(7);
+    mfn_t one = frame_alloc(0, 0, 0), many = frame_alloc(0, 0, 0);
+    u64 count = 0, last = 0;
+
+    for (u64 i = 1; i < 8; i++)
+        CU_ASSERT_EQUAL_FATAL(frame_alloc(0, 0, 0).n, many.n + i); /* as the fake one gives them */
+    page_assign(d, one, 1);
+    page_assign(d, many, 8);
+    CU_ASSERT(d->page_count == 9 && d->page_held == 9 + 1); /* and shared_info */
+    for (u64 n = d->pages.n; n && count < 10; last = n, n = frame_page_raw(mfn(n))->next, count++) {
+        const struct page *p = frame_page_raw(mfn(n));
+        CU_ASSERT(n == one.n || (n >= many.n && n < many.n + 8));
+        CU_ASSERT(p->prev == last && p->owner == domain_owner(d) && p->refs == (PAGE_ALLOCATED | 1) && p->type == 0);
+    }
+    CU_ASSERT_EQUAL(count, 9);
+    CU_ASSERT_EQUAL(last, one.n);
+    CU_ASSERT(page_release(d, frame_page_raw(mfn(many.n + 3))));
+    CU_ASSERT(d->page_count == 8 && d->page_held == 8 + 1);
+    unmake(d);
+    nothing_left();
+}
+
 static void test_zombie(void)
 {
     struct domain *d = make(6);
     mfn_t m = frame_alloc(0, 0, 0), shared = d->shared_mfn;
     struct page *p = frame_page_raw(m);
 
-    page_assign(d, m);
+    page_assign(d, m, 1);
     d->page_max = 1;
     CU_ASSERT_EQUAL(domain_page_room(d), 0); /* shared_info does not count */
     CU_ASSERT(page_get(p, domain_owner(d)));
@@ -550,15 +574,11 @@ static void begin(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {{"numbers", test_numbers},
-                           {"out of memory at each allocation", test_memory},
-                           {"teardown", test_teardown},
-                           {"zombie", test_zombie},
-                           {"pause", test_pause},
-                           {"resume", test_resume},
-                           {"watchdog", test_watchdog},
-                           {"policy", test_policy},
-                           CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {{"numbers", test_numbers},   {"out of memory at each allocation", test_memory},
+                           {"teardown", test_teardown}, {"frames side by side", test_extent},
+                           {"zombie", test_zombie},     {"pause", test_pause},
+                           {"resume", test_resume},     {"watchdog", test_watchdog},
+                           {"policy", test_policy},     CU_TEST_INFO_NULL};
     CU_SuiteInfo all[] = {{"domain", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     unsigned int run, failed;
 

@@ -232,7 +232,7 @@ static int step_memory(void)
 
         if (m.n == MFN_NONE)
             return -ENOMEM;
-        page_assign(made, m);
+        page_assign(made, m, 1);
     }
     return 0;
 }

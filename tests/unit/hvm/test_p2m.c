@@ -56,7 +56,7 @@ static void begin(u64 page_max)
     CU_ASSERT_EQUAL_FATAL(p2m_create(&domain), 0);
     for (u32 i = 0; i < FRAMES; i++) {
         frame[i] = frame_alloc(0, 0, 0);
-        page_assign(&domain, frame[i]);
+        page_assign(&domain, frame[i], 1);
     }
 }
 
