@@ -4,21 +4,24 @@
  * segment. A packed one is unpacked in one piece into an address range that is as long as the unpacked file; where a
  * page of that range is a page of a segment, it is the guest's own page, and the rest are pages of the guest below the
  * kernel, which are free: so nothing is copied and no second copy of the kernel exists. Pages are mapped piece by piece
- * as the decoder gets to them, which those that stay zero never are. When segments do not lie that way, the range is
- * ordinary memory, and they are copied. A guest's fresh pages are zero; that is the hypervisor's
+ * as the decoder gets to them, which those that stay zero never are, in a process of its own, whose end unmaps all of
+ * them at once: what munmap clears one by one is a trap to the hypervisor for each. When segments do not lie that way,
+ * the range is ordinary memory, and they are copied. A guest's fresh pages are zero; that is the hypervisor's
  * promise, and what lies between filesz and memsz is left as it is. The ELF parser is the one that starts dom0.
  */
 #include "image.h"
 
 #include "boot/elf.h"
-#include "elf32.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define HEAD_BYTES      PAGE_SIZE /* program headers lie at byte 64 */
@@ -94,27 +97,9 @@ static int open_packed(struct wirt *w, struct image *image, uint64_t memory_byte
     return wrong ? refuse(w, image, "unpack the kernel's headers", wrong) : 0;
 }
 
-/* A plain ELF; one of 32 bits only for a guest that starts in that mode. */
-static int open_plain(struct wirt *w, struct image *image, uint64_t memory_bytes)
-{
-    const uint8_t *file = image->file;
-    size_t size = image->file_size;
-    const char *wrong = NULL;
-
-    if (image->is_pvh && elf32_is(file, size)) {
-        image->flat = elf32_widen(file, size, &image->packed.image_size, &wrong);
-        file = image->flat;
-        size = image->packed.image_size;
-    }
-    if (!wrong)
-        wrong = elf_parse(image->elf, file, size, memory_bytes);
-    if (!wrong)
-        wrong = check(image);
-    return wrong ? refuse(w, image, "look at the kernel", wrong) : 0;
-}
-
 int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct image *image)
 {
+    const char *wrong;
     int code;
 
     *image = (struct image){.is_pvh = image->is_pvh};
@@ -125,9 +110,15 @@ int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct i
     if (!image->elf)
         return wirt_fail(w, WIRT_NO_ROOM, image->object, "open the kernel", "", "dom0 is out of memory");
     code = map_file(w, image);
-    if (!code)
-        code = memcmp(image->file, "\177ELF", 4) == 0 ? open_plain(w, image, memory_bytes)
-                                                      : open_packed(w, image, memory_bytes);
+    if (!code && memcmp(image->file, "\177ELF", 4) != 0) {
+        code = open_packed(w, image, memory_bytes);
+    } else if (!code) {
+        wrong = elf_parse(image->elf, image->file, image->file_size, memory_bytes);
+        if (!wrong)
+            wrong = check(image);
+        if (wrong)
+            code = refuse(w, image, "look at the kernel", wrong);
+    }
     if (code)
         image_close(image);
     else
@@ -280,6 +271,50 @@ static int unpack_all(struct wirt *w, struct image *image, const struct image_me
     return code;
 }
 
+/* What the process that unpacks leaves behind, in memory that both have. */
+struct report {
+    bool is_done;
+    int code;
+    struct wirt_error error;
+    struct elf_image elf;
+};
+
+static __attribute__((noreturn)) void unpack_and_end(struct wirt *w, struct image *image, const struct image_memory *to,
+                                                     const struct window *v, pid_t parent, struct report *r)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent) /* nobody is to hold a domain's pages on his own */
+        _exit(1);
+    r->code = unpack_all(w, image, to, v);
+    if (!r->code)
+        clear_tails(image);
+    r->error = error_keep(w);
+    r->elf = *image->elf;
+    r->is_done = true;
+    _exit(0);
+}
+
+static int unpack_apart(struct wirt *w, struct image *image, const struct image_memory *to, const struct window *v)
+{
+    struct report *r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t self = getpid(), child = r == MAP_FAILED ? -1 : fork();
+    int code;
+
+    if (child == 0)
+        unpack_and_end(w, image, to, v, self, r);
+    code = child < 0 ? fail_errno(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "no process to do it") : 0;
+    while (!code && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+    if (!code && !r->is_done)
+        code = wirt_fail(w, WIRT_FAILED, image->object, "unpack the kernel", "see dmesg", "its process was killed");
+    if (!code && (code = r->code) != 0)
+        error_restore(w, &r->error);
+    if (!code)
+        *image->elf = r->elf;
+    if (r != MAP_FAILED)
+        munmap(r, sizeof(*r));
+    return code;
+}
+
 /* Into the guest's pages where segments lie so that it works (*is_direct), otherwise into ordinary memory. */
 static int load_packed(struct wirt *w, struct image *image, const struct image_memory *to, bool *is_direct)
 {
@@ -292,7 +327,7 @@ static int load_packed(struct wirt *w, struct image *image, const struct image_m
     v.is_direct = *is_direct = plan_window(image, to, v.frame, v.count);
     if (v.is_direct)
         image->packed.memory = (struct lz4_memory){.open = open_pages, .arg = &v};
-    code = unpack_all(w, image, to, &v);
+    code = v.is_direct ? unpack_apart(w, image, to, &v) : unpack_all(w, image, to, &v);
     image->packed.memory = (struct lz4_memory){0};
     free(v.frame);
     return code;
@@ -307,8 +342,6 @@ int image_load(struct wirt *w, struct image *image, const struct image_memory *t
         code = load_packed(w, image, to, &is_direct);
     if (!code && image->packed.decode)
         take_facts(image);
-    if (!code && is_direct)
-        clear_tails(image);
     for (uint32_t i = 0; i < image->elf->segment_count && !code && !is_direct; i++)
         if (image->elf->segment[i].filesz)
             code = put_segment(w, image, to, &image->elf->segment[i]);
