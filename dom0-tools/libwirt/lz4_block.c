@@ -196,23 +196,60 @@ static inline bool quick_sequence(struct state *s)
 #define LONG      1, 1, 1, 1
 static const uint8_t is_long[256] = {FOUR_ROWS, FOUR_ROWS, FOUR_ROWS, ROW, ROW, ROW, LONG, LONG, LONG, LONG};
 
+/* Few literals and a longer run, as one in fourteen is, where there is room for any short one. false: it is not. */
+static inline bool longer_run(const struct state *s, const uint8_t **in, uint8_t **out)
+{
+    size_t literals = **in >> 4, length = (**in & 15u) + MATCH_MIN;
+    const uint8_t *next = *in + 3 + literals;
+    uint8_t *run = *out + literals;
+    uint16_t distance;
+
+    if (literals == 15)
+        return false;
+    if (length == 15 + MATCH_MIN) {
+        if (*next == 255)
+            return false;
+        length += *next++;
+    }
+    memcpy(&distance, *in + 1 + literals, 2);
+    if (distance < 16 || s->ready - run < (ptrdiff_t)length + OVERSHOOT)
+        return false;
+    copy16(*out, *in + 1);
+    for (size_t i = 0; i < length; i += 16)
+        copy16(run + i, run + i - distance);
+    *in = next;
+    *out = run + length;
+    return true;
+}
+
+static inline ptrdiff_t short_room(const struct state *s, const uint8_t *in, const uint8_t *out)
+{
+    ptrdiff_t by_in = (s->in_end - in - 1) / SHORT_ROOM, by_out = (s->ready - out) / SHORT_ROOM;
+
+    return by_in < by_out ? by_in : by_out;
+}
+
 /* Short sequences while there is room for whatever they hold; stops before the first that is not. An offset cannot
  * reach back behind the output's start once EARLY bytes are there. */
 static inline void short_sequences(struct state *s)
 {
     const uint8_t *in = s->in;
     uint8_t *out = s->out;
-    ptrdiff_t by_in = (s->in_end - in - 1) / SHORT_ROOM, by_out = (s->ready - out) / SHORT_ROOM;
+    ptrdiff_t count = short_room(s, in, out);
 
     if (out - s->start < EARLY)
         return;
-    for (ptrdiff_t count = by_in < by_out ? by_in : by_out; count > 0; count--) {
+    while (count > 0) {
         size_t token = *in, literals = token >> 4;
         uint16_t distance;
         uint8_t *run;
 
-        if (is_long[token])
-            break;
+        if (is_long[token]) {
+            if (!longer_run(s, &in, &out))
+                break;
+            count = short_room(s, in, out);
+            continue;
+        }
         memcpy(&distance, in + 1 + literals, 2);
         copy16(out, in + 1);
         run = out + literals;
@@ -226,6 +263,7 @@ static inline void short_sequences(struct state *s)
         }
         in += 3 + literals;
         out = run + (token & 15) + MATCH_MIN;
+        count--;
     }
     s->in = in;
     s->out = out;
