@@ -12,6 +12,7 @@
 #include "image.h"
 
 #include "boot/elf.h"
+#include "elf32.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -97,9 +98,27 @@ static int open_packed(struct wirt *w, struct image *image, uint64_t memory_byte
     return wrong ? refuse(w, image, "unpack the kernel's headers", wrong) : 0;
 }
 
+/* A plain ELF; one of 32 bits only for a guest that starts in that mode. */
+static int open_plain(struct wirt *w, struct image *image, uint64_t memory_bytes)
+{
+    const uint8_t *file = image->file;
+    size_t size = image->file_size;
+    const char *wrong = NULL;
+
+    if (image->is_pvh && elf32_is(file, size)) {
+        image->flat = elf32_widen(file, size, &image->packed.image_size, &wrong);
+        file = image->flat;
+        size = image->packed.image_size;
+    }
+    if (!wrong)
+        wrong = elf_parse(image->elf, file, size, memory_bytes);
+    if (!wrong)
+        wrong = check(image);
+    return wrong ? refuse(w, image, "look at the kernel", wrong) : 0;
+}
+
 int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct image *image)
 {
-    const char *wrong;
     int code;
 
     *image = (struct image){.is_pvh = image->is_pvh};
@@ -110,15 +129,9 @@ int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct i
     if (!image->elf)
         return wirt_fail(w, WIRT_NO_ROOM, image->object, "open the kernel", "", "dom0 is out of memory");
     code = map_file(w, image);
-    if (!code && memcmp(image->file, "\177ELF", 4) != 0) {
-        code = open_packed(w, image, memory_bytes);
-    } else if (!code) {
-        wrong = elf_parse(image->elf, image->file, image->file_size, memory_bytes);
-        if (!wrong)
-            wrong = check(image);
-        if (wrong)
-            code = refuse(w, image, "look at the kernel", wrong);
-    }
+    if (!code)
+        code = memcmp(image->file, "\177ELF", 4) == 0 ? open_plain(w, image, memory_bytes)
+                                                      : open_packed(w, image, memory_bytes);
     if (code)
         image_close(image);
     else
