@@ -318,7 +318,7 @@ void screen_draw(const struct ui *u, const struct model *m, const struct lines *
     erase();
     paint(PLAIN, 0);
     if (LINES < HEIGHT_LEAST || COLS < WIDTH_LEAST) {
-        snprintf(text, sizeof(text), "%dx%d is too small: %dx%d, q quits", COLS, LINES, WIDTH_LEAST, HEIGHT_LEAST);
+        snprintf(text, sizeof(text), "too small: %dx%d of %dx%d; q quits", COLS, LINES, WIDTH_LEAST, HEIGHT_LEAST);
         mvaddnstr(0, 0, text, COLS * LINES - 1);
         refresh();
         return;
