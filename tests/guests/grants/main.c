@@ -4,15 +4,14 @@
  * table, the operations and the page tables in between. Where a use must be refused, nothing may be left of it: the
  * flags of the entry say so, and the audit behind the last test counts the references.
  */
-#include "domu.h"
+#include "grants.h"
 
-#define FRAMES 2u
-
-static volatile struct grant_entry_v1 *entry; /* FRAMES frames of them */
+volatile struct grant_entry_v1 *entry;
+u8 *data, *at;
 static domid_t self;
-static u8 *data, *at, *at2; /* what is granted; where it is mapped: two pages without a frame */
+static u8 *at2; /* another page without a frame */
 
-static void grant(u32 ref, const void *page, u16 flags)
+void grant(u32 ref, const void *page, u16 flags)
 {
     entry[ref].flags = 0;
     entry[ref].domid = self;
@@ -20,32 +19,32 @@ static void grant(u32 ref, const void *page, u16 flags)
     entry[ref].flags = flags;
 }
 
-static struct gnttab_map_grant_ref last_map;
-static s64 map_grant(u32 ref, u64 host_addr, u32 flags)
+struct gnttab_map_grant_ref last_map;
+s64 map_grant(u32 ref, u64 host_addr, u32 flags)
 {
     last_map = (struct gnttab_map_grant_ref){.host_addr = host_addr, .flags = flags, .ref = ref, .dom = self};
     s64 rc = grant_op(GNTTABOP_map_grant_ref, &last_map, 1);
     return rc ? rc - 1000 : last_map.status;
 }
 
-static s64 unmap_grant(u64 host_addr, u64 bus, u32 handle)
+s64 unmap_grant(u64 host_addr, u64 bus, u32 handle)
 {
     struct gnttab_unmap_grant_ref op = {.host_addr = host_addr, .dev_bus_addr = bus, .handle = handle};
     s64 rc = grant_op(GNTTABOP_unmap_grant_ref, &op, 1);
     return rc ? rc - 1000 : op.status;
 }
 
-static u16 busy(u32 ref)
+u16 busy(u32 ref)
 {
     return entry[ref].flags & (GTF_reading | GTF_writing);
 }
 
-static u64 entry_of(const void *va)
+u64 entry_of(const void *va)
 {
     return *pte_of((u64)va, 1);
 }
 
-static u64 slot_of(const void *va) /* machine address of the L1 entry */
+u64 slot_of(const void *va) /* machine address of the L1 entry */
 {
     const u64 *l1 = pte_of((u64)va, 1);
     return (*pte_of((u64)l1, 1) & PTE_ADDR) | ((u64)l1 & 0xfff);
@@ -273,201 +272,6 @@ static void overwritten(void)
     fill(l1, 0, PAGE);
 }
 
-static void refused_entries(void)
-{
-    u32 ref = FRAMES * PAGE / sizeof(*entry);
-
-    test("map-not-granted");
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error); /* an empty entry */
-    EQ(map_grant(ref, (u64)at, GNTMAP_host_map), GNTST_bad_gntref);
-    EQ(map_grant(~0u, (u64)at, GNTMAP_host_map), GNTST_bad_gntref);
-    EQ(map_grant(9, (u64)at, 0), GNTST_bad_gntref);
-    grant(20, data, GTF_accept_transfer);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error);
-    grant(20, data, GTF_transitive);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error);
-    grant(20, data, GTF_permit_access | GTF_sub_page);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error);
-    grant(20, data, GTF_permit_access);
-    entry[20].domid = 12345;
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error);
-    EQ(busy(20), 0);
-    last_map = (struct gnttab_map_grant_ref){.host_addr = (u64)at, .flags = GNTMAP_host_map, .ref = 9, .dom = 12345};
-    EQ(grant_op(GNTTABOP_map_grant_ref, &last_map, 1), 0);
-    EQ(last_map.status, GNTST_bad_domain);
-    test("map-read-only-entry");
-    grant(20, data, GTF_permit_access | GTF_readonly);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_general_error);
-    EQ(busy(20), 0);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map | GNTMAP_readonly), GNTST_okay);
-    EQ(unmap_grant((u64)at, 0, last_map.handle), GNTST_okay);
-}
-
-static void refused_tables(void)
-{
-    u64 *l1 = page_new();
-
-    test("map-page-table"); /* never writable, under no name */
-    EQ(page_ro(l1), 0);
-    EQ(pin(1, l1), 0);
-    grant(20, l1, GTF_permit_access);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_bad_page);
-    EQ(map_grant(20, 0, GNTMAP_device_map), GNTST_bad_page);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map | GNTMAP_device_map), GNTST_bad_page);
-    EQ(busy(20), 0);
-    EQ(map_grant(20, (u64)at, GNTMAP_host_map | GNTMAP_readonly), GNTST_okay);
-    EQ(unmap_grant((u64)at, 0, last_map.handle), GNTST_okay);
-    test("map-then-page-table"); /* while it is mapped writable it becomes none */
-    grant(21, data, GTF_permit_access);
-    EQ(map_grant(21, (u64)at, GNTMAP_host_map), GNTST_okay);
-    EQ(page_ro(data), 0);
-    FAILS(pin(1, data));
-    EQ(unmap_grant((u64)at, 0, last_map.handle), GNTST_okay);
-    EQ(pin(1, data), 0);
-    EQ(unpin(data), 0);
-    EQ(page_rw(data), 0);
-    EQ(unpin(l1), 0);
-    EQ(page_rw(l1), 0);
-}
-
-static void refused_places(void)
-{
-    test("map-frames-of-nobody"); /* not RAM, Wirt's, beyond the end */
-    static const u32 frame[] = {0, 0xa0, 0xfee00, 0x200, 0x7ffffff, 0xffffffff};
-    for (u32 i = 0; i < COUNT(frame); i++) {
-        grant(20, data, 0);
-        entry[20].frame = frame[i];
-        entry[20].flags = GTF_permit_access;
-        EQ(map_grant(20, (u64)at, GNTMAP_host_map | GNTMAP_readonly), GNTST_bad_page);
-        EQ(map_grant(20, (u64)at, GNTMAP_host_map), GNTST_bad_page);
-        EQ(map_grant(20, 0, GNTMAP_device_map), GNTST_bad_page);
-        EQ(busy(20), 0);
-    }
-    test("map-nowhere");
-    EQ(map_grant(9, 0x123456000, GNTMAP_host_map), GNTST_bad_virt_addr);
-    EQ(map_grant(9, HV_DIRECT, GNTMAP_host_map), GNTST_bad_virt_addr);
-    EQ(map_grant(9, NON_CANONICAL, GNTMAP_host_map), GNTST_bad_virt_addr);
-    EQ(map_grant(9, slot_of(at) + 4, GNTMAP_host_map | GNTMAP_contains_pte), GNTST_bad_virt_addr);
-    EQ(map_grant(9, maddr(data), GNTMAP_host_map | GNTMAP_contains_pte), GNTST_bad_virt_addr); /* no table */
-    EQ(map_grant(9, ~7ull, GNTMAP_host_map | GNTMAP_contains_pte), GNTST_bad_virt_addr);
-    EQ(map_grant(9, 0x200000, GNTMAP_host_map | GNTMAP_contains_pte), GNTST_bad_virt_addr); /* Wirt's image */
-    EQ(map_grant(9, si->pt_base ? (entry_of((void *)si->pt_base) & PTE_ADDR) : 0,
-                 GNTMAP_host_map | GNTMAP_contains_pte),
-       GNTST_bad_virt_addr); /* an L4 */
-    EQ(busy(9), 0);
-}
-
-static void entry_changed(void)
-{
-    test("entry-changed"); /* in use, and the granter writes nonsense over it */
-    grant(22, data, GTF_permit_access);
-    EQ(map_grant(22, (u64)at, GNTMAP_host_map), GNTST_okay);
-    entry[22].frame = 0xffffffff;
-    entry[22].domid = 0xffff;
-    entry[22].flags = 0xffff;
-    EQ(unmap_grant((u64)at, 0, last_map.handle), GNTST_okay);
-    EQ(busy(22), 0);
-    EQ(entry[22].flags, 0xffff & ~(GTF_reading | GTF_writing));
-}
-
-static s64 copy1(u32 flags, u64 from, u32 from_offset, u64 to, u32 to_offset, u32 len)
-{
-    struct gnttab_copy op = {.source = {.offset = (u16)from_offset, .domid = DOMID_SELF},
-                             .dest = {.offset = (u16)to_offset, .domid = DOMID_SELF},
-                             .len = (u16)len,
-                             .flags = (u16)flags};
-    op.source.u.gmfn = from;
-    op.dest.u.gmfn = to;
-    s64 rc = grant_op(GNTTABOP_copy, &op, 1);
-    return rc ? rc - 1000 : op.status;
-}
-
-static void copies_right(u8 *a, u8 *b)
-{
-    for (u32 i = 0; i < PAGE; i++)
-        a[i] = (u8)(i * 7 + 1);
-    grant(30, a, GTF_permit_access | GTF_readonly);
-    grant(31, b, GTF_permit_access);
-    test("copy");
-    EQ(copy1(GNTCOPY_source_gref | GNTCOPY_dest_gref, 30, 0, 31, 0, PAGE), GNTST_okay);
-    TRUE(same(a, b, PAGE));
-    fill(b, 0, PAGE);
-    EQ(copy1(GNTCOPY_source_gref, 30, 100, mfn_of(b), 4000, 96), GNTST_okay);
-    TRUE(same(a + 100, b + 4000, 96) && b[3999] == 0);
-    fill(b, 0, PAGE);
-    EQ(copy1(GNTCOPY_dest_gref, mfn_of(a), 5, 31, 1, 3), GNTST_okay);
-    TRUE(b[0] == 0 && same(a + 5, b + 1, 3) && b[4] == 0);
-    EQ(copy1(0, mfn_of(a), 0, mfn_of(b), 0, 0), GNTST_okay);
-    EQ(busy(30) | busy(31), 0);
-    test("copy-bounds");
-    EQ(copy1(GNTCOPY_source_gref, 30, 1, mfn_of(b), 0, PAGE), GNTST_bad_copy_arg);
-    EQ(copy1(GNTCOPY_source_gref, 30, 0, mfn_of(b), 1, PAGE), GNTST_bad_copy_arg);
-    EQ(copy1(GNTCOPY_source_gref, 30, 0xffff, mfn_of(b), 0, 1), GNTST_bad_copy_arg);
-    EQ(copy1(GNTCOPY_source_gref, 30, 0, mfn_of(b), 0, 0xffff), GNTST_bad_copy_arg);
-}
-
-static void copies_refused(u8 *b)
-{
-    u64 *l1 = page_new();
-
-    test("copy-refused");
-    EQ(copy1(GNTCOPY_dest_gref, mfn_of(b), 0, 30, 0, 8), GNTST_general_error); /* read-only entry */
-    EQ(copy1(GNTCOPY_source_gref, 40, 0, mfn_of(b), 0, 8), GNTST_general_error);
-    EQ(copy1(GNTCOPY_source_gref, ~0u, 0, mfn_of(b), 0, 8), GNTST_bad_gntref);
-    EQ(copy1(0, ~0ul, 0, mfn_of(b), 0, 8), GNTST_bad_page);
-    EQ(copy1(0, 0x200, 0, mfn_of(b), 0, 8), GNTST_bad_page);
-    EQ(copy1(0, mfn_of(b), 0, 0xfee00, 0, 8), GNTST_bad_page);
-    EQ(page_ro(l1), 0);
-    EQ(pin(1, l1), 0);
-    EQ(copy1(0, mfn_of(b), 0, mfn_of(l1), 0, 8), GNTST_bad_page); /* a page table is not written */
-    EQ(copy1(0, mfn_of(l1), 0, mfn_of(b), 0, 8), GNTST_okay);     /* but may be read */
-    grant(32, l1, GTF_permit_access);
-    EQ(copy1(GNTCOPY_dest_gref, mfn_of(b), 0, 32, 0, 8), GNTST_bad_page);
-    EQ(unpin(l1), 0);
-    EQ(page_rw(l1), 0);
-    EQ(busy(30) | busy(31) | busy(32), 0);
-    test("copy-other-domain"); /* by its frames: no; a domain that is not there */
-    struct gnttab_copy op = {.source.domid = 12345, .dest.domid = DOMID_SELF, .len = 8};
-    EQ(grant_op(GNTTABOP_copy, &op, 1), 0);
-    EQ(op.status, GNTST_permission_denied);
-    op.flags = GNTCOPY_source_gref;
-    EQ(grant_op(GNTTABOP_copy, &op, 1), 0);
-    EQ(op.status, GNTST_bad_domain);
-}
-
-/* One after the other, same sides and changing ones, a bad one among them. */
-static void copies_batch(u8 *a, u8 *b)
-{
-    static struct gnttab_copy many[200];
-
-    test("copy-batch");
-    fill(b, 0, PAGE);
-    for (u32 i = 0; i < COUNT(many); i++) {
-        many[i] = (struct gnttab_copy){.source = {.domid = DOMID_SELF, .offset = (u16)(i * 8)},
-                                       .dest = {.domid = DOMID_SELF, .offset = (u16)(i * 8)},
-                                       .len = 8,
-                                       .flags = i % 3 ? GNTCOPY_source_gref | GNTCOPY_dest_gref : GNTCOPY_dest_gref,
-                                       .status = 77};
-        many[i].source.u.gmfn = i % 3 ? 30 : mfn_of(a);
-        many[i].dest.u.ref = i == 77 ? 3000 : 31;
-    }
-    EQ(grant_op(GNTTABOP_copy, many, COUNT(many)), 0);
-    for (u32 i = 0; i < COUNT(many); i++) {
-        EQ(many[i].status, i == 77 ? GNTST_bad_gntref : GNTST_okay);
-        TRUE(same(a + i * 8, b + i * 8, 8) == (i != 77));
-    }
-    EQ(busy(30) | busy(31), 0);
-}
-
-static void copies(void)
-{
-    u8 *a = page_new(), *b = page_new();
-
-    copies_right(a, b);
-    copies_refused(b);
-    copies_batch(a, b);
-}
-
 static void arrays(void)
 {
     u8 *edge = page_new(), *hole = page_new(); /* an array that ends in the middle of nowhere */
@@ -516,10 +320,7 @@ int main(void)
     map_device();
     handles();
     overwritten();
-    refused_entries();
-    refused_tables();
-    refused_places();
-    entry_changed();
+    refused();
     copies();
     arrays();
     return 0;
