@@ -326,7 +326,7 @@ static const struct {
     [XEN_DOMCTL_unpausedomain] = {unpause, POLICY_LIFE},
     [XEN_DOMCTL_resumedomain] = {resume, POLICY_LIFE},
     [XEN_DOMCTL_setvcpucontext] = {domctl_vcpu_set_context, POLICY_LIFE, .is_pv = true},
-    [XEN_DOMCTL_getvcpucontext] = {domctl_vcpu_get_context, POLICY_LIFE, .is_pv = true},
+    [XEN_DOMCTL_getvcpucontext] = {domctl_vcpu_get_context, POLICY_LIFE},
     [XEN_DOMCTL_max_vcpus] = {domctl_vcpu_make_all, POLICY_LIFE},
     [XEN_DOMCTL_hypercall_init] = {hypercall_page, POLICY_LIFE, .is_pv = true},
     [XEN_DOMCTL_sethvmcontext] = {domctl_hvm_set_context, POLICY_LIFE},

@@ -15,6 +15,8 @@ domctl_fn domctl_vcpu_make_all, domctl_vcpu_set_context, domctl_vcpu_get_context
     domctl_vcpu_set_affinity, domctl_vcpu_get_affinity, domctl_vcpu_share, domctl_vcpu_trigger;
 /* --- domctl_hvm.c --- */
 domctl_fn domctl_hvm_set_context, domctl_hvm_get_context;
+/* v stands still and is on no CPU; `out` is zeroed. 0, -ENOMEM. */
+s64 domctl_hvm_vcpu(const struct vcpu *v, struct vcpu_guest_context *out) __must_use;
 /* A bitmap of the tools: its first 64 bits; false: not readable. */
 bool domctl_vcpu_read_bits(const struct xenctl_bitmap *map, u64 *bits) __must_use;
 bool domctl_vcpu_write_bits(const struct xenctl_bitmap *map, u64 bits) __must_use;

@@ -56,6 +56,39 @@ s64 domctl_hvm_set_context(struct domain *d, struct xen_domctl *op)
     return rc;
 }
 
+/* In the form that PV vCPUs have, for debuggers. */
+s64 domctl_hvm_vcpu(const struct vcpu *v, struct vcpu_guest_context *out)
+{
+    struct hvm_hw_cpu *c = slab_alloc(sizeof(*c));
+    bool in_kernel;
+
+    if (!c)
+        return -ENOMEM;
+    hvm_get_context(v, c);
+    in_kernel = !(c->ss_arbytes >> 5 & 3);
+    memcpy(&out->fpu_ctxt, c->fpu_regs, sizeof(out->fpu_ctxt));
+    out->flags = VGCF_i387_valid | (in_kernel ? VGCF_in_kernel : 0) | (v->is_up ? VGCF_online : 0);
+#define R(n) .n = c->n
+#define S(n) .n = (u16)c->n##_sel
+    out->user_regs = (struct cpu_user_regs){R(r15), R(r14), R(r13), R(r12), R(rbp), R(rbx), R(r11), R(r10),
+                                            R(r9),  R(r8),  R(rax), R(rcx), R(rdx), R(rsi), R(rdi), R(rip),
+                                            S(cs),  S(ss),  S(ds),  S(es),  S(fs),  S(gs),  R(rsp), R(rflags)};
+#undef R
+#undef S
+    out->ctrlreg[0] = c->cr0;
+    out->ctrlreg[2] = c->cr2;
+    out->ctrlreg[3] = c->cr3;
+    out->ctrlreg[4] = c->cr4;
+    memcpy(out->debugreg, &c->dr0, 4 * sizeof(u64));
+    out->debugreg[6] = c->dr6;
+    out->debugreg[7] = c->dr7;
+    out->fs_base = c->fs_base;
+    out->gs_base_kernel = in_kernel ? c->gs_base : c->shadow_gs;
+    out->gs_base_user = in_kernel ? c->shadow_gs : c->gs_base;
+    slab_free(c, sizeof(*c));
+    return 0;
+}
+
 static u64 record_put(guest_ptr at, u64 offset, u32 code, u32 instance, const void *record, u32 bytes)
 {
     struct hvm_save_descriptor s = {(u16)code, (u16)instance, bytes};

@@ -115,10 +115,12 @@ s64 domctl_vcpu_get_context(struct domain *d, struct xen_domctl *op)
     sched_pause_sync(&v->unit); /* a control domain waits for others' vCPUs, and they for nobody's */
     vcpu_sync(v);
     context = slab_alloc(sizeof(*context));
-    if (context) {
+    if (context && !v->hvm)
         pv_vcpu_context(v, context);
+    if (context)
+        rc = v->hvm ? domctl_hvm_vcpu(v, context) : 0;
+    if (rc == 0)
         rc = guest_put(guest_at(op->u.vcpucontext.ctxt), context) ? 0 : -EFAULT;
-    }
     slab_free(context, sizeof(*context));
     sched_unpause(&v->unit);
     return rc;

@@ -10,6 +10,7 @@
 #include "call/call.h"
 #include "core/slab.h"
 #include "core/work.h"
+#include "hvm/hvm.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/safe.h"
@@ -346,12 +347,14 @@ static s64 domain_memory_map(struct domain *d, void *arg)
     return guest_write(guest_at(map->buffer), entry, count * sizeof(entry[0])) ? 0 : -EFAULT;
 }
 
-/* What a PV guest says of itself, so: not to be believed. */
+/* What a PV guest says of itself, so: not to be believed; of the other kind, what it ever used. */
 static s64 maximum_gpfn(struct domain *d, void *arg)
 {
     u64 count = READ_ONCE(d->shared->arch.max_pfn);
 
     (void)arg;
+    if (d->hvm)
+        count = READ_ONCE(d->hvm->gfn_end);
     return (s64)min(max(count, 1ul) - 1, PTE_ADDR >> PAGE_SHIFT);
 }
 

@@ -111,6 +111,7 @@ static inline bool domain_is_dying(const struct domain *d)
 /* The doors to a kind of domain (filled by pv/ and hvm/). */
 struct domain_ops {
     const struct vcpu_ops *vcpu;
+    const struct grant_ops *grant;
     int (*create)(struct domain *d); /* NULL: nothing to do; 0, -ENOMEM */
     /* Of a domain that nobody can find any more: what create made and relinquish left. NULL: nothing. */
     void (*destroy)(struct domain *d);

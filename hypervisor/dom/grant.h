@@ -32,7 +32,7 @@ struct grant_mapping { /* a handle of the mapper's; free: neither is_host nor is
     struct domain *granter;
     u32 ref; /* free: index of the next free one, 0 = none */
     u32 frame;
-    u64 slot : 49; /* is_host: machine address of the page-table entry, in words */
+    u64 slot : 49; /* is_host: what grant_ops.map said, in words */
     u64 generation : 12;
     u64 is_host : 1, is_device : 1, is_readonly : 1;
 };
@@ -110,14 +110,13 @@ struct grant_copy {
 void grant_copy(struct grant_copy *c, struct gnttab_copy *op); /* for the current domain; op->status */
 void grant_copy_end(struct grant_copy *c);                     /* before the call returns or is continued */
 
-/* The door to the ways a domain sees memory (filled by pv/). */
+/* The door to the ways a domain sees memory (domain_ops.grant, of pv/ and hvm/). */
 struct grant_ops {
     /* Show frame `m` of `owner` at host_addr of the current domain: takes the reference and, if writable, the use.
-     * 0 with *slot, -EFAULT: no page-table entry there; others: as page_get_as. */
+     * 0 with *slot, a multiple of 8; -EFAULT: it cannot be there; others: as page_get_as. */
     int (*map)(struct vcpu *v, u64 host_addr, u32 flags, mfn_t m, u32 owner, u64 *slot);
     /* The slot of d's shows `m` no more, if it did; what the entry held is given back. */
     void (*unmap)(struct domain *d, u64 slot, mfn_t m);
 };
-extern struct grant_ops grant_ops; /* sealed */
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The mapper's side: handles. A mapping is a pin of the granter's entry, a page-table entry with its own reference to
- * the frame (pv/grant.c), and a handle that remembers where that entry is. Unmapping goes through the same three
- * backwards: handle, entry, and, behind a TLB flush for the whole batch, the pin; so the granter sees its entry free
- * only when no CPU can reach the frame. A handle carries a generation, so that an old one is refused.
+ * the frame (pv/grant.c, hvm/grant.c), and a handle that remembers where that entry is. Unmapping goes through the same
+ * three backwards: handle, entry, and, behind a TLB flush for the whole batch, the pin; so the granter sees its entry
+ * free only when no CPU can reach the frame. A handle carries a generation, so that an old one is refused.
  */
 #include "core/slab.h"
 #include "core/work.h"
@@ -12,8 +12,6 @@
 #include "lib/string.h"
 
 #define HANDLE_BITS 20u
-
-__sealed struct grant_ops grant_ops;
 
 static struct grant_mapping *mapping_at(const struct grant_table *t, u32 index)
 {
@@ -94,13 +92,14 @@ static void let_go(const struct grant_mapping *m)
 /* The references that a mapping stands on: the device's, and the entry's by the door. GNTST_*. */
 static int show(const struct domain *g, const struct gnttab_map_grant_ref *op, struct grant_mapping *m)
 {
+    const struct domain *d = domain_current();
     int status = m->is_device ? grant_page_get(g, m->frame, !m->is_readonly) : GNTST_okay, rc = -ERESTART;
     u64 slot;
 
     if (status || !m->is_host)
         return status;
     for (u32 i = 0; rc == -ERESTART && i < GRANT_TRIES; i++)
-        rc = grant_ops.map(vcpu_current(), op->host_addr, op->flags, mfn(m->frame), domain_owner(g), &slot);
+        rc = d->ops->grant->map(vcpu_current(), op->host_addr, op->flags, mfn(m->frame), domain_owner(g), &slot);
     if (likely(rc == 0)) {
         m->slot = slot / 8 & (BIT(49) - 1);
         return GNTST_okay;
@@ -113,7 +112,7 @@ static int show(const struct domain *g, const struct gnttab_map_grant_ref *op, s
 static void hide(struct domain *d, const struct grant_mapping *m)
 {
     if (m->is_host)
-        grant_ops.unmap(d, (u64)m->slot * 8, mfn(m->frame));
+        d->ops->grant->unmap(d, (u64)m->slot * 8, mfn(m->frame));
 }
 
 /* No CPU reaches what `d` had mapped. */
@@ -134,8 +133,8 @@ void grant_map(struct domain *g, struct gnttab_map_grant_ref *op)
     int status = GNTST_bad_gntref;
     u64 frame;
 
-    if (unlikely(d->hvm))
-        status = GNTST_permission_denied; /* it would be a frontend's backend: not offered */
+    if (unlikely(d->hvm && m.is_device))
+        status = GNTST_permission_denied; /* it has no devices */
     else if (m.is_host || m.is_device)
         status = grant_pin(g, op->ref, d->id, !m.is_readonly, &frame);
     if (status == GNTST_okay) {
@@ -147,7 +146,7 @@ void grant_map(struct domain *g, struct gnttab_map_grant_ref *op)
     }
     if (status == GNTST_okay) {
         atomic_add(&g->refs, 1u); /* the mapping's */
-        op->dev_bus_addr = frame << PAGE_SHIFT;
+        op->dev_bus_addr = d->hvm ? op->host_addr : frame << PAGE_SHIFT;
         if (unlikely(!handle_new(d, &m, &op->handle))) {
             hide(d, &m);
             if (m.is_host)

@@ -344,6 +344,7 @@ void hvm_set_context(struct vcpu *v, const struct hvm_hw_cpu *c)
                             GPR(r9),  GPR(r10), GPR(r11), GPR(r12), GPR(r13), GPR(r14), GPR(r15), GPR(rip)};
 #undef GPR
     v->regs.rflags = (c->rflags & ~BIT(17)) | RFLAGS_MBS;
+    memcpy(v->hvm->dr, &c->dr0, sizeof(v->hvm->dr));
     hvm_backend->set_context(v, c);
 }
 
@@ -356,14 +357,15 @@ void hvm_get_context(const struct vcpu *v, struct hvm_hw_cpu *c)
                              GPR(rbp), GPR(rsp), GPR(r8),  GPR(r9),  GPR(r10), GPR(r11),
                              GPR(r12), GPR(r13), GPR(r14), GPR(r15), GPR(rip), GPR(rflags)};
 #undef GPR
+    memcpy(&c->dr0, v->hvm->dr, sizeof(v->hvm->dr));
     memcpy(c->fpu_regs, v->fpu, sizeof(c->fpu_regs));
     c->flags = XEN_X86_FPU_INITIALISED;
     hvm_backend->get_context(v, c);
 }
 
 static const struct vcpu_ops ops = {create, destroy, load, unload, enter, write_runstate};
-static const struct domain_ops ops_of_domain = {&ops,     domain_make, domain_unmake, p2m_frame,
-                                                p2m_show, p2m_hide,    p2m_note,      relinquish};
+static const struct domain_ops ops_of_domain = {&ops,     &hvm_grant_ops, domain_make, domain_unmake, p2m_frame,
+                                                p2m_show, p2m_hide,       p2m_note,    relinquish};
 
 __init void hvm_init(void)
 {

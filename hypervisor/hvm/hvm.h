@@ -136,6 +136,7 @@ void p2m_destroy(struct domain *d);
 /* Show frame m at gfn, instead of what was there: takes over the caller's use of it (writable) or reference (not).
  * 0, -EINVAL, -ENOMEM: the caller keeps it. */
 int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable) __must_use;
+int p2m_add(struct domain *d, u64 gfn, mfn_t m, bool is_writable) __must_use; /* -EEXIST, unless nothing is there */
 mfn_t p2m_find(struct domain *d, u64 gfn, bool *is_writable);
 bool p2m_clear(struct domain *d, u64 gfn, mfn_t m); /* false: there is something else, or nothing */
 /* domain_ops.frame, .show, .hide, .note */
@@ -145,6 +146,9 @@ mfn_t p2m_hide(struct domain *d, u64 gfn);
 void p2m_note(struct domain *d, void (*note)(u64 m, enum page_kind kind));
 /* All entries given up, budget-wise; 0, -ERESTART. */
 int p2m_drain(struct domain *d);
+
+/* --- grant.c --- */
+extern const struct grant_ops hvm_grant_ops;
 
 /* --- copy.c --- */
 bool hvm_copy(void *host, u64 va, u64 n, bool is_write); /* cpu_info.copier */

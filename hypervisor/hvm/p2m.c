@@ -64,23 +64,37 @@ static void entry_put(pte_t e)
         page_put(p);
 }
 
-int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable)
+static int set(struct domain *d, u64 gfn, mfn_t m, bool is_writable, bool only_hole)
 {
     struct hvm_domain *h = d->hvm;
     pte_t old = 0, *e = NULL;
+    int rc = -ENOMEM;
 
     if (gfn >= HVM_GFN_LIMIT || gfn == HVM_APIC_PAGE)
         return -EINVAL;
     lock_take(&h->lock);
     if (!domain_is_dying(d))
         e = leaf(d, gfn, true);
-    if (e) {
+    if (e && only_hole && *e & PTE_P) {
+        rc = -EEXIST;
+    } else if (e) {
+        rc = 0;
         old = atomic_xchg(e, pte_make(m.n, LEAF_FLAGS | (is_writable ? PTE_RW : 0)));
         h->gfn_end = max(h->gfn_end, gfn + 1);
     }
     lock_drop(&h->lock);
     entry_put(old);
-    return e ? 0 : -ENOMEM;
+    return rc;
+}
+
+int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable)
+{
+    return set(d, gfn, m, is_writable, false);
+}
+
+int p2m_add(struct domain *d, u64 gfn, mfn_t m, bool is_writable)
+{
+    return set(d, gfn, m, is_writable, true);
 }
 
 bool p2m_clear(struct domain *d, u64 gfn, mfn_t m)

@@ -92,8 +92,8 @@ static void reset(struct vmcb *c)
     c->efer = EFER_SVME;
     c->cr0 = CR0_ET;
     c->cr3 = c->cr4 = 0;
-    c->dr6 = 0xffff0ff0;
-    c->dr7 = 0x400;
+    c->dr6 = DR6_FIXED;
+    c->dr7 = DR7_FIXED;
     c->rflags = RFLAGS_MBS;
     c->cpl = 0;
     c->shadow = 0;
@@ -157,6 +157,8 @@ static void set_context(struct vcpu *v, const struct hvm_hw_cpu *h)
     c->cr2 = h->cr2;
     c->cr3 = h->cr3;
     c->cr4 = h->cr4;
+    c->dr6 = (h->dr6 & DR6_BITS) | DR6_FIXED;
+    c->dr7 = (h->dr7 & DR7_BITS) | DR7_FIXED;
     c->efer = (h->msr_efer & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)) | EFER_SVME;
     c->sysenter_cs = h->sysenter_cs;
     c->sysenter_esp = h->sysenter_esp;
@@ -212,9 +214,16 @@ static bool msr(struct vcpu *v, u32 number, bool writes, u64 *value)
     return true;
 }
 
+void svm_debug_load(struct vcpu *v)
+{
+    hvm_debug_load(v);
+    svm_vmcb(v)->dr_read = svm_vmcb(v)->dr_write = 0;
+}
+
 static void load(struct vcpu *v)
 {
-    (void)v;
+    if (svm_vmcb(v)->dr7 & DR7_ENABLED) /* they act without being touched */
+        svm_debug_load(v);
 }
 
 static void unload(struct vcpu *v)

@@ -127,6 +127,8 @@ extern const struct hvm_backend svm_backend;
 const char *svm_init(void);      /* boot; why not, NULL: it can be used */
 void svm_enter(void) __noreturn; /* svm_entry.S */
 
+void svm_debug_load(struct vcpu *v); /* its debug registers into the CPU, until unload */
+
 /* --- svm_exit.c --- */
 void svm_exit(struct regs *r);   /* from svm_entry.S: the guest left */
 u64 svm_prepare(struct regs *r); /* from svm_entry.S: control block to go in with, 0: look at deferred work first */

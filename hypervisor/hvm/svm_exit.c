@@ -33,12 +33,6 @@ static void do_port(struct vcpu *v, struct regs *r, u64 info, u64 behind)
     exit_port(v, r, behind, p);
 }
 
-static void do_debug(struct vcpu *v)
-{
-    hvm_debug_load(v);
-    svm_vmcb(v)->dr_read = svm_vmcb(v)->dr_write = 0;
-}
-
 static void do_exception(struct vcpu *v, u32 vector, u64 error)
 {
     if (vector == TRAP_MC) /* the machine's: taken by Wirt as soon as interrupts were let in */
@@ -78,7 +72,7 @@ static void handle(struct vcpu *v, struct regs *r)
     case EXIT_INTR ... EXIT_VINTR:
         return;
     case EXIT_DR_READ ... EXIT_EXCEPTION - 1:
-        do_debug(v);
+        svm_debug_load(v);
         return;
     case EXIT_EXCEPTION ... EXIT_INTR - 1:
         do_exception(v, code - EXIT_EXCEPTION, c->exit_info1);
@@ -147,14 +141,14 @@ void svm_exit(struct regs *r)
 }
 
 /* A virtual interrupt that only serves to leave, as soon as the guest takes interrupts, or those that CR8 holds back.
- */
+ * QEMU ends if CR8 is written while one of the latter waits: there they come with the next exit. */
 static u64 window(const struct vcpu *v, u32 waits)
 {
-    u32 held = v->hvm->apic.tpr >= TPR_SOME ? vlapic_held(v) : 0;
+    u32 held = v->hvm->apic.tpr >= TPR_SOME && !cpu_desc.is_tcg ? vlapic_held(v) : 0;
 
     if (waits & HVM_WAITS_INTR)
         return VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGN_TPR;
-    return held ? VINTR_IRQ | VINTR_PRIORITY((held >> 4) - cpu_desc.is_tcg) : 0;
+    return held ? VINTR_IRQ | VINTR_PRIORITY(held >> 4) : 0;
 }
 
 u64 svm_prepare(struct regs *r)

@@ -19,9 +19,10 @@
 #define LVT_PERIODIC BIT(17)
 #define SVR_ENABLED  BIT(8)
 #define DFR_FLAT     0xf0000000u
-#define ERROR_SENT   BIT(5) /* ESR: a vector below 16 was sent */
-#define ERROR_PLACE  BIT(7) /* no register is there */
-#define PERIOD_LEAST 50000u /* ns: more often than that nothing is done for a guest that does nothing */
+#define ERROR_SENT   BIT(5)   /* ESR: a vector below 16 was sent */
+#define ERROR_PLACE  BIT(7)   /* no register is there */
+#define PERIOD_LEAST 50000u   /* ns: nothing is done more often than that, */
+#define PERIOD_IDLE  1000000u /* nor than that for a vCPU that did not yet take the last one: its time is others' */
 #define LVT_TIMER    0
 #define LVT_ERROR    5
 
@@ -223,11 +224,12 @@ static void timer_fired(void *arg)
     struct vlapic *a = &v->hvm->apic;
     u32 lvt = READ_ONCE(a->lvt[LVT_TIMER]);
     u64 period = READ_ONCE(a->timer_ns), now = time_now();
+    bool is_idle = lvt & LVT_MASKED || READ_ONCE(a->irr[(lvt & 0xff) / 32]) >> lvt % 32 & 1;
 
-    if (!(lvt & LVT_MASKED))
+    if (!is_idle)
         vlapic_raise(v, lvt & 0xff);
     if (lvt & LVT_PERIODIC && period) {
-        period = max(period, PERIOD_LEAST);
+        period = max(period, is_idle ? PERIOD_IDLE : PERIOD_LEAST);
         timer_set(&a->timer, max(a->timer.node.key + period, now + period / 2));
     }
 }

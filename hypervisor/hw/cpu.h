@@ -28,6 +28,13 @@
 #define CR4_OSXSAVE    BIT(18)
 #define CR4_SMEP       BIT(20)
 
+/* What of DR6 and DR7 can be written, and what is always set. */
+#define DR6_BITS    0xe00fu
+#define DR6_FIXED   0xffff0ff0u
+#define DR7_BITS    0xffff23ffu
+#define DR7_FIXED   0x400u
+#define DR7_ENABLED 0xffu
+
 #define MSR_TSC            0x10u
 #define MSR_APIC_BASE      0x1bu
 #define MSR_SPEC_CTRL      0x48u

@@ -69,8 +69,4 @@ static void unmap(struct domain *d, u64 slot, mfn_t m)
     page_put_as(table);
 }
 
-__init void pv_grant_init(void)
-{
-    grant_ops.map = map;
-    grant_ops.unmap = unmap;
-}
+const struct grant_ops pv_grant_ops = {map, unmap};

@@ -106,7 +106,7 @@ void pv_audit_init(void); /* boot: console key '0' */
 u64 pv_audit_recount(u64 *checked);
 
 /* --- pv/grant.c --- */
-void pv_grant_init(void); /* boot: fill grant_ops */
+extern const struct grant_ops pv_grant_ops; /* of grant.c */
 
 /* --- pv/desc.c --- */
 bool pv_desc_check(u64 *descriptor);                 /* adjusts; false: not for guests */

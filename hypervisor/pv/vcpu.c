@@ -140,7 +140,7 @@ static int create(struct vcpu *v)
 
 static const struct vcpu_ops ops = {
     .create = create, .load = load, .unload = unload, .enter = enter, .write_runstate = write_runstate};
-static const struct domain_ops ops_of_domain = {.vcpu = &ops, .relinquish = pv_teardown};
+static const struct domain_ops ops_of_domain = {.vcpu = &ops, .grant = &pv_grant_ops, .relinquish = pv_teardown};
 
 static bool context_ok(const struct vcpu_guest_context *c)
 {
@@ -306,7 +306,6 @@ __init void pv_vcpu_init(void)
     trap_hooks.guest_return = pv_exit;
     trap_hooks.guest_page_fault = pv_page_fault_entry;
     pv_types_init();
-    pv_grant_init();
     pv_pte_init();
 }
 

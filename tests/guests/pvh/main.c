@@ -4,7 +4,7 @@
  * (populate by its own numbers, foreign mappings by these, a vCPU's registers as a record) and executes lists of
  * hypercalls that we put into its memory. On a machine without assistance the only test is that it is refused.
  */
-#include "guest.h"
+#include "domu.h"
 #include "public/domctl.h"
 #include "public/hvm.h"
 #include "public/sysctl.h"
@@ -14,6 +14,7 @@
 enum { CODE = 1, LIST, DATA, L4, L3, L2, FREE }; /* its pages by number */
 #define AT(page)    ((page)*PAGE)
 #define E_OPNOTSUPP (-95)
+#define E_NODATA    (-61)
 #define LIST_END    (~0ul)
 #define VECTOR      0xf3u
 #define ROOM        8192u /* frames that we give back for others */
@@ -51,16 +52,20 @@ __asm__(".pushsection .text\n"
         "guest_code_end:\n"
         ".popsection\n");
 
-/* The guest's code, with the instruction that its processor has for hypercalls: VMCALL on Intel. */
-static void code_put(u8 *at)
+/* Code of the guest's, with the instruction that its processor has for hypercalls: VMCALL on Intel. */
+static void code_copy(u8 *at, const void *code, u64 bytes)
 {
     u32 a = 0, b, c = 0, d;
-    u64 bytes = (u64)guest_code_end - (u64)guest_code;
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    memcpy(at, guest_code, bytes);
+    memcpy(at, code, bytes);
     for (u64 i = 0; b == 0x756e6547 && i + 2 < bytes; i++)
         if (at[i] == 0x0f && at[i + 1] == 0x01 && at[i + 2] == 0xd9)
             at[i + 2] = 0xc1;
+}
+
+static void code_put(u8 *at)
+{
+    code_copy(at, guest_code, (u64)guest_code_end - (u64)guest_code);
 }
 
 static s64 domctl(u32 cmd, u32 id, struct xen_domctl *op)
@@ -338,6 +343,7 @@ static void second(void)
 }
 
 #include "apic.h"
+#include "grants.h"
 
 static void contexts(void)
 {
@@ -394,6 +400,44 @@ static void numbers(void)
     end();
 }
 
+/* What it left in its registers, CR2 and debug registers among them, in the form that debuggers get. */
+static void context_back(void)
+{
+    static const u8 code[] = {0xb8, 0x56, 0x34, 0x12, 0x00, 0x0f, 0x22, 0xd0,             /* cr2 = 0x123456 */
+                              0xff, 0xc0, 0x0f, 0x23, 0xc0, 0xff, 0xc0, 0x0f, 0x23, 0xd8, /* dr0, dr3: one more each */
+                              0xbb, 0x01, 0x04, 0x00, 0x00, 0x0f, 0x23, 0xfb,             /* dr7 = 0x401, from rbx */
+                              0x0f, 0x0b};
+    static struct vcpu_guest_context c;
+    struct xen_domctl op = {.u.vcpucontext = {1, (u64)&c}};
+    u64 size = sizeof(context);
+    test("context-back");
+    if (!create())
+        return;
+    furnish();
+    write_code(CODE, code, sizeof(code));
+    EQ(domctl(XEN_DOMCTL_getvcpucontext, dom, &op), E_NODATA); /* the second never ran */
+    run();
+    EQ(reason(), SHUTDOWN_crash);
+    op.u.vcpucontext.vcpu = 0;
+    EQ(domctl(XEN_DOMCTL_getvcpucontext, dom, &op), 0);
+    EQ(c.user_regs.rip, AT(CODE) + sizeof(code) - 2);
+    EQ(c.user_regs.rax, 0x123458);
+    EQ(c.user_regs.rbx, 0x401);
+    EQ(c.user_regs.cs, 8);
+    EQ(c.user_regs.rsp, AT(DATA) + 0xf00);
+    EQ(c.ctrlreg[2], 0x123456);
+    EQ(c.ctrlreg[3], AT(L4));
+    EQ(c.debugreg[0], 0x123457);
+    EQ(c.debugreg[3], 0x123458);
+    EQ(c.debugreg[7], 0x401);
+    op = (struct xen_domctl){.u.hvmcontext = {(u32)size, (u64)&context}};
+    context.cpu.dr0 = 0;
+    EQ(domctl(XEN_DOMCTL_gethvmcontext, dom, &op), E_NOSPC); /* two vCPUs do not fit */
+    struct xen_memory_domain m = {.domid = (domid_t)dom};
+    EQ(call2(__HYPERVISOR_memory_op, XENMEM_maximum_gpfn, &m), PAGES - 1);
+    end();
+}
+
 /* Dead, but we hold a frame of it: nothing can be shown there any more, and nothing happens to Wirt. */
 static void dead(void)
 {
@@ -436,17 +480,26 @@ int main(void)
         EQ(create_as(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, XEN_X86_EMU_LAPIC), E_OPNOTSUPP);
         finish();
     }
+    grants_init();
     kinds();
+    grants_from(); /* the first of each takes what stays: slabs, our own handles */
     before = free_now();
-    calls();
-    numbers();
-    contexts();
-    for (u32 i = 0; i < COUNT(acts); i++)
-        alone(&acts[i]);
-    second();
-    for (u32 i = 0; i < COUNT(apic_acts); i++)
-        apic(i);
-    dead();
+    if (is_case("apic")) {
+        for (u32 i = 0; i < COUNT(apic_acts); i++)
+            apic(i);
+        context_back();
+        grants_to(false);
+        grants_to(true);
+        grants_from();
+    } else {
+        calls();
+        numbers();
+        contexts();
+        for (u32 i = 0; i < COUNT(acts); i++)
+            alone(&acts[i]);
+        second();
+        dead();
+    }
     test("leaks");
     EQ(free_now(), before);
     finish();

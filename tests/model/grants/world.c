@@ -121,7 +121,7 @@ volatile struct grant_entry_v1 *world_entry(const struct domain *d, u32 ref)
 
 void world_domain_create(u32 i)
 {
-    static const struct domain_ops plain; /* counts in frames of the machine */
+    static const struct domain_ops plain = {.grant = &pv_grant_ops}; /* counts in frames of the machine */
     struct domain *d = doms[i] = calloc(1, sizeof(*d));
     struct vcpu *v = vcpus[i] = calloc(1, sizeof(*v));
     u64 l2 = 0, l3 = 0;
@@ -171,7 +171,6 @@ void world_init(void)
     fake_init(DOMS);
     cpu_desc.phys_bits = 36;
     pv_types_init();
-    pv_grant_init();
     pv_pte_init();
     for (u32 i = 0; i < DOMS; i++)
         world_domain_create(i);

@@ -155,6 +155,18 @@ static void holes(void)
     end();
 }
 
+static void only_into_a_hole(void)
+{
+    begin(256);
+    CU_ASSERT_EQUAL(p2m_show(&domain, 5, frame[0]), 0);
+    CU_ASSERT(page_get(frame_page_raw(frame[1]), domain_owner(&domain)));
+    CU_ASSERT_EQUAL(p2m_add(&domain, 5, frame[1], false), -EEXIST);
+    CU_ASSERT(shows(5, 0, true) && refs(0) == 2 && refs(1) == 2);
+    CU_ASSERT_EQUAL(p2m_add(&domain, 6, frame[1], false), 0);
+    CU_ASSERT(shows(6, 1, false) && refs(1) == 2);
+    end();
+}
+
 static void frames_of_others(void)
 {
     begin(256);
@@ -307,6 +319,7 @@ int main(void)
                            {"who comes after gives back", who_comes_after_gives_back},
                            {"read-only is a reference", read_only_is_a_reference},
                            {"holes", holes},
+                           {"only into a hole", only_into_a_hole},
                            {"frames of others, or of another use", frames_of_others},
                            {"memory ends at each table", memory_ends_at_each_table},
                            {"tables have a limit", tables_have_a_limit},

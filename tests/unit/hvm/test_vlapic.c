@@ -18,6 +18,7 @@ static struct hvm_vcpu state[CPUS];
 static u32 kicks[CPUS], nmis[CPUS], inits[CPUS], starts[CPUS];
 static u64 now;
 static struct timer *set_timer;
+static u32 sets;
 
 void vcpu_kick(struct vcpu *v)
 {
@@ -43,6 +44,7 @@ void timer_set(struct timer *t, u64 at)
 {
     t->node.key = at;
     set_timer = t;
+    sets++;
 }
 void timer_stop(struct timer *t)
 {
@@ -359,6 +361,9 @@ static void periodic(void)
         CU_ASSERT(wr(0, 0x80b, 0));
     }
     CU_ASSERT(times >= 5 && times <= 50);
+    times = sets;
+    pass(100000000); /* 0.1 s in which nobody takes any */
+    CU_ASSERT(sets - times <= 110);
     CU_ASSERT(vlapic_set_base(&vcpu[0], 0xfee00100ull) && !set_timer); /* off */
 }
 
