@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's memory as an ELF core file. Which machine frame stands behind which page of the guest only the guest's own
- * list says (its p2m, found through its shared page and its page tables, or at first where the builder put it), so
- * everything read there is hostile: a frame is taken for the guest's if the hypervisor lets it be mapped as the
- * guest's, what is not is a hole, and every count is bounded by the domain's limits. The file holds guest-physical
- * memory at a fixed place per page, with holes, and says twice where it lies: at Linux's direct map, and at the
- * kernel's own addresses, so that a debugger with the kernel's symbols finds both.
+ * A guest's memory as an ELF core file. Of a guest with hardware assistance the hypervisor maps pages by the guest's
+ * own numbers. Which machine frame stands behind which page of a paravirtual one only that guest's list says (its p2m,
+ * found through its shared page and its page tables, or at first where the builder put it), so everything read there is
+ * hostile: a frame is taken for the guest's if the hypervisor lets it be mapped as the guest's, what is not is a hole,
+ * and every count is bounded by the domain's limits. The file holds guest-physical memory at a fixed place per page,
+ * with holes, and says twice where it lies: at Linux's direct map, and at the kernel's own addresses, so that a
+ * debugger with the kernel's symbols finds both.
  */
 #include "device.h"
 #include "domctl.h"
@@ -30,6 +31,7 @@
 #define BATCH        512u
 #define NOTE_CONTEXT 1u /* owner "Wirt": the vCPU's struct vcpu_guest_context */
 #define NO_FRAME     (~0ul)
+#define RAM_AGAIN    0x100000ul /* memory of a guest with hardware assistance goes on at 4 GiB */
 
 struct run {
     uint64_t first, count;
@@ -40,6 +42,7 @@ struct dump {
     char object[96];
     uint64_t pages, *frame; /* by guest page; NO_FRAME: a hole */
     uint64_t root, list_va; /* where its p2m is: machine frame of an L4, and the address there */
+    uint64_t ram;           /* pages of memory of a guest with hardware assistance, 0: it has a p2m */
     struct run run[RUN_MAX];
     vcpu_guest_context_t *context;
     bool *has_context;
@@ -144,15 +147,57 @@ static int find_list(struct dump *d, const struct xen_domctl_getdomaininfo *info
     return 0;
 }
 
+/* Which of these numbers have something behind them. */
+static void probe(struct dump *d, uint64_t first, uint64_t end)
+{
+    uint64_t frame[BATCH];
+    int errors[BATCH];
+
+    end = end < d->pages ? end : d->pages;
+    for (; first < end; first += BATCH) {
+        uint64_t count = end - first < BATCH ? end - first : BATCH;
+        void *at;
+
+        for (uint64_t i = 0; i < count; i++)
+            frame[i] = first + i;
+        at = map(d, frame, count, errors);
+        for (uint64_t i = 0; at && i < count; i++)
+            if (!errors[i])
+                d->frame[first + i] = first + i;
+        if (at)
+            xenforeignmemory_unmap(d->w->memory, at, count);
+    }
+}
+
+/* What is far from all that a builder makes is left out: the guest may use any numbers. */
+static int find_numbers(struct dump *d, const struct xen_domctl_getdomaininfo *info)
+{
+    struct xen_memory_domain m = {.domid = (domid_t)d->domid};
+    long last = hyper_memory(d->w, XENMEM_maximum_gpfn, &m, sizeof(m));
+
+    if (last < 0)
+        return fail_errno(d->w, WIRT_FAILED, d->object, "find its memory", "", "its highest page is not known");
+    d->ram = info->max_pages > info->tot_pages && info->max_pages < 1ul << 36 ? info->max_pages : info->tot_pages;
+    d->pages = (uint64_t)last + 1 < RAM_AGAIN + d->ram ? (uint64_t)last + 1 : RAM_AGAIN + d->ram;
+    return 0;
+}
+
 static int read_list(struct dump *d)
 {
+    /* Memory from 0 on; ACPI tables; pages of console and xenstore, where builders put them. */
+    static const struct run place[] = {{0, 0}, {0xfc000, 64}, {0xfeff0, 16}};
+
     d->frame = malloc(d->pages * sizeof(*d->frame));
     if (!d->frame)
         return wirt_fail(d->w, WIRT_NO_ROOM, d->object, "find its memory", "", "dom0 is out of memory");
     for (uint64_t i = 0; i < d->pages; i++)
         d->frame[i] = NO_FRAME;
-    for (uint64_t page = 0; page * ENTRIES < d->pages;)
+    for (uint64_t page = 0; !d->ram && page * ENTRIES < d->pages;)
         page += take_table(d, page);
+    for (uint32_t i = 0; d->ram && i < sizeof(place) / sizeof(place[0]); i++)
+        probe(d, place[i].first, place[i].count ? place[i].first + place[i].count : d->ram);
+    if (d->ram)
+        probe(d, RAM_AGAIN, d->pages);
     for (uint64_t i = 0; i < d->pages; i++) {
         struct run *last = d->run_count ? &d->run[d->run_count - 1] : NULL;
 
@@ -414,7 +459,7 @@ int wirt_dump(struct wirt *w, uint32_t domid, const char *path, const struct wir
         code = domctl_plain(w, XEN_DOMCTL_pausedomain, domid, d->object, "pause it");
     if (!code) {
         d->vcpus = info.max_vcpu_id + 1;
-        code = find_list(d, &info);
+        code = info.flags & XEN_DOMINF_hvm_guest ? find_numbers(d, &info) : find_list(d, &info);
         if (!code)
             code = read_list(d);
         if (!code)

@@ -17,6 +17,10 @@ audit audit-running
 check pause wirt pause one
 check paused is_state one paused
 check unpause wirt unpause one
+check dump wirt dump one /run/one.core
+check core sh -c '[ $(stat -c %s /run/one.core) -ge 134217728 ] && head -c 4 /run/one.core | grep -q ELF'
+check core-has-kernel grep -q 'Linux version' /run/one.core
+rm -f /run/one.core
 check mem-set wirt mem-set one 96M
 check balloon-down wait_for 60 has_memory one -le 99328
 check mem-set-back wirt mem-set one 128M
