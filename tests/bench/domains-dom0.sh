@@ -31,6 +31,8 @@ file() {
 timed() { "$watch" "$(log_of "$1")" "$2" "$tool" create "/run/xml/$1" || bad "$1" "it was not created, or did not say '$2'"; }
 # alone NAME: a creation that leaves the guest paused, so that nothing but the tool and the daemons runs.
 alone() { "$watch" /dev/null '' "$tool" create "$pause" "/run/xml/$1" || bad "$1" "it was not created"; }
+# rest: a time in which nothing is done, but what hypervisor and daemons have put off.
+rest() { sleep 1; }
 pause=$([ "$tool" = xl ] && echo -p || echo --paused)
 # The pages that a daemon has, counted; status may be behind by 64 for each thread.
 memory_of() { sed -n 's/^Rss: *\([0-9]*\).*/\1/p' "/proc/$(daemon_of "$1")/smaps_rollup"; }
@@ -44,11 +46,15 @@ do_linux() {
     local round out
     for round in 1 2; do
         file "$1" 128 "$kit/vmlinuz" "console=hvc0 quiet wirt.name=$1$round"
+        rest
         out=$(timed "$1" "$1$round up")
         "$tool" destroy "$1"
     done
     figure "$1_total_ns" "$(echo "$out" | value total_ns)"
     figure "$1_cpu_ns" "$(echo "$out" | value cpu_ns)"
+    figure "$1_at_once_ns" "$(alone "$1" | value tool_ns)"
+    "$tool" destroy "$1"
+    rest
     figure "$1_tool_ns" "$(alone "$1" | value tool_ns)"
     "$tool" destroy "$1"
 }
@@ -74,11 +80,13 @@ do_micro() {
     local round out
     for round in 1 2 3; do
         file one 4 "$kit/micro.elf" "wait one$round"
+        rest
         out=$(timed one "one$round up")
         "$tool" destroy one
     done
     figure micro_total_ns "$(echo "$out" | value total_ns)"
     figure micro_cpu_ns "$(echo "$out" | value cpu_ns)"
+    rest
     figure micro_tool_ns "$(alone one | value tool_ns)"
     "$tool" destroy one
 }

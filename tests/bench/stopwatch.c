@@ -41,6 +41,19 @@ static int has(const char *path, const char *text)
     return strstr(buffer, text) != NULL;
 }
 
+/* Two places that where.c knows by their addresses. */
+__attribute__((noinline)) int64_t stopwatch_begin(void);
+__attribute__((noinline)) int64_t stopwatch_end(void);
+int64_t stopwatch_begin(void)
+{
+    return now();
+}
+int64_t stopwatch_end(void)
+{
+    __asm__ volatile("nop"); /* not to be one with the other */
+    return now();
+}
+
 static int64_t ns_of(struct timeval t)
 {
     return t.tv_sec * INT64_C(1000000000) + t.tv_usec * INT64_C(1000);
@@ -85,7 +98,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: stopwatch FILE TEXT COMMAND...\n");
         return 2;
     }
-    int64_t begin = now();
+    int64_t begin = stopwatch_begin();
     pid_t child = fork();
     if (!child) {
         int null = open("/dev/null", O_WRONLY);
@@ -104,6 +117,6 @@ int main(int argc, char **argv)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     printf("tool_ns=%" PRId64 " cpu_ns=%" PRId64 " total_ns=%" PRId64 "\n", tool,
-           ns_of(use.ru_utime) + ns_of(use.ru_stime), now() - begin);
+           ns_of(use.ru_utime) + ns_of(use.ru_stime), stopwatch_end() - begin);
     return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * A QEMU TCG plugin (API version 1) that counts executed instructions by the address of their block, from the first
  * block at `from` (after `skip` others there) to the first one at `to`, or without that to the first one of user space
- * that is new. Writes "address instructions" lines to `out`. A block that an
+ * that is new. Writes "address instructions dom0|guest" lines to `out`: a kernel's block is a guest's where no kernel
+ * had one, in the 2 MiB of the machine's memory that it lies in, before `from` was first seen. A block that an
  * exception leaves half-way counts whole. The prototypes are those of qemu-plugin.h that it needs; Debian ships no such
  * header. Built and run by where.sh.
  */
@@ -15,14 +16,19 @@
 #define PUBLIC     __attribute__((visibility("default")))
 #define BLOCKS     (1u << 20)
 #define USER_END   (1ull << 47)
-#define INLINE_ADD 0 /* QEMU_PLUGIN_INLINE_ADD_U64 */
-#define NO_REGS    0 /* QEMU_PLUGIN_CB_NO_REGS */
+#define KERNELS    0xffffffff80000000ull
+#define PLACES     512 /* 2 MiB each */
+#define INLINE_ADD 0   /* QEMU_PLUGIN_INLINE_ADD_U64 */
+#define NO_REGS    0   /* QEMU_PLUGIN_CB_NO_REGS */
 
 typedef uint64_t plugin_id;
 struct qemu_plugin_tb;
+struct qemu_plugin_insn;
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*fn)(plugin_id id, struct qemu_plugin_tb *tb));
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t at);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*fn)(unsigned cpu, void *arg), int flags,
                                           void *arg);
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *value, uint64_t add);
@@ -30,23 +36,40 @@ void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op,
 PUBLIC int qemu_plugin_version = 1;
 static struct block {
     uint64_t va, size, count;
+    bool is_guest;
 } * blocks;
-static uint64_t from, to, skip;
+static uint64_t from, to, skip, place[PLACES], place_count;
+static bool has_begun;
 static const char *out;
 static enum { WAITING, COUNTING, DONE } state;
 
-static struct block *find(uint64_t va, uint64_t size)
+/* Is a kernel's block one of dom0's? Until `from` was seen there is no other kernel. */
+static bool is_of_guest(uint64_t va, const struct qemu_plugin_tb *tb)
 {
-    uint64_t at = (va * 0x9e3779b97f4a7c15ull ^ size * 0x85ebca6b) >> 44;
-    while (blocks[at].va && (blocks[at].va != va || blocks[at].size != size))
+    uint64_t at = (uintptr_t)qemu_plugin_insn_haddr(qemu_plugin_tb_get_insn(tb, 0)) >> 21, i = 0;
+    if (va < KERNELS)
+        return false;
+    while (i < place_count && place[i] != at)
+        i++;
+    if (i == place_count && !has_begun && i < PLACES)
+        place[place_count++] = at;
+    return i == place_count;
+}
+
+static struct block *find(uint64_t va, uint64_t size, bool is_guest)
+{
+    uint64_t at = (va * 0x9e3779b97f4a7c15ull ^ (size * 2 + is_guest) * 0x85ebca6b) >> 44;
+    while (blocks[at].va && (blocks[at].va != va || blocks[at].size != size || blocks[at].is_guest != is_guest))
         at = (at + 1) % BLOCKS;
     blocks[at].va = va;
     blocks[at].size = size;
+    blocks[at].is_guest = is_guest;
     return &blocks[at];
 }
 
 static void begin(unsigned cpu, void *arg)
 {
+    has_begun = true;
     if (state != WAITING || skip-- > 0)
         return;
     for (uint64_t i = 0; i < BLOCKS; i++)
@@ -59,7 +82,8 @@ static void end(unsigned cpu, void *arg)
     FILE *f = state == COUNTING ? fopen(out, "w") : NULL;
     for (uint64_t i = 0; f && i < BLOCKS; i++)
         if (blocks[i].count)
-            fprintf(f, "%016" PRIx64 " %" PRIu64 "\n", blocks[i].va, blocks[i].size * blocks[i].count);
+            fprintf(f, "%016" PRIx64 " %" PRIu64 " %s\n", blocks[i].va, blocks[i].size * blocks[i].count,
+                    blocks[i].is_guest ? "guest" : "dom0");
     if (f)
         fclose(f);
     state = state == COUNTING ? DONE : state;
@@ -72,7 +96,7 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, begin, NO_REGS, NULL);
     if (to ? va == to : va < USER_END && state == COUNTING)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, end, NO_REGS, NULL);
-    struct block *b = find(va, qemu_plugin_tb_n_insns(tb));
+    struct block *b = find(va, qemu_plugin_tb_n_insns(tb), is_of_guest(va, tb));
     qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD, &b->count, 1);
 }
 
