@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owner of every machine frame that is not allocated. Free memory is a buddy system: blocks of
- * 2^order frames, naturally aligned, on one list per zone and order. A zone is the highest set bit
- * of the frame number, so a block lies wholly in one zone and "below 2^n bytes" is a comparison of
- * zones. Lists are linked by frame numbers in the struct pages; a block's first page carries
- * TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the payment of TLB debts
- * happen at allocation, outside the lock: after the last stale mapping is gone; or before, by a CPU that idles, a frame
- * at a time within the lock: such a frame says TYPE_CLEAN until it is given out. Claims are counted under the same lock
- * as free frames, so that claimed <= free always, and nobody overdraws them.
+ * Owner of every machine frame that is not allocated. Free memory is a buddy system: blocks of 2^order frames,
+ * naturally aligned, on one list per zone and order. A zone is the highest set bit of the frame number, so a block lies
+ * wholly in one zone and "below 2^n bytes" is a comparison of zones. Lists are linked by frame numbers in the struct
+ * pages; a block's first page carries TYPE_HEAD | order. Lock: frame_lock, with interrupts off. Scrubbing and the
+ * payment of TLB debts happen at allocation, outside the lock: after the last stale mapping is gone; or before, by a
+ * CPU that idles, a frame at a time within the lock: such a frame says TYPE_CLEAN until it is given out. Claims are
+ * counted under the same lock as free frames, so that claimed <= free always, and nobody overdraws them.
  */
 #include "core/frame_map.h"
 #include "core/lock.h"
