@@ -33,6 +33,7 @@ static __init void spec_decide(void)
     spec_policy.is_ibrs_always = has_ibrs && ((caps & CAP_IBRS_ALL) || cpu_has(F_AMD_IBRS_ALWAYS));
     if (has_ibrs && !spec_policy.is_ibrs_always)
         spec_policy.exit_flags |= SPEC_IBRS;
+    spec_policy.exit_flags |= SPEC_RSB_ASSISTED;
     /* With SMEP a return target planted by ring 3 is not followed. */
     if (!cpu_has(CPU_F_SMEP))
         spec_policy.exit_flags |= SPEC_RSB;
@@ -57,9 +58,9 @@ __init void spec_init(const char *option)
         log_info("speculation: %s", why);
         return;
     }
-    fmt(text, sizeof(text), "%s%s%s%s%s", spec_policy.exit_flags & SPEC_RSB ? " RSB filling" : "",
+    fmt(text, sizeof(text), "%s%s%s%s%s",
+        spec_policy.exit_flags & SPEC_RSB ? " RSB filling" : " RSB filling behind PVH guests",
         spec_policy.exit_flags & SPEC_VERW ? " VERW" : "", spec_policy.exit_flags & SPEC_IBRS ? " IBRS" : "",
         spec_policy.is_ibrs_always ? " IBRS-always" : "", spec_policy.has_ibpb ? " IBPB" : "");
-    log_info("speculation: in force:%s; L1TF %s", *text ? text : " nothing",
-             spec_policy.has_l1tf ? "affected" : "not affected");
+    log_info("speculation: in force:%s; L1TF %s", text, spec_policy.has_l1tf ? "affected" : "not affected");
 }

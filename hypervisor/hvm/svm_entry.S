@@ -23,7 +23,7 @@
     vmload %rax
     cli
     stgi
-    SPEC_ENTRY R_SIZE
+    SPEC_ENTRY_ASSISTED R_SIZE
     movq %rsp, %rdi
     CALL_C svm_exit /* turns interrupts on */
     jmp svm_out

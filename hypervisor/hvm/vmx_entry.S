@@ -25,7 +25,7 @@ vmx_left:
     STORE_REGS
     movq %rax, R_RAX(%rsp)
     movq %rbx, R_RBX(%rsp)
-    SPEC_ENTRY R_SIZE
+    SPEC_ENTRY_ASSISTED R_SIZE
     movq %rsp, %rdi
     CALL_C vmx_exit /* turns interrupts on */
     jmp vmx_out

@@ -12,6 +12,7 @@
 #define SPEC_RSB            1   /* bits of cpu_info.exit_flags: fill the return stack */
 #define SPEC_VERW           2   /* VERW before going out */
 #define SPEC_IBRS           4   /* IBRS on in Wirt, off in guests */
+#define SPEC_RSB_ASSISTED   8   /* fill the return stack behind a guest that has ring 0 */
 #define SPEC_AT_ENTRY       (SPEC_RSB | SPEC_IBRS)
 #define SPEC_AT_EXIT        (SPEC_VERW | SPEC_IBRS)
 
@@ -65,6 +66,9 @@
 .endm
 .macro SPEC_ENTRY info
     SPEC_ACT SPEC_AT_ENTRY, spec_enter, \info
+.endm
+.macro SPEC_ENTRY_ASSISTED info
+    SPEC_ACT SPEC_AT_ENTRY | SPEC_RSB_ASSISTED, spec_enter_assisted, \info
 .endm
 .macro SPEC_EXIT info
     SPEC_ACT SPEC_AT_EXIT, spec_leave, \info

@@ -33,7 +33,7 @@ spec_enter:
     FLAGS_TO_EAX
 1:  testb $SPEC_RSB, %al
     jz 6f
-    movl $16, %ecx /* 32 calls whose return addresses all lead to a trap for speculation */
+8:  movl $16, %ecx /* 32 calls whose return addresses all lead to a trap for speculation */
 2:  call 4f
 3:  pause
     lfence
@@ -47,6 +47,16 @@ spec_enter:
     addq $256, %rsp
 6:  POP_REGS rdx, rcx, rax
     ret
+
+/* What a kernel planted, SMEP does not hold back. */
+    .globl spec_enter_assisted
+spec_enter_assisted:
+    PUSH_REGS rax, rcx, rdx
+    FLAGS_TO_EAX
+    testb $SPEC_IBRS, %al
+    jz 8b
+    SET_SPEC_CTRL 1
+    jmp 8b
 
     .globl spec_leave
 spec_leave:
