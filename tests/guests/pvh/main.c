@@ -497,7 +497,8 @@ int main(void)
         contexts();
         for (u32 i = 0; i < COUNT(acts); i++)
             alone(&acts[i]);
-        second();
+        if (!is_case("one")) /* where nobody turns with interrupts off: one emulator lets no interrupt through then */
+            second();
         dead();
     }
     test("leaks");
