@@ -88,9 +88,10 @@ int domctl_create(struct wirt *w, const struct wirt_config *c, const char *objec
     memcpy(op.u.createdomain.handle, c->uuid, sizeof(c->uuid));
     result = hyper_domctl(w, XEN_DOMCTL_createdomain, 0, &op);
     if (result == -EOPNOTSUPP && c->is_pvh)
-        return wirt_fail(
-            w, WIRT_REFUSED, object, "create the domain", "take machine='xenpv', or see wirt dmesg for what is missing",
-            "a PVH guest needs hardware assist (AMD SVM with nested paging), which this machine does not have");
+        return wirt_fail(w, WIRT_REFUSED, object, "create the domain",
+                         "take machine='xenpv', or see wirt dmesg for what is missing",
+                         "a PVH guest needs hardware assist (AMD SVM with nested paging, or Intel VT-x with EPT), "
+                         "which this machine does not have");
     if (result < 0)
         return hyper_fail(w, result, object, "create the domain", "%u vCPUs", c->max_vcpus);
     *domid = op.domain;
