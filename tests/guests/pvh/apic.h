@@ -48,19 +48,24 @@ APIC_CODE(apic_cr8, WRMSR(0x80f, 0x1ff) "mov $4, %eax\n"
                                                                                                  "jne 9f\n"
                                                                                                  "cli\n");
 /* From x2APIC to the page, a timer and an IPI to itself there, without interrupts: IRR tells. */
-APIC_CODE(apic_page, WRMSR(0x1b, 0xfee00100) WRMSR(0x1b, 0xfee00900) "mov $0xfee00000, %edi\n"
-                                                                     "movl $0x1ff, 0xf0(%rdi)\n"
-                                                                     "movl $0xb, 0x3e0(%rdi)\n"
-                                                                     "movl $0x40, 0x320(%rdi)\n"
-                                                                     "mov $1000000, %eax\n"
-                                                                     "mov %eax, 0x380(%rdi)\n"
-                                                                     "1: mov 0x390(%rdi), %r9d\n"
-                                                                     "test %r9d, %r9d\n"
-                                                                     "jnz 1b\n"
-                                                                     "movl $0x40041, 0x300(%rdi)\n"
-                                                                     "movabs 0xfee00220, %eax\n"
-                                                                     "cmp $3, %eax\n"
-                                                                     "jne 9f\n");
+APIC_CODE(apic_page,
+          WRMSR(0x1b, 0xfee00100)
+              WRMSR(0x1b, 0xfee00900) "mov $0xfee00000, %edi\n"
+                                      "movl $0x1ff, 0xf0(%rdi)\n"
+                                      "movl $0xb, 0x3e0(%rdi)\n"
+                                      "movl $0x40, 0x320(%rdi)\n"
+                                      "mov $1000000, %eax\n"
+                                      "mov %eax, 0x380(%rdi)\n"
+                                      "1: mov 0x390(%rdi), %r9d\n"
+                                      "test %r9d, %r9d\n"
+                                      "jnz 1b\n"
+                                      "2: mov 0x220(%rdi), %eax\n" /* the count is over a moment before it is told */
+                                      "test $1, %eax\n"
+                                      "jz 2b\n"
+                                      "movl $0x40041, 0x300(%rdi)\n"
+                                      "movabs 0xfee00220, %eax\n"
+                                      "cmp $3, %eax\n"
+                                      "jne 9f\n");
 APIC_CODE(apic_bytes, WRMSR(0x1b, 0xfee00100) WRMSR(0x1b, 0xfee00900) "mov $0xfee00000, %edi\n"
                                                                       "movb $1, 0x80(%rdi)\n");
 APIC_CODE(apic_gone, WRMSR(0x1b, 0xfee00100) "mov $0xfee00000, %edi\n"
