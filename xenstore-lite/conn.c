@@ -185,7 +185,7 @@ void conn_push(struct conn *c, const void *data, size_t length, bool is_event)
     if (is_event)
         c->event_bytes += o->len;
     if (c->domain)
-        state_put(&(struct state_entry){STATE_OUT, c->who.domid, is_event, data, NULL, length, 0});
+        domain_owes(c->domain, data, length, is_event);
     conn_dirty(c);
 }
 

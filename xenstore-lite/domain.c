@@ -276,6 +276,14 @@ void domain_keep_partial(struct domain *d)
     conn_ready(c);
 }
 
+/* Before its ring is taken up again, events of a start count as what the log has. */
+void domain_owes(struct domain *d, const void *data, size_t length, bool is_event)
+{
+    if (!d->ring.page)
+        d->replay_end += (uint32_t)length;
+    state_put(&(struct state_entry){STATE_OUT, d->domid, is_event, data, NULL, length, 0});
+}
+
 void domain_consumed(struct domain *d)
 {
     d->ring.req_done = d->ring.req_cons;

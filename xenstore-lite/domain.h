@@ -15,7 +15,7 @@ struct domain {
     bool is_shutdown;    /* and this has been told */
     bool is_broken;      /* wrote nonsense: not served until it reconnects */
     bool needs_reset;    /* its page's indexes are to be cleared once the log says so */
-    uint32_t replay_end; /* while replaying: index behind what the log queued */
+    uint32_t replay_end; /* until the ring is taken up again: index behind all that is queued */
     struct ring ring;
     struct conn *conn;
 };
@@ -35,6 +35,7 @@ long domain_take(struct domain *d, void *to, size_t want);
  * finds the ring empty. */
 void domain_keep_partial(struct domain *d);
 void domain_consumed(struct domain *d); /* all that was taken is one request, about to be answered */
+void domain_owes(struct domain *d, const void *data, size_t length, bool is_event); /* queued for it: into the log */
 bool domain_is_served(struct domain *d);
 void domain_publish(struct domain *d);
 void domain_break(struct domain *d, uint32_t error, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -146,7 +146,6 @@ static bool apply_conn(struct domain *d, const struct state_entry *e)
         return true;
     case STATE_OUT:
         conn_push(c, e->x, e->xlen, e->b);
-        d->replay_end += (uint32_t)e->xlen;
         return true;
     case STATE_RING:
         conn_clear(c);

@@ -328,9 +328,17 @@ static void txn_again(struct cast *c)
     IS(RD(c->p, "/local/domain/50/in-txn"), "2");
 }
 
-/* One dies while nobody serves, one is replaced by another of its id, one shuts down. */
+/* One dies while nobody serves, one is replaced by another of its id, one shuts down; it reads what it was sent before
+ * as it was, and then of each of these. */
 static void others_died(struct cast *c)
 {
+    struct message m;
+
+    IS(WATCH(c->g, "@releaseDomain", "rel"), "OK|");
+    IS(event(c->g), "@releaseDomain|rel|");
+    IS(WR(c->g, "long", c->value), "OK|");
+    CHECK(peer_send(c->g, XS_READ, 0, "long", 5));
+    usleep(50000);
     peer_close(c->p);
     rig_kill();
     rig_domain_gone(52);
@@ -338,6 +346,11 @@ static void others_died(struct cast *c)
     rig_domain(50, false, true, 1050);
     rig_start(false);
     c->p = peer_socket();
+    CHECK(peer_next(c->g, &m, 1000) && m.h.type == XS_READ && m.h.len == 2048 && !memcmp(m.data, c->value, 2048));
+    for (int i = 0; i < 3; i++)
+        IS(event(c->g), "@releaseDomain|rel|");
+    IS(no_event(c->g), "(none)");
+    IS(callf(c->g, XS_UNWATCH, 0, "@releaseDomain|rel|"), "OK|");
     IS(call(c->p, XS_IS_DOMAIN_INTRODUCED, 0, "52|"), "F|");
     IS(call(c->p, XS_IS_DOMAIN_INTRODUCED, 0, "51|"), "F|");
     IS(call(c->p, XS_IS_DOMAIN_INTRODUCED, 0, "50|"), "T|");
