@@ -21,6 +21,7 @@
 
 #include "device.h"
 #include "disk.h"
+#include "domctl.h"
 #include "internal.h"
 #include "note.h"
 #include "source.h"
@@ -77,6 +78,7 @@ struct search {
     const char *object;
     const struct wirt_disk *disk;
     struct source source, itself; /* itself: of a source that is a loop device, the file behind it */
+    uint32_t dead;                /* a domain that has it and is no more; 0: none */
 };
 
 static char *read_in(struct wirt *w, const char *dir, const char *key)
@@ -84,10 +86,17 @@ static char *read_in(struct wirt *w, const char *dir, const char *key)
     return wirt_store_read(w, "%s/%s", dir, key);
 }
 
-static int busy(struct wirt *w, const struct search *s, uint32_t domid, const char *target, bool is_readonly)
+static int busy(struct wirt *w, struct search *s, uint32_t domid, const char *target, bool is_readonly)
 {
+    struct wirt_error kept = error_keep(w);
+    struct xen_domctl_getdomaininfo info;
     char name[96];
 
+    if (domctl_info(w, domid, s->object, &info) == WIRT_NOT_FOUND) {
+        s->dead = domid;
+        error_restore(w, &kept);
+        return WIRT_EXISTS;
+    }
     return wirt_fail(w, WIRT_EXISTS, s->object, "look whether the source is free",
                      "use another, or give both <shareable/> or <readonly/>", "%s is busy: %s has it %s as %s",
                      s->disk->source, device_domain(w, domid, name, sizeof(name)),
@@ -96,7 +105,7 @@ static int busy(struct wirt *w, const struct search *s, uint32_t domid, const ch
 
 static int visit_user(struct wirt *w, const char *back, uint32_t domid, uint32_t number, void *arg)
 {
-    const struct search *s = arg;
+    struct search *s = arg;
     char *physical = read_in(w, back, "physical-device"), *mode = NULL, *target = NULL, *shared = NULL;
     unsigned int device_major, device_minor;
     char mark[LO_NAME_SIZE];
@@ -161,7 +170,10 @@ static int check_free(struct wirt *w, const char *object, const struct wirt_disk
     s.itself = *source;
     if (!source->is_file)
         source_behind(source->device, &s.itself, mark);
-    code = device_each(w, "vbd", 0, visit_user, &s);
+    do { /* what a destroy that was killed has left does not keep it */
+        s.dead = 0;
+        code = device_each(w, "vbd", 0, visit_user, &s);
+    } while (s.dead && (code = wirt_devices_remove(w, s.dead)) == 0);
     if (code || disk->is_readonly || disk->is_shareable)
         return code;
     if (source->is_file)
