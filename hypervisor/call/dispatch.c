@@ -23,6 +23,7 @@ void call_init(void)
 {
     pv_call_door = call_dispatch;
     hvm_call_door = call_dispatch;
+    hvm_compat_door = call_compat;
     console_input_door = call_console_input;
 }
 

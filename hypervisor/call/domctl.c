@@ -8,6 +8,7 @@
 
 #include "core/work.h"
 #include "dom/policy.h"
+#include "hvm/hvm.h"
 #include "hw/time.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -202,6 +203,21 @@ static s64 get_tsc(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+/* p2m's tables come out of the machine's memory, as many as the domain's memory needs; nothing is set aside. */
+static s64 tables_set(struct domain *d, struct xen_domctl *op)
+{
+    (void)op;
+    return d->hvm ? 0 : -EOPNOTSUPP;
+}
+
+static s64 tables_get(struct domain *d, struct xen_domctl *op)
+{
+    if (!d->hvm)
+        return -EOPNOTSUPP;
+    op->u.paging_mempool.size = READ_ONCE(d->hvm->tables) * PAGE_SIZE;
+    return 0;
+}
+
 /* One node. */
 static s64 set_nodes(struct domain *d, struct xen_domctl *op)
 {
@@ -350,6 +366,8 @@ static const struct {
     [XEN_DOMCTL_ioport_permission] = {permit_ports, POLICY_TUNE},
     [XEN_DOMCTL_set_cpu_policy] = {cpu_policy_set, POLICY_TUNE},
     [XEN_DOMCTL_get_cpu_policy] = {cpu_policy_get, POLICY_TUNE},
+    [XEN_DOMCTL_set_paging_mempool_size] = {tables_set, POLICY_TUNE},
+    [XEN_DOMCTL_get_paging_mempool_size] = {tables_get, POLICY_TUNE},
     [XEN_DOMCTL_getpageframeinfo3] = {frames_info, POLICY_TUNE, .is_pv = true},
     [WIRT_DOMCTL_uses] = {uses, POLICY_TUNE, true}, /* besides Xen's: public/wirt.h */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The registers of a domain with hardware assistance, as domctl has them: a chain of descriptors, each followed by its
- * record; header, one record for each vCPU, end. Of what is written only the vCPUs' records are taken, each once and
- * before the vCPU ran; the others of the ABI describe devices that there are none of.
+ * record; header, two records for each vCPU, end. Of what is written only the vCPUs' registers are taken, each once and
+ * before the vCPU ran; the others of the ABI describe devices that there are none of, and memory types, which are
+ * those of the machine: builders want that record there.
  */
 #include "call/domctl.h"
 #include "core/slab.h"
@@ -12,7 +13,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-enum { RECORD_END, RECORD_HEADER, RECORD_CPU };
+enum { RECORD_END, RECORD_HEADER, RECORD_CPU, RECORD_MTRR = 14 };
 #define RECORDS_MOST 256u
 
 static s64 cpu_set(struct domain *d, u32 id, guest_ptr from)
@@ -104,6 +105,7 @@ static s64 records_put(struct domain *d, guest_ptr at, struct hvm_hw_cpu *c)
                                 .version = HVM_FILE_VERSION,
                                 .cpuid = cpuid(1, 0).eax,
                                 .gtsc_khz = (u32)time_tsc_khz()};
+    static const struct hvm_hw_mtrr types = {.msr_pat_cr = 0x0007040600070406ull, .msr_mtrr_def_type = 0x806};
     u64 offset = record_put(at, 0, RECORD_HEADER, 0, &h, sizeof(h));
 
     for (u32 i = 0; offset && i < d->vcpu_limit; i++) {
@@ -112,6 +114,8 @@ static s64 records_put(struct domain *d, guest_ptr at, struct hvm_hw_cpu *c)
         vcpu_sync(d->vcpu[i]);
         hvm_get_context(d->vcpu[i], c);
         offset = record_put(at, offset, RECORD_CPU, i, c, sizeof(*c));
+        if (offset)
+            offset = record_put(at, offset, RECORD_MTRR, i, &types, sizeof(types));
     }
     return offset && record_put(at, offset, RECORD_END, 0, NULL, 0) ? 0 : -EFAULT;
 }
@@ -126,7 +130,8 @@ s64 domctl_hvm_get_context(struct domain *d, struct xen_domctl *op)
     if (!d->hvm)
         return -EINVAL;
     for (u32 i = 0; i < d->vcpu_limit; i++)
-        need += d->vcpu[i] ? (u32)(sizeof(struct hvm_save_descriptor) + sizeof(struct hvm_hw_cpu)) : 0;
+        need +=
+            d->vcpu[i] ? (u32)(2 * sizeof(struct hvm_save_descriptor) + sizeof(*c) + sizeof(struct hvm_hw_mtrr)) : 0;
     if (op->u.hvmcontext.buffer && op->u.hvmcontext.size < need)
         return -ENOSPC;
     op->u.hvmcontext.size = need;

@@ -8,6 +8,7 @@
 #include "call/domctl.h"
 #include "core/console.h"
 #include "core/work.h"
+#include "hvm/hvm.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "public/sysctl.h"
@@ -209,6 +210,15 @@ static s64 statistics(struct wirt_sysctl_statistics *op)
     return 0;
 }
 
+_Static_assert(sizeof(((struct wirt_sysctl_assist *)0)->text) == HVM_ASSIST, "one text");
+
+static s64 assist(struct wirt_sysctl_assist *a)
+{
+    a->is_used = hvm_backend != NULL;
+    memcpy(a->text, hvm_assist, sizeof(a->text));
+    return 0;
+}
+
 static s64 sysctl_do(void *arg)
 {
     struct xen_sysctl *op = arg;
@@ -248,6 +258,8 @@ static s64 sysctl_do(void *arg)
         return call_cpu_policy(&op->u.cpu_policy);
     case WIRT_SYSCTL_statistics: /* besides Xen's: public/wirt.h */
         return statistics((struct wirt_sysctl_statistics *)(void *)&op->u);
+    case WIRT_SYSCTL_assist:
+        return assist((struct wirt_sysctl_assist *)(void *)&op->u);
     default:
         domain_log(domain_current(), "its tools asked for sysctl %u, which Wirt does not offer", op->cmd);
         return -ENOSYS;

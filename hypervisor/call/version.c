@@ -12,7 +12,8 @@
 #define VERSION_MINOR 17u
 
 static const xen_extraversion_t extra_version = ".0-wirt";
-static const xen_capabilities_info_t capabilities = "xen-3.0-x86_64 ";
+static const xen_capabilities_info_t capabilities = "xen-3.0-x86_64 ",
+                                     capabilities_assisted = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_64 ";
 static const xen_changeset_info_t changeset = "wirt";
 static const xen_commandline_t denied = "<denied>";
 static const struct xen_compile_info compile_info = {"gcc " __VERSION__, "wirt", "wirt", "reproducible build"};
@@ -23,8 +24,9 @@ static const struct {
     const void *object;
     u64 bytes;
 } reply[] = {
-    REPLY(XENVER_extraversion, extra_version),     REPLY(XENVER_compile_info, compile_info),
-    REPLY(XENVER_capabilities, capabilities),      REPLY(XENVER_changeset, changeset),
+    REPLY(XENVER_extraversion, extra_version),
+    REPLY(XENVER_compile_info, compile_info),
+    REPLY(XENVER_changeset, changeset),
     REPLY(XENVER_platform_parameters, parameters),
 };
 
@@ -57,6 +59,8 @@ static s64 other_command(u64 command, guest_ptr arg)
         return get_features(arg);
     case XENVER_guest_handle:
         return guest_put(arg, &domain_current()->handle) ? 0 : -EFAULT;
+    case XENVER_capabilities: /* with those that start in 32-bit mode: PVH */
+        return guest_put(arg, domain_kind[DOMAIN_HVM] ? &capabilities_assisted : &capabilities) ? 0 : -EFAULT;
     case XENVER_pagesize:
         return guest_is_null(arg) ? (s64)PAGE_SIZE : -EINVAL;
     case XENVER_commandline: /* ordinary domains read "<denied>" */

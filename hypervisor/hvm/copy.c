@@ -44,7 +44,11 @@ static bool walk(struct domain *d, const struct hvm_mode *m, u64 va, bool is_wri
     u64 table = m->cr3 & PTE_ADDR;
     pte_t e = 0;
 
-    if (va + 0x0000800000000000ull >= 0x0001000000000000ull || m->cr4 & CR4_LA57)
+    if (!(m->cr0 & CR0_PG)) {
+        *out = va;
+        return va <= UINT32_MAX;
+    }
+    if (!(m->efer & EFER_LMA) || va + 0x0000800000000000ull >= 0x0001000000000000ull || m->cr4 & CR4_LA57)
         return false;
     for (u32 level = 4; level; level--) {
         u64 size = 1ull << (12 + 9 * (level - 1));

@@ -12,11 +12,13 @@
 #include "hw/fpu.h"
 #include "hw/spec.h"
 #include "lib/errno.h"
+#include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
 const struct hvm_backend *hvm_backend;
-void (*hvm_call_door)(struct regs *r);
+__sealed char hvm_assist[HVM_ASSIST];
+void (*hvm_call_door)(struct regs *r), (*hvm_compat_door)(struct regs *r);
 
 /* --- the domain --- */
 
@@ -322,7 +324,7 @@ void hvm_look(struct regs *r)
         restart(v, r);
 }
 
-/* VMMCALL or VMCALL, of 64-bit code in ring 0; rip is behind it. */
+/* VMMCALL or VMCALL, of ring 0; rip is behind it. */
 void hvm_call(struct regs *r)
 {
     struct hvm_mode mode;
@@ -332,7 +334,7 @@ void hvm_call(struct regs *r)
     if (mode.cpl)
         r->rax = (u64)-EPERM;
     else if (!mode.is_long)
-        r->rax = (u32)-ENOSYS;
+        hvm_compat_door(r);
     else
         hvm_call_door(r);
 }
@@ -380,9 +382,11 @@ __init void hvm_init(void)
     }
     if (why) {
         hvm_backend = NULL;
-        log_info("Hardware assist: %s; guests are paravirtualised", why);
-        return;
+        (void)fmt(hvm_assist, sizeof(hvm_assist), "%s", why);
     }
+    log_info("Hardware assist: %s%s", hvm_assist, why ? "; guests are paravirtualised" : "");
+    if (why)
+        return;
     domain_kind[DOMAIN_HVM] = &ops_of_domain;
 }
 

@@ -18,6 +18,7 @@
 #define HVM_PORT_PRINT 0xe9u
 #define HVM_LINE       120u
 #define HVM_NO_VECTOR  0u
+#define HVM_WIDE       24u
 
 /* An event to be injected: vector, type, error code in the upper half. Both makes of processor have it so. */
 #define HVM_EVENT_VALID   BIT(31)
@@ -60,6 +61,7 @@ struct hvm_vcpu {
     bool has_debug;     /* its debug registers are in the CPU */
     u64 dr[4];
     u64 tsc_offset;
+    u64 wide[HVM_WIDE / 8]; /* call/compat.c: what a 32-bit caller's structure became */
     struct vlapic apic;
 };
 
@@ -92,16 +94,19 @@ struct hvm_backend {
     void (*unload)(struct vcpu *v);
 };
 extern const struct hvm_backend *hvm_backend; /* sealed; NULL: the machine has no assistance that Wirt can use */
+#define HVM_ASSIST 96u
+extern char hvm_assist[HVM_ASSIST]; /* sealed: what is used of it, or why nothing is; part of a sentence */
 
 /* --- hvm.c --- */
-void hvm_init(void);                          /* boot: what the machine has */
-void hvm_init_this(void);                     /* boot, each CPU */
-extern void (*hvm_call_door)(struct regs *r); /* the hypercall dispatcher, set by boot */
-void hvm_look(struct regs *r);                /* must_look was set: what there is to do before the guest goes on */
-void hvm_halt(struct vcpu *v);                /* HLT */
-void hvm_down(struct vcpu *v);                /* HLT with interrupts off, by itself: until it is started again */
-void hvm_stop(struct vcpu *v);                /* INIT came */
-void hvm_start(struct vcpu *v, u8 page);      /* SIPI came: it runs from there on, in real mode */
+void hvm_init(void);      /* boot: what the machine has */
+void hvm_init_this(void); /* boot, each CPU */
+/* The hypercall dispatchers, of 64-bit code and of 32-bit code, set by boot. */
+extern void (*hvm_call_door)(struct regs *r), (*hvm_compat_door)(struct regs *r);
+void hvm_look(struct regs *r);           /* must_look was set: what there is to do before the guest goes on */
+void hvm_halt(struct vcpu *v);           /* HLT */
+void hvm_down(struct vcpu *v);           /* HLT with interrupts off, by itself: until it is started again */
+void hvm_stop(struct vcpu *v);           /* INIT came */
+void hvm_start(struct vcpu *v, u8 page); /* SIPI came: it runs from there on, in real mode */
 void hvm_set_context(struct vcpu *v, const struct hvm_hw_cpu *c); /* v is on no CPU, here and below */
 void hvm_get_context(const struct vcpu *v, struct hvm_hw_cpu *c);
 void hvm_print(struct domain *d, char c);                               /* to Wirt's log, line by line */

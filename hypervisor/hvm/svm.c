@@ -8,7 +8,7 @@
 #include "hvm/svm.h"
 #include "hw/fpu.h"
 #include "lib/errno.h"
-#include "lib/log.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 
 #define MSRPM_PAGES 2u
@@ -56,8 +56,8 @@ __init const char *svm_init(void)
     if (cpu_desc.max_ext < 0x8000000a || !(cpuid(0x8000000a, 0).edx & 1))
         return "the CPU has SVM without nested paging, which Wirt needs";
     maps_make();
-    log_info("Hardware assist: AMD SVM with nested paging%s",
-             cpuid(0x8000000a, 0).edx & BIT(3) ? "" : ", without next-instruction addresses");
+    (void)fmt(hvm_assist, sizeof(hvm_assist), "AMD SVM with nested paging, %u address space ids%s",
+              cpuid(0x8000000a, 0).ebx, cpuid(0x8000000a, 0).edx & BIT(3) ? "" : ", no next-instruction addresses");
     return NULL;
 }
 

@@ -11,6 +11,7 @@
 #include "hw/spec.h"
 #include "hw/time.h"
 #include "lib/errno.h"
+#include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -102,8 +103,8 @@ __init const char *vmx_init(void)
     timer_ticks = (u32)(time_tsc_khz() * SLICE_MS >> (cpu_rdmsr(MSR_VMX_MISC) & 31));
     vmx_cr4_own = ~CR4_GUEST | CR4_VMXE | CR4_MCE;
     does_flush_l1 = spec_policy.has_l1tf && cpu_has(CPU_F_L1D_FLUSH);
-    log_info("Hardware assist: Intel VT-x with EPT%s%s", proc2 & PROC2_VPID ? ", VPID" : "",
-             pin & PIN_TIMER ? ", preemption timer" : "");
+    (void)fmt(hvm_assist, sizeof(hvm_assist), "Intel VT-x with EPT%s%s", proc2 & PROC2_VPID ? ", VPID" : "",
+              pin & PIN_TIMER ? ", preemption timer" : "");
     if (spec_policy.has_l1tf)
         log_info("Hardware assist: L1TF: the first-level cache is %s",
                  does_flush_l1 ? "flushed before guests run"

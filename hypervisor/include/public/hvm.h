@@ -136,4 +136,13 @@ struct hvm_hw_cpu { /* typecode 2 */
 };
 #define XEN_X86_FPU_INITIALISED (1u << 0)
 
+/* Record 14. The guests have no such registers but the PAT: a builder reads the record, changes it, writes it back. */
+struct hvm_hw_mtrr {
+    uint64_t msr_pat_cr;
+    uint64_t msr_mtrr_var[16];
+    uint64_t msr_mtrr_fixed[11];
+    uint64_t msr_mtrr_cap;
+    uint64_t msr_mtrr_def_type;
+};
+
 #endif

@@ -130,4 +130,11 @@ struct wirt_stat {
     } u;
 };
 
+/* sysctl: what the machine offers for guests with hardware assistance, and whether Wirt uses it. */
+#define WIRT_SYSCTL_assist 128
+struct wirt_sysctl_assist {
+    unsigned int is_used;
+    char text[96]; /* what is used, or why nothing is; 0 at the end */
+};
+
 #endif

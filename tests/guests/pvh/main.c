@@ -344,6 +344,7 @@ static void second(void)
 
 #include "apic.h"
 #include "grants.h"
+#include "narrow.h"
 
 static void contexts(void)
 {
@@ -493,6 +494,7 @@ int main(void)
         grants_from();
     } else {
         calls();
+        narrow();
         numbers();
         contexts();
         for (u32 i = 0; i < COUNT(acts); i++)
