@@ -134,9 +134,8 @@ const struct command commands[] = {
      "The ? key shows all keys and columns. Ctrl-] leaves a console. --json prints an object for each pair of "
      "samples."},
     {"info", "", "show the machine and the hypervisor", run_info, NULL, 0, 0,
-     "an object: hypervisor, version, extra, changeset, commandline, capabilities, cpus, cpu_khz, memory_kib, "
-     "free_kib, "
-     "claimed_kib, domains",
+     "an object: hypervisor, version, extra, changeset, commandline, capabilities, assist, is_assisted, cpus, cpu_khz, "
+     "memory_kib, free_kib, claimed_kib, domains",
      NULL},
     {"dmesg", "", "show the hypervisor's log", run_dmesg, CHOICES({'c', "clear", NULL, "and empty it"}), 0, 0,
      "an object: text", NULL},

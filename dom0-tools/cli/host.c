@@ -12,10 +12,19 @@ extern const char wirt_version[];
 int run_info(struct run *r)
 {
     static const struct column columns[] = {
-        {"Hypervisor", "hypervisor", K_TEXT}, {"Interface", "version", K_TEXT},   {"Build", "changeset", K_TEXT},
-        {"Options", "commandline", K_TEXT},   {"Guests", "capabilities", K_TEXT}, {"CPUs", "cpus", K_NUMBER},
-        {"CPU kHz", "cpu_khz", K_NUMBER},     {"Memory", "memory_kib", K_MIB},    {"Free", "free_kib", K_MIB},
-        {"Claimed", "claimed_kib", K_MIB},    {"Domains", "domains", K_NUMBER},   {NULL, NULL, K_TEXT},
+        {"Hypervisor", "hypervisor", K_TEXT},
+        {"Interface", "version", K_TEXT},
+        {"Build", "changeset", K_TEXT},
+        {"Options", "commandline", K_TEXT},
+        {"Guests", "capabilities", K_TEXT},
+        {"Hardware assist", "assist", K_TEXT},
+        {"CPUs", "cpus", K_NUMBER},
+        {"CPU kHz", "cpu_khz", K_NUMBER},
+        {"Memory", "memory_kib", K_MIB},
+        {"Free", "free_kib", K_MIB},
+        {"Claimed", "claimed_kib", K_MIB},
+        {"Domains", "domains", K_NUMBER},
+        {NULL, NULL, K_TEXT},
     };
     struct wirt_domain *domains = NULL;
     struct wirt_host h;
@@ -27,12 +36,12 @@ int run_info(struct run *r)
     if (code)
         return code;
     return show_fields(r,
-                       json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i}", "hypervisor",
+                       json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:i}", "hypervisor",
                                  h.is_wirt ? "Wirt" : "Xen", "version", h.version, "extra", h.extra, "changeset",
-                                 h.changeset, "commandline", h.commandline, "capabilities", h.capabilities, "cpus",
-                                 (int)h.cpus, "cpu_khz", (int)h.cpu_khz, "memory_kib", (json_int_t)h.memory_kib,
-                                 "free_kib", (json_int_t)h.free_kib, "claimed_kib", (json_int_t)h.claimed_kib,
-                                 "domains", (int)count),
+                                 h.changeset, "commandline", h.commandline, "capabilities", h.capabilities, "assist",
+                                 h.assist, "is_assisted", h.is_assisted, "cpus", (int)h.cpus, "cpu_khz", (int)h.cpu_khz,
+                                 "memory_kib", (json_int_t)h.memory_kib, "free_kib", (json_int_t)h.free_kib,
+                                 "claimed_kib", (json_int_t)h.claimed_kib, "domains", (int)count),
                        columns);
 }
 

@@ -177,6 +177,26 @@ static void fill_start(const struct build *b, struct start *s, uint64_t at, uint
         memcpy(s->cmdline, b->config->cmdline, strlen(b->config->cmdline));
 }
 
+/* The same map for who asks the hypervisor, as boot loaders do. */
+static int set_memory_map(struct wirt *w, const struct build *b, const struct start *s)
+{
+    struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) *e820 = hyper_data(w);
+    struct xen_foreign_memory_map map = {.domid = (domid_t)b->domid, .map.nr_entries = s->info.memmap_entries};
+    long result;
+
+    for (uint32_t i = 0; i < s->info.memmap_entries; i++) {
+        e820[i].addr = s->map[i].addr;
+        e820[i].size = s->map[i].size;
+        e820[i].type = s->map[i].type;
+    }
+    set_xen_guest_handle(map.map.buffer, (void *)e820);
+    result = hyper_memory(w, XENMEM_set_memory_map, &map, sizeof(map));
+    return result < 0 ? hyper_fail(w, (int)result, b->object, "set its memory map", "") : 0;
+}
+
 /* Where everything lies: kernel, initrd behind it, the builder's own at the end of low memory. */
 static int plan(struct wirt *w, struct build *b)
 {
@@ -211,8 +231,9 @@ static int fill(struct wirt *w, struct build *b)
     fill_start(b, (struct start *)(void *)at, first * PAGE, low_end);
     fill_acpi((struct acpi *)(void *)(at + (TOP_PAGES - PAGE_ACPI - 1) * PAGE), low_end - (PAGE_ACPI + 1) * PAGE,
               b->config->max_vcpus);
+    code = set_memory_map(w, b, (const struct start *)(const void *)at);
     xenforeignmemory_unmap(w->memory, at, TOP_PAGES);
-    return 0;
+    return code;
 }
 
 static int set_params(struct wirt *w, const struct build *b)

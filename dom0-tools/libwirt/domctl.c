@@ -70,6 +70,16 @@ int domctl_list(struct wirt *w, uint32_t first, struct xen_domctl_getdomaininfo 
     return result < 0 ? hyper_fail(w, result, "hypervisor", "list domains", "") : 0;
 }
 
+/* The hypervisor knows why. */
+static int no_assist(struct wirt *w, const char *object)
+{
+    struct wirt_host host;
+    const char *why = wirt_host_info(w, &host) ? "none" : host.assist;
+
+    return wirt_fail(w, WIRT_REFUSED, object, "create the domain", "take machine='xenpv'; see wirt info",
+                     "a PVH guest needs hardware assist (SVM or VT-x with nested paging), and here is %s", why);
+}
+
 int domctl_create(struct wirt *w, const struct wirt_config *c, const char *object, uint32_t *domid)
 {
     struct xen_domctl op = {.u.createdomain = {.max_vcpus = c->max_vcpus,
@@ -88,10 +98,7 @@ int domctl_create(struct wirt *w, const struct wirt_config *c, const char *objec
     memcpy(op.u.createdomain.handle, c->uuid, sizeof(c->uuid));
     result = hyper_domctl(w, XEN_DOMCTL_createdomain, 0, &op);
     if (result == -EOPNOTSUPP && c->is_pvh)
-        return wirt_fail(w, WIRT_REFUSED, object, "create the domain",
-                         "take machine='xenpv', or see wirt dmesg for what is missing",
-                         "a PVH guest needs hardware assist (AMD SVM with nested paging, or Intel VT-x with EPT), "
-                         "which this machine does not have");
+        return no_assist(w, object);
     if (result < 0)
         return hyper_fail(w, result, object, "create the domain", "%u vCPUs", c->max_vcpus);
     *domid = op.domain;

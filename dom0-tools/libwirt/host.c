@@ -4,6 +4,7 @@
  * from an index on, which is also how what a key prints is told from what was there before.
  */
 #include "hyper.h"
+#include "public/wirt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,19 @@ static void version_text(struct wirt *w, int cmd, char *out, size_t size)
     if (hyper_version(w, cmd, text, sizeof(text) - 1) < 0)
         text[0] = 0;
     snprintf(out, size, "%s", text);
+}
+
+/* Another hypervisor says only whether. */
+static void tell_assist(struct wirt *w, struct wirt_host *out)
+{
+    struct xen_sysctl op = {0};
+    const struct wirt_sysctl_assist *a = (const struct wirt_sysctl_assist *)(const void *)&op.u;
+
+    if (hyper_sysctl(w, WIRT_SYSCTL_assist, &op) == 0)
+        snprintf(out->assist, sizeof(out->assist), "%s%.*s", a->is_used ? "" : "none: ", (int)sizeof(a->text) - 1,
+                 a->text);
+    else
+        snprintf(out->assist, sizeof(out->assist), "%s", out->is_assisted ? "used" : "none");
 }
 
 int wirt_host_info(struct wirt *w, struct wirt_host *out)
@@ -49,6 +63,8 @@ int wirt_host_info(struct wirt *w, struct wirt_host *out)
     out->memory_kib = p->total_pages * 4;
     out->free_kib = p->free_pages * 4;
     out->claimed_kib = p->outstanding_pages * 4;
+    out->is_assisted = p->capabilities & XEN_SYSCTL_PHYSCAP_hvm && p->capabilities & XEN_SYSCTL_PHYSCAP_hap;
+    tell_assist(w, out);
     return 0;
 }
 

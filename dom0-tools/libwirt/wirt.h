@@ -173,7 +173,9 @@ struct wirt_host {
     char version[64], extra[32], changeset[64], commandline[256], capabilities[256];
     uint32_t cpus, cpu_khz;
     uint64_t memory_kib, free_kib, claimed_kib;
-    bool is_wirt; /* false: another hypervisor with the same ABI */
+    bool is_wirt;     /* false: another hypervisor with the same ABI */
+    bool is_assisted; /* there can be PVH guests */
+    char assist[112]; /* hardware assistance: what is used, or why nothing is */
 };
 int wirt_host_info(struct wirt *w, struct wirt_host *out);
 int wirt_host_log(struct wirt *w, bool does_clear, char **text);    /* the hypervisor's ring */

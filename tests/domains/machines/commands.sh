@@ -19,6 +19,11 @@ check_code version 0 '^hypervisor: (Wirt|Xen) 4\.17' wirt version
 says_json version-json '"hypervisor":' wirt version
 check_code info 0 '^Free ' wirt info
 says_json info-json '"domains":1' wirt info
+is_assisted=$(wirt info --json | tr -d ' \n' | grep -c '"is_assisted":true')
+check_code info-assist 0 '^Hardware assist +(none: the CPU has|AMD SVM with nested paging)' wirt info
+kind=xenpvh linux v 64 1 ''
+[ "$is_assisted" = 1 ] || # as on most emulated CPUs
+    check_code pvh-refused 8 'needs hardware assist.*here is none: the CPU has .*see wirt info' wirt create /run/xml/v.xml
 micro m wait
 check_code dry-run 0 'good; it describes the domain m$' wirt create -n /run/xml/m.xml
 check_code define 0 'domain m: defined' wirt define /run/xml/m.xml

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Theory: guests with hardware assist beside paravirtualised ones: stock cloud kernels with 1 and 2 vCPUs, disk and
+# Theory: guests with hardware assist beside paravirtualised ones: stock cloud kernels with 1, 2 and 4 vCPUs, disk and
 # network by dom0's drivers, told to shut down, destroyed while they run; nothing is left and the audit agrees.
 . /files/lib
 
@@ -39,6 +39,11 @@ check vcpu-set-2 wirt vcpu-set two 2
 check cpus-2 says two 60 'now cpus=2'
 audit audit-both
 check destroy-2 wirt destroy two
+linux four 128 4 watch
+check create-4 create /run/xml/four.xml
+check up-4 says four 120 'WIRT-GUEST four up .*cpus=4 '
+check destroy-4 wirt destroy four
+check assist sh -c 'wirt info | grep -q "Hardware assist.*AMD SVM with nested paging"'
 check destroy-pv wirt destroy pv
 accounts_same leaves-nothing /run/accounts.before
 checks_end
