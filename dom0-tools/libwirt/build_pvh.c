@@ -18,8 +18,8 @@
 #define PAGE         4096ul
 #define LOW_END      0xe0000000ul /* RAM below ends here; what is more goes on at 4 GiB */
 #define EBDA         0x9fc00ul
-#define PM_FLAT_CODE 0xc09b
-#define PM_FLAT_DATA 0xc093
+#define PM_FLAT_CODE 0xc9b
+#define PM_FLAT_DATA 0xc93
 #define TSS_BUSY     0x8b
 #define pages_of(n)  (((n) + PAGE - 1) / PAGE)
 

@@ -76,7 +76,7 @@ static void start(void)
 
 static void segment_set(struct hvm_segment *s, u32 selector, u32 access, u32 limit, u64 base)
 {
-    *s = (struct hvm_segment){(u16)selector, (u16)((access & 0xff) | (access >> 4 & 0xf00)), limit, base};
+    *s = (struct hvm_segment){(u16)selector, (u16)(access & 0xfff), limit, base};
 }
 
 /* As after INIT: real mode, everything flat at 0. */
@@ -177,7 +177,7 @@ static void get_context(const struct vcpu *v, struct hvm_hw_cpu *h)
 
 #define SEG(n)                                                                                                         \
     (h->n##_sel = c->n.selector, h->n##_limit = c->n.limit, h->n##_base = c->n.base,                                   \
-     h->n##_arbytes = (c->n.attributes & 0xffu) | (c->n.attributes & 0xf00u) << 4)
+     h->n##_arbytes = c->n.attributes & 0xfffu)
     (void)(SEG(cs), SEG(ds), SEG(es), SEG(fs), SEG(gs), SEG(ss), SEG(tr), SEG(ldtr));
 #undef SEG
     h->gdtr_limit = c->gdtr.limit;

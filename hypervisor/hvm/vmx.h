@@ -194,14 +194,16 @@ static inline bool vmx_adjust(u64 capability, u32 must, u32 may, u32 *out)
     *out = must | (may & can) | on;
     return !(must & ~can);
 }
-/* A segment's rights in the ABI's record (which has them as descriptors do) and here. */
+/* A segment's rights in the ABI's record (bits 40 to 47 and 52 to 55 of a descriptor, together) and here. */
 static inline u32 vmx_rights(u32 access)
 {
-    return (access & 0xf0ffu) | (access & RIGHTS_PRESENT ? 0 : (u32)RIGHTS_UNUSABLE);
+    return (access & 0xff) | (access & 0xf00) << 4 | (access & RIGHTS_PRESENT ? 0 : (u32)RIGHTS_UNUSABLE);
 }
 static inline u32 vmx_access(u32 rights)
 {
-    return rights & RIGHTS_UNUSABLE ? rights & 0xf0ffu & ~(u32)RIGHTS_PRESENT : rights & 0xf0ffu;
+    u32 access = (rights & 0xff) | (rights >> 4 & 0xf00);
+
+    return rights & RIGHTS_UNUSABLE ? access & ~(u32)RIGHTS_PRESENT : access;
 }
 
 extern const struct hvm_backend vmx_backend;

@@ -173,10 +173,10 @@ static void context_of(u64 rip)
     c->cr3 = AT(L4);
     c->cr4 = 0x20;
     c->msr_efer = 0x500;
-    c->cs_sel = 8, c->cs_limit = ~0u, c->cs_arbytes = 0xa09b;
+    c->cs_sel = 8, c->cs_limit = ~0u, c->cs_arbytes = 0xa9b;
     c->ds_sel = c->es_sel = c->ss_sel = 16;
     c->ds_limit = c->es_limit = c->ss_limit = ~0u;
-    c->ds_arbytes = c->es_arbytes = c->ss_arbytes = 0xc093;
+    c->ds_arbytes = c->es_arbytes = c->ss_arbytes = 0xc93;
     c->tr_limit = 0x67, c->tr_arbytes = 0x8b;
     c->ldtr_arbytes = 0x82;
     c->idtr_base = AT(FREE), c->idtr_limit = 0x7ff;

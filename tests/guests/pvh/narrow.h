@@ -46,7 +46,7 @@ static void narrow_run(void)
     context_of(AT(CODE));
     context.cpu.cr0 = 0x11;
     context.cpu.cr3 = context.cpu.cr4 = context.cpu.msr_efer = 0;
-    context.cpu.cs_arbytes = 0xc09b;
+    context.cpu.cs_arbytes = 0xc9b;
     EQ(set_context(), 0);
     EQ(domctl(XEN_DOMCTL_unpausedomain, dom, &op), 0);
     wait_for_end();
