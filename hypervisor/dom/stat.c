@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The records and the frames that they lie in. A frame is taken when all records of those before are in use, and kept;
+ * The records and the frames that they lie in. Some frames are taken when all records are in use, and kept for ever;
  * free records are linked by their numbers. A frame has a use as descriptors that never ends, so that it can never be
  * mapped writable, and an owner of its own, so that only DOMID_XEN's frames show it (pv/mmu_update.c).
  */
@@ -16,6 +16,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
+#define GROWTH    16u /* frames at a time: the account of free memory is still while a few domains come and go */
 #define PER_FRAME ((u32)(PAGE_SIZE / sizeof(struct wirt_stat)))
 _Static_assert(sizeof(struct wirt_stat) == 1024, "as the tools know it");
 
@@ -35,7 +36,7 @@ static void add_free(struct wirt_stat *s)
     first_free = (u64)((u8 *)s - (u8 *)frame_va(mfn(0)));
 }
 
-static bool grow(void)
+static bool grow_frame(void)
 {
     mfn_t m = frame_count < STAT_FRAMES_MAX ? frame_alloc(0, FRAME_ZERO, 0) : mfn(MFN_NONE);
     struct page *p;
@@ -51,6 +52,15 @@ static bool grow(void)
         add_free((struct wirt_stat *)frame_va(m) + i);
     WRITE_ONCE(frame_count, frame_count + 1);
     return true;
+}
+
+static bool grow(void)
+{
+    u32 n = 0;
+
+    while (n < GROWTH && grow_frame())
+        n++;
+    return n;
 }
 
 static struct wirt_stat *create(u8 kind, domid_t domain, u32 id)
