@@ -118,7 +118,7 @@ void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
     do { /* account() may be at it on another CPU, for some ten instructions */
         version = READ_ONCE(v->stat->version);
         barrier();
-        *out = vcpu_runstate_here(v);
+        vcpu_runstate_here(v, out);
         barrier();
     } while (version & 1 || version != READ_ONCE(v->stat->version));
     out->time[out->state] += time_now() - out->state_entry_time;

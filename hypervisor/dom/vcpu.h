@@ -12,6 +12,7 @@
 #include "dom/page.h"
 #include "dom/stat.h"
 #include "hw/regs.h"
+#include "lib/string.h"
 #include "public/arch.h"
 #include "public/vcpu.h"
 #include "public/xen.h"
@@ -124,10 +125,13 @@ void vcpu_kick(struct vcpu *v);
 void vcpu_send_nmi(struct vcpu *v);
 void vcpu_block(void);                                              /* SCHEDOP_block for the current vCPU */
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* consistent copy including now */
-static inline struct vcpu_runstate_info vcpu_runstate_here(const struct vcpu *v) /* v is current: nobody writes */
+/* v is current: nobody writes. The record begins as the ABI's structure, and its padding is zero: guests read that. */
+_Static_assert(offsetof(struct vcpu_runstate_info, state_entry_time) == offsetof(struct wirt_stat_vcpu, since) &&
+                   offsetof(struct vcpu_runstate_info, time) == offsetof(struct wirt_stat_vcpu, time),
+               "as the ABI has it");
+static inline void vcpu_runstate_here(const struct vcpu *v, struct vcpu_runstate_info *out)
 {
-    const struct wirt_stat_vcpu *s = &v->stat->u.vcpu;
-    return (struct vcpu_runstate_info){s->state, s->since, {s->time[0], s->time[1], s->time[2], s->time[3]}};
+    memcpy(out, &v->stat->u.vcpu, sizeof(*out));
 }
 static inline void vcpu_count(struct vcpu *v, u32 event) /* WIRT_EVENT_*; v is current */
 {

@@ -106,9 +106,11 @@ static __noreturn void enter(struct vcpu *v)
 static void write_runstate(struct vcpu *v)
 {
     guest_ptr at = guest_at(v->runstate_va);
-    struct vcpu_runstate_info out = vcpu_runstate_here(v);
-    u64 entry_time = out.state_entry_time;
+    struct vcpu_runstate_info out;
+    u64 entry_time;
 
+    vcpu_runstate_here(v, &out);
+    entry_time = out.state_entry_time;
     out.state_entry_time |= XEN_RUNSTATE_UPDATE;
     if (!(v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag)))
         out.state_entry_time = entry_time;

@@ -107,8 +107,9 @@ static __noreturn void enter(struct vcpu *v)
 
 static void write_runstate(struct vcpu *v)
 {
-    struct vcpu_runstate_info out = vcpu_runstate_here(v);
+    struct vcpu_runstate_info out;
     bool was_in_kernel = v->pv.in_kernel;
+    vcpu_runstate_here(v, &out);
     if (!was_in_kernel)
         cpu_write_cr3(v->pv.kernel_cr3);
     u64 at = out.state_entry_time;

@@ -83,7 +83,7 @@ static void records(void)
         CU_ASSERT(find(WIRT_STAT_VCPU, 4, i, &count) == s[i] && count == 1);
     }
     frames = stat_frames();
-    CU_ASSERT_EQUAL(frames, 3);
+    CU_ASSERT_EQUAL(frames, 16);
     s[3]->u.vcpu.call[9] = 77;
     s[3]->cpu = 1;
     version = s[3]->version;
@@ -97,9 +97,11 @@ static void records(void)
     s[3] = again;
     for (u32 i = 0; i < 10; i++)
         stat_destroy(s[i]);
-    for (u32 i = 0; i < 12; i++)
-        s[i % 10] = stat_create(WIRT_STAT_VCPU, 4, i);
+    for (u32 i = 0; i < 64; i++)
+        CU_ASSERT_PTR_NOT_NULL(stat_create(WIRT_STAT_VCPU, 4, i));
     CU_ASSERT_EQUAL(stat_frames(), frames);
+    CU_ASSERT_PTR_NOT_NULL(stat_create(WIRT_STAT_VCPU, 4, 64));
+    CU_ASSERT_EQUAL(stat_frames(), 2 * frames);
 }
 
 static void only_to_be_read(void)
