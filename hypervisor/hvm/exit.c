@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a guest leaves for, whatever the make of processor: what the two have to say about an exit was taken apart by
- * svm_exit.c, which also says where the next instruction begins. Interrupts are on, the vCPU is current.
+ * svm_exit.c or vmx_exit.c, which also say where the next instruction begins. Interrupts are on, the vCPU is current.
  */
 #include "dom/cpuid.h"
 #include "hvm/hvm.h"

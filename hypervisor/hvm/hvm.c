@@ -15,8 +15,9 @@
 #include "lib/fmt.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "public/sched.h"
 
-const struct hvm_backend *hvm_backend;
+__sealed const struct hvm_backend *hvm_backend;
 __sealed char hvm_assist[HVM_ASSIST];
 void (*hvm_call_door)(struct regs *r), (*hvm_compat_door)(struct regs *r);
 
@@ -247,7 +248,7 @@ static bool goes_down(struct vcpu *v)
     return !is_last;
 }
 
-/* How kernels take a vCPU offline; the last one does it at the end of a panic. */
+/* How kernels take a vCPU offline, and, with the last one, switch the machine off. */
 void hvm_down(struct vcpu *v)
 {
     bool went;
@@ -256,7 +257,7 @@ void hvm_down(struct vcpu *v)
     went = goes_down(v);
     lock_drop(&v->domain->lock);
     if (!went)
-        domain_crash(v->domain, "vCPU %u, its last one, halted with interrupts off", v->id);
+        domain_shutdown(v->domain, SHUTDOWN_poweroff);
 }
 
 /* One that runs sees it on its way back into the guest (restart); one that is down waits for SIPI as it is. */

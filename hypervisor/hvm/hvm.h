@@ -2,8 +2,8 @@
 /*
  * Domains with hardware assistance: the CPU itself switches between guest and Wirt and walks two page tables, the
  * guest's own and ours (p2m.c). hvm.c owns a vCPU's way in and out, exit.c what guests leave for, copy.c their memory
- * by virtual address, msr.c its registers by number, vlapic.c its interrupts and mmio.c their page; svm.c is AMD's side
- * of it, behind struct hvm_backend.
+ * by virtual address, msr.c its registers by number, vlapic.c its interrupts and mmio.c their page; svm*.c are AMD's
+ * side of it and vmx*.c Intel's, behind struct hvm_backend.
  * A guest has no devices but these: what it asks of ports and memory that are not there reads as all ones.
  */
 #ifndef WIRT_HVM_HVM_H

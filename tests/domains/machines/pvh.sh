@@ -27,6 +27,7 @@ check mem-set-back wirt mem-set one 128M
 check balloon-up wait_for 60 has_memory one -ge 129000
 check shutdown wirt shutdown -w one
 check gone wait_for 20 is_gone one
+check no-crash sh -c '! wirt dmesg | grep -q crashed' # it switches itself off by halting
 linux two 128 2 watch,beat:2
 kind=xenpv linux pv 96 1 beat:2
 check create-2 create /run/xml/two.xml
