@@ -4,9 +4,7 @@
  * guest does, what depends on a part of the extended state goes with it, an emulator that does not stop XSETBV has no
  * XSAVE for guests with hardware assistance, and no leaf says anything of a processor that has nothing.
  */
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
+#include "../suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -126,13 +124,6 @@ static void leaves(void)
     CU_ASSERT(!(c.eax | c.ebx | c.ecx | c.edx));
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (CU_pFailureRecord f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-}
-
 int main(void)
 {
     CU_TestInfo tests[] = {{"hidden from all", hidden_from_all},
@@ -141,16 +132,6 @@ int main(void)
                            {"nothing", nothing},
                            {"leaves", leaves},
                            CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"cpuid", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    unsigned int ran, failed;
 
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    ran = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
-    printf("%u passed, %u failed\n", ran - failed, failed);
-    return failed || !ran;
+    return suite_run("cpuid", tests);
 }

@@ -4,10 +4,8 @@
  * Each allocation and each step of a teardown fails, or is interrupted, once; afterwards nothing may be left. The table
  * of rights is compared with one written in another way.
  */
+#include "../suite.h"
 #define sched_yield host_sched_yield /* ours is another one */
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -543,14 +541,6 @@ static void test_policy(void)
     nothing_left();
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (CU_pFailureRecord f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-    fflush(stdout);
-}
-
 static struct vcpu caller;
 
 static void begin(void)
@@ -579,17 +569,7 @@ int main(void)
                            {"zombie", test_zombie},     {"pause", test_pause},
                            {"resume", test_resume},     {"watchdog", test_watchdog},
                            {"policy", test_policy},     CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"domain", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    unsigned int run, failed;
 
     begin();
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    run = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
-    printf("%u passed, %u failed\n", run - failed, failed);
-    return failed || !run;
+    return suite_run("domain", tests);
 }

@@ -7,9 +7,7 @@
 #define sched_yield host_sched_yield /* ours is another one */
 #include <pthread.h>
 #undef sched_yield
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
+#include "../suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -770,14 +768,6 @@ static void test_death_race(void)
     stop();
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (CU_pFailureRecord f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-    fflush(stdout);
-}
-
 int main(void)
 {
     CU_TestInfo tests[] = {{"ports", test_ports},
@@ -794,8 +784,6 @@ int main(void)
                            {"ties in the moment of death", test_late_tie},
                            {"send against death", test_death_race},
                            CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"evtchn", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    unsigned int run, failed;
 
     for (u32 c = 0; c < 2; c++) {
         fake_cpu = c;
@@ -803,13 +791,5 @@ int main(void)
         *cpu_info() = (struct cpu_info){.cpu = c};
     }
     fake_cpu = 0;
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    run = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
-    printf("%u passed, %u failed\n", run - failed, failed);
-    return failed || !run;
+    return suite_run("evtchn", tests);
 }

@@ -3,9 +3,7 @@
  * Grants at their edges, over the small world of ../../model/grants (which does the random walk): calls that are
  * interrupted, frames that are busy, counters that are full, handles that have gone round, a death in pieces.
  */
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
+#include "../suite.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,14 +295,6 @@ static void test_none(void)
     CU_ASSERT_EQUAL(grant_destroy(&d), 0);
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (CU_pFailureRecord f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-    fflush(stdout);
-}
-
 int main(void)
 {
     CU_TestInfo tests[] = {{"interrupted calls", test_interrupted},
@@ -316,8 +306,6 @@ int main(void)
                            {"death in pieces", test_death},
                            {"no grants", test_none},
                            CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"grant", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    unsigned int run, failed;
 
     seed_state = 1;
     world_init();
@@ -325,13 +313,5 @@ int main(void)
         world_run_as(i);
         data[i] = world_page_new(i);
     }
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    run = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
-    printf("%u passed, %u failed\n", run - failed, failed);
-    return failed || !run;
+    return suite_run("grant", tests);
 }

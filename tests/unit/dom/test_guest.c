@@ -3,9 +3,7 @@
  * dom/guest.c as shipped, assembly and all: a process plays the guest, and a SIGSEGV handler plays the exception
  * table. Each size up to 600 bytes at each end of a page that is followed by a hole, both directions.
  */
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
+#include "../suite.h"
 #define __USE_GNU
 #include <signal.h>
 #include <stdio.h>
@@ -97,14 +95,6 @@ static void test_ranges(void)
     CU_ASSERT_EQUAL(faults, 0); /* refused before they are touched */
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (CU_pFailureRecord f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-    fflush(stdout);
-}
-
 static u64 copies; /* bytes that the copier was asked for */
 
 static bool copier(void *host, u64 va, u64 n, bool is_write)
@@ -129,21 +119,15 @@ static void test_copier(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {{"sizes", test_sizes}, {"holes", test_holes}, {"ranges", test_ranges}, {"another way", test_copier}, CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"guest copies", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    CU_TestInfo tests[] = {{"sizes", test_sizes},
+                           {"holes", test_holes},
+                           {"ranges", test_ranges},
+                           {"another way", test_copier},
+                           CU_TEST_INFO_NULL};
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-    unsigned int run, failed;
 
     page = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED || mprotect(page + PAGE_SIZE, PAGE_SIZE, PROT_NONE) || sigaction(SIGSEGV, &action, NULL))
         return 2;
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    run = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
-    printf("%u passed, %u failed\n", run - failed, failed);
-    return failed || !run;
+    return suite_run("guest copies", tests);
 }

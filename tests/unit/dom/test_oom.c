@@ -5,10 +5,8 @@
  * the slabs or below them. The step says -ENOMEM, nothing of it stays, the domain can be taken apart as it is, and then
  * every object and every frame is back.
  */
+#include "../suite.h"
 #define sched_yield host_sched_yield /* ours is another one */
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
 #include <stdio.h>
 #include <stdlib.h>
 #undef sched_yield
@@ -375,20 +373,11 @@ static void test_brim(void)
     CU_ASSERT_EQUAL(frames_free(), before);
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (const CU_FailureRecord *f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-}
-
 int main(void)
 {
     static struct vcpu caller;
     static const struct domain_config zero = {.is_privileged = true, .vcpu_limit = 1, .port_limit = 1024};
     CU_TestInfo tests[] = {{"each allocation fails once", test_each}, {"to the brim", test_brim}, CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"oom", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    unsigned int run, failed;
 
     fake_init(1);
     caller.unit.is_idle = true; /* nobody's: domain_zero comes from boot */
@@ -398,13 +387,5 @@ int main(void)
         exit(2);
     caller.domain = domain_zero;
     caller.unit.is_idle = false;
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    run = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
-    printf("%u passed, %u failed\n", run - failed, failed);
-    return failed || !run;
+    return suite_run("oom", tests);
 }

@@ -4,9 +4,7 @@
  * knows nothing but the frames finds each of them; a frame can be mapped to be read, and never written, by the control
  * domain alone; what is asked of domains, CPUs and the machine is what they have. The last record of all is refused.
  */
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
+#include "../suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,29 +191,12 @@ static void all_in_use(void)
     CU_ASSERT_PTR_NULL(stat_create(WIRT_STAT_DOMAIN, 9, 0));
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (const CU_FailureRecord *f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-}
-
 int main(void)
 {
     CU_TestInfo tests[] = {{"records come and go", records}, {"only to be read", only_to_be_read},
                            {"refreshed", refreshed},         {"buckets", buckets},
                            {"all in use", all_in_use},       CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"stat", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    unsigned int run, failed;
 
     fake_init(CPUS);
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    run = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
-    printf("%u passed, %u failed\n", run - failed, failed);
-    return failed || !run;
+    return suite_run("stat", tests);
 }

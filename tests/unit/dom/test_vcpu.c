@@ -5,9 +5,7 @@
  * asking; a CPU that still stood on them would end the machine without a word.
  */
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* of what only has to be there */
-#include <CUnit/CUnit.h>
-#include <CUnit/TestDB.h>
-#include <CUnit/TestRun.h>
+#include "../suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,34 +189,18 @@ static void states_are_counted_in_the_record(void)
     CU_ASSERT_EQUAL(s.u.vcpu.time[RUNSTATE_offline], 100); /* the reader adds what has not ended */
 }
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
-{
-    printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
-    for (CU_pFailureRecord f = failure; f; f = f->pNext)
-        printf("     %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
-    fflush(stdout);
-}
-
 int main(void)
 {
     CU_TestInfo tests[] = {{"a switch leaves behind the change", switch_leaves_behind_the_change},
                            {"a sync leaves behind the change", sync_leaves_behind_the_change},
                            {"states are counted in the record", states_are_counted_in_the_record},
                            CU_TEST_INFO_NULL};
-    CU_SuiteInfo all[] = {{"vcpu", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    unsigned int ran, failed;
+    int status;
 
     for (u32 i = 0; i < 2; i++)
         percpu_stack[i] = aligned_alloc(STACK_SIZE, STACK_SIZE);
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
-        return 2;
-    CU_set_test_complete_handler(report);
-    CU_run_all_tests();
-    ran = CU_get_number_of_tests_run();
-    failed = CU_get_number_of_tests_failed();
-    CU_cleanup_registry();
+    status = suite_run("vcpu", tests);
     for (u32 i = 0; i < 2; i++)
         free(percpu_stack[i]);
-    printf("%u passed, %u failed\n", ran - failed, failed);
-    return failed || !ran;
+    return status;
 }

@@ -3,7 +3,7 @@
  * hvm/mmio.c as shipped: every form of MOV that reaches the APIC's page, with each register, its length and what it
  * does; and all that is refused by name, random bytes among it, with nothing changed.
  */
-#include "test_hvm.h"
+#include "../suite.h"
 #include "dom/guest.h"
 #include "fake.h"
 #include "hvm/mmio.c"
@@ -159,5 +159,5 @@ int main(void)
 
     fake_init(1);
     fake_seed();
-    return test_hvm_run("mmio", tests);
+    return suite_run("mmio", tests);
 }

@@ -4,7 +4,7 @@
  * gives that back, holes, memory that ends at each table, the limit of tables, the end in interrupted steps; and a
  * random walk against a flat array.
  */
-#include "test_hvm.h"
+#include "../suite.h"
 #include "core/work.h"
 #include "fake.h"
 #include "hvm/hvm.h"
@@ -330,5 +330,5 @@ int main(void)
                            CU_TEST_INFO_NULL};
 
     fake_seed();
-    return test_hvm_run("p2m", tests);
+    return suite_run("p2m", tests);
 }

@@ -4,7 +4,7 @@
  * register, as x2APIC (MSRs) and as xAPIC (a page), the rules of the base register, errors, and the timer over a clock
  * that the test moves. What a command does to another vCPU is written down.
  */
-#include "test_hvm.h"
+#include "../suite.h"
 #include "hvm/vlapic.c"
 
 #define CPUS      4u
@@ -379,5 +379,5 @@ int main(void)
                            {"the timer, again and again", periodic},
                            CU_TEST_INFO_NULL};
 
-    return test_hvm_run("vlapic", tests);
+    return suite_run("vlapic", tests);
 }

@@ -3,7 +3,7 @@
  * The parts of hvm/vmx.h that are no instructions: which controls can be had, and a segment's rights in the processor's
  * form and in the ABI's.
  */
-#include "test_hvm.h"
+#include "../suite.h"
 #include "hvm/vmx.h"
 
 static u64 capability(u32 on, u32 can)
@@ -54,5 +54,5 @@ static CU_TestInfo tests[] = {{"controls that can be had", controls},
 
 int main(void)
 {
-    return test_hvm_run("vmx", tests);
+    return suite_run("vmx", tests);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of hvm/ share: a main() over one table of tests, each a line, then "N passed, N failed". */
-#ifndef WIRT_TEST_HVM_H
-#define WIRT_TEST_HVM_H
+/* What the tests of dom/ and hvm/ share: a run of one table of tests, each a line, then "N passed, N failed". */
+#ifndef WIRT_TEST_SUITE_H
+#define WIRT_TEST_SUITE_H
 
 #define sched_yield host_sched_yield /* ours is another one */
 #include <CUnit/CUnit.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #undef sched_yield
 
-static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
+static void suite_report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
 {
     printf("%s %s: %s\n", failure ? "FAIL" : "ok  ", suite->pName, test->pName);
     for (CU_pFailureRecord f = failure; f; f = f->pNext)
@@ -19,14 +19,14 @@ static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailure
     fflush(stdout);
 }
 
-static int test_hvm_run(const char *name, CU_TestInfo *tests)
+static int suite_run(const char *name, CU_TestInfo *tests)
 {
     CU_SuiteInfo all[] = {{name, NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     unsigned int ran, failed;
 
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(all) != CUE_SUCCESS)
         return 2;
-    CU_set_test_complete_handler(report);
+    CU_set_test_complete_handler(suite_report);
     CU_run_all_tests();
     ran = CU_get_number_of_tests_run();
     failed = CU_get_number_of_tests_failed();
