@@ -8,6 +8,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@ struct fake fake;
 static int file = -1;
 static uint8_t *all;
 static struct wirt *handle;
+static pid_t owner; /* the process of the test */
 
 void fake_reset(uint64_t frames)
 {
@@ -29,6 +31,7 @@ void fake_reset(uint64_t frames)
     memset(&fake, 0, sizeof(fake));
     fake.frames = frames;
     fake.has_extents = true;
+    owner = getpid();
     file = memfd_create("frames", MFD_CLOEXEC);
     if (ftruncate(file, (off_t)(frames * PAGE)))
         abort();
@@ -70,6 +73,8 @@ void *__wrap_calloc(size_t count, size_t size)
 /* true: this call is the one to fail. */
 static bool fails(int error)
 {
+    if (fake.calls + 1 == fake.kill_at && getpid() != owner)
+        raise(SIGKILL);
     errno = error;
     return ++fake.calls == fake.fail_at;
 }

@@ -44,6 +44,7 @@ struct fake {
     uint64_t pinned, rip, rsp, rsi, cr3; /* what the builder told it */
     uint64_t hypercall_frame, ram_bytes;
     unsigned int calls, fail_at;            /* the call with this number fails; 0: none */
+    unsigned int kill_at;                   /* in it a process that the test has started is killed; 0: none */
     unsigned int allocations, no_memory_at; /* the same of malloc and calloc */
 };
 extern struct fake fake;

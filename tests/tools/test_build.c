@@ -208,6 +208,31 @@ static void every_failure(const uint8_t *file, size_t size)
     build_close(&b);
 }
 
+/* The process that unpacks the kernel is killed at each of its calls. */
+static void every_death(const uint8_t *file, size_t size)
+{
+    struct wirt_config c = config_of(kernel_write(file, size), make_initrd(), 24);
+    struct wirt *w = fake_handle();
+    unsigned int deaths = 0;
+    char text[900];
+    struct build b;
+
+    for (unsigned int i = 1; i <= 16; i++) {
+        fake_reset(24 * 256 + 2);
+        fake.kill_at = i;
+        memset(&w->error, 0, sizeof(w->error));
+        if (build(&c, &b)) {
+            check(strstr(w->error.cause, "its process was killed") && strstr(w->error.object, c.kernel), "call %u: %s",
+                  i, wirt_error_text(w, text, sizeof(text)));
+            deaths++;
+        }
+        check(fake.mapped == 0, "call %u: %lu pages stay mapped", i, fake.mapped);
+        build_close(&b);
+    }
+    check(deaths > 0, "no process died, so none unpacks");
+    fake.kill_at = 0;
+}
+
 /* Each allocation of a build fails once. */
 static void every_shortage(const uint8_t *file, size_t size)
 {
@@ -288,8 +313,10 @@ void test_build(void)
         for (enum packing how = 0; how < PACK_COUNT; how++) {
             image = kernel_bzimage(how, elf, size, &total);
             builds(&k[i], elf, image, total, how != PACK_XZ);
-            if (how == PACK_LZ4 && i == 0)
+            if (how == PACK_LZ4 && i == 0) {
                 every_failure(image, total);
+                every_death(image, total);
+            }
             every_shortage(image, total);
             free(image);
         }
