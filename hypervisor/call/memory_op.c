@@ -70,7 +70,10 @@ static bool extent_take(struct domain *d, const struct xen_memory_reservation *r
 {
     *first = MFN_NONE;
     lock_take(&d->lock);
-    if (!domain_is_dying(d) && 1ull << r->extent_order <= domain_page_room(d))
+    if (1ull << r->extent_order > domain_page_room(d))
+        domain_log(d, "it may have %lu frames, has %lu, and is refused %llu more", d->page_max, d->page_count,
+                   1ull << r->extent_order);
+    else if (!domain_is_dying(d))
         *first = extent_alloc(d, r).n;
     if (*first != MFN_NONE) {
         extent_assign(d, *first, r->extent_order, gpfn);
