@@ -11,7 +11,7 @@ initrd := $(O)/dom0/initrd.img
 initramfs := dom0-tools/initramfs
 export BUILD := $(O)
 
-.PHONY: all hypervisor dom0-tools xenstore-lite deps fetch initrd tools-initrd fetch-guests run test test-matrix bench bench-domains size rooms install clean help
+.PHONY: all hypervisor dom0-tools xenstore-lite guest-kernels deps fetch initrd tools-initrd fetch-guests run test test-matrix bench bench-domains size rooms install clean help
 
 all: hypervisor xenstore-lite dom0-tools
 
@@ -74,6 +74,7 @@ test-matrix: deps
 	@$(MAKE) --no-print-directory $(ours) tools-initrd
 	@$(MAKE) --no-print-directory -C tests/boot matrix HV=$(HV)
 	@$(MAKE) --no-print-directory -C tests/domains matrix HV=$(HV)
+	@$(MAKE) --no-print-directory -C tests/kernels matrix HV=$(HV)
 
 bench: deps
 	@tests/lib/fetch.sh xen
@@ -84,6 +85,9 @@ bench-domains: deps
 	@tests/lib/fetch.sh xen
 	@$(MAKE) --no-print-directory all tools-initrd
 	@tests/bench/domains.sh
+
+guest-kernels: deps
+	@$(MAKE) --no-print-directory -C guest-patches
 
 size:
 	@$(MAKE) --no-print-directory -C hypervisor O=$(O)/hypervisor size
@@ -122,6 +126,7 @@ help:
 	@echo 'make test-matrix  the whole matrix of machines; HV=xen runs it with Debian'"'"'s Xen'
 	@echo 'make bench        compare with native Linux and Debian'"'"'s Xen (FRESH=1: measure all again)'
 	@echo 'make bench-domains  the same of guests: Wirt and its tools against Xen and xl (ONLY="linux micro")'
+	@echo 'make guest-kernels  Linux guests that know Wirt: fetch, patch and build them (guest-patches/README.md)'
 	@echo 'make rooms        the layering rules; make size: lines of code'
 	@echo 'make install DESTDIR=DIR   lay the system out as a package would'
 	@echo 'make clean        remove build products (fetched packages stay)'

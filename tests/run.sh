@@ -14,7 +14,7 @@ printf 'SEED_BASE=%s\n' "$SEED_BASE"
 passed=0 failed=0
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-for ring in rooms abi unit model tools xenstore cli top daemon fuzz guests boot domains; do
+for ring in rooms abi unit model tools xenstore cli top daemon fuzz guests kernels boot domains; do
     [ -f "$top/tests/$ring/Makefile" ] || continue
     printf '\n== %s ==\n' "$ring"
     started=$SECONDS

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Theory: fetches Debian packages once, as any user, and unpacks them under build/cache without installing
 # anything. `fetch.sh linux` leaves build/cache/linux/{vmlinuz,config,modules,release}, `cloud` the same of the
-# guests' kernel, `xen` build/cache/xen/hypervisor.gz, `xl` the tree of Debian's own tools in build/cache/xl/root, and
-# `pvgrub` build/cache/pvgrub/grub-x86_64-xen.bin. What is there already is never fetched again.
+# guests' kernel, `xen` build/cache/xen/hypervisor.gz, `xl` the tree of Debian's own tools in build/cache/xl/root,
+# `pvgrub` build/cache/pvgrub/grub-x86_64-xen.bin, and `source` the package with the source of Linux 6.1 in
+# build/cache/linux-source, as it is, with its SHA-256. What is there already is never fetched again.
 . "$(dirname "$0")/common.sh"
 
 # download PACKAGE DIR: with the system's package lists, or else with lists of our own.
@@ -84,6 +85,19 @@ fetch_pvgrub() {
     mv "$dir.part" "$dir"
 }
 
+# apt has checked the file against the signed lists; whoever uses it later checks it against the sum.
+fetch_source() {
+    local dir=$cache/linux-source
+    [ -e "$dir/sha256" ] && return 0
+    rm -rf "$dir" "$dir.part"
+    mkdir -p "$dir.part"
+    say "fetching linux-source-6.1 (once, 140 MB; it stays in build/cache)"
+    download linux-source-6.1 "$dir.part" ||
+        die "apt-get could not download linux-source-6.1: is a Debian 12 mirror configured and reachable?"
+    (cd "$dir.part" && sha256sum linux-source-6.1_*.deb >sha256) || die "there is no linux-source-6.1 in $dir.part"
+    mv "$dir.part" "$dir"
+}
+
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
@@ -94,6 +108,7 @@ for what in "$@"; do
     xen) fetch_xen ;;
     xl) fetch_xl ;;
     pvgrub) fetch_pvgrub ;;
-    *) die "unknown package '$what': use linux, cloud, xen, xl or pvgrub" ;;
+    source) fetch_source ;;
+    *) die "unknown package '$what': use linux, cloud, xen, xl, pvgrub or source" ;;
     esac
 done

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Theory: builds one kernel out of the patched tree: allnoconfig, then the fragments of linux-6.1/config that the
+# flavour stands for, then bzImage. It leaves build/guest-patches/{vmlinuz,config,System.map}-FLAVOUR; objects, with
+# vmlinux, stay in obj/FLAVOUR. Nothing is done when neither patches nor fragments nor compiler changed.
+# An option that a fragment asks for and the kernel does not take is an error, but with PARTIAL=yes (bisect.sh: its patch
+# may not be there yet). usage: kernel.sh FLAVOUR[+FRAGMENT...] [config]
+. "$(dirname "$0")/series.sh"
+
+flavour=${1:-}
+case ${flavour%%+*} in
+micro) parts=(base xen micro) ;;
+server) parts=(base xen server dom0) ;;
+*) die "no kernel '$flavour': use micro or server, and +FRAGMENT for more of $(cd "$patches/config" && echo *.config)" ;;
+esac
+for part in $(tr + ' ' <<<"$flavour" | cut -s -d ' ' -f 2-); do parts+=("$part"); done
+src=$out/src obj=$out/obj/$flavour
+mkdir -p "$obj"
+
+# Each line of a fragment is an option and why it is there; the why stays here.
+fragment() {
+    local part
+    for part in "${parts[@]}"; do
+        [ -f "$patches/config/$part.config" ] || die "no fragment $part.config in ${patches#"$top"/}/config"
+        sed -n 's/^\(CONFIG_[A-Z0-9_]*=[^# ]*\) *#.*/\1/p' "$patches/config/$part.config"
+    done
+}
+
+# Options of the fragments, the last word on each, that are not so in the configuration.
+refused() {
+    awk -F = 'NR == FNR { want[$1] = $2; next }
+        /^CONFIG_/ { have[$1] = substr($0, length($1) + 2) }
+        END { for (o in want) if (want[o] != (o in have ? have[o] : "n")) print o "=" want[o] }' "$obj/fragment" "$obj/.config" |
+        sort | paste -s -d ' '
+}
+
+fragment >"$obj/fragment.new" || exit 1
+{ cat "$src/.package" "$src/.applied" "$obj/fragment.new" && ${CC:-gcc} --version; } >"$obj/made-of.new"
+if cmp -s "$obj/made-of" "$obj/made-of.new" && [ -e "$out/vmlinuz-$flavour" ]; then
+    say "$flavour: nothing changed ($out/vmlinuz-$flavour)"
+    exit 0
+fi
+rm -f "$obj/made-of"
+export ARCH=x86_64 KBUILD_BUILD_USER=wirt KBUILD_BUILD_HOST=wirt KBUILD_BUILD_VERSION=1
+KBUILD_BUILD_TIMESTAMP=$(date -u -R -r "$src/Makefile")
+export KBUILD_BUILD_TIMESTAMP
+export LOCALVERSION=-wirt-$flavour
+if ! cmp -s "$obj/fragment" "$obj/fragment.new" || [ ! -e "$obj/.config" ]; then
+    space_for 600 "the objects of $flavour"
+    rm -f "$obj/.config"
+    mv "$obj/fragment.new" "$obj/fragment"
+    (cd "$src" && scripts/kconfig/merge_config.sh -n -O "$obj" "$obj/fragment") >"$obj/config.log" 2>&1 ||
+        die "$flavour cannot be configured: $(tail -n 1 "$obj/config.log"); see $obj/config.log"
+    not=$(refused)
+    [ -z "$not" ] || [ -n "${PARTIAL-}" ] || { rm "$obj/.config"; die "$flavour: the kernel does not take $not: what that depends on is missing"; }
+fi
+[ "${2-}" = config ] && exit 0
+say "building $flavour (the log is $obj/build.log)"
+make -C "$src" O="$obj" -j "${JOBS:-$(nproc)}" bzImage >"$obj/build.log" 2>&1 ||
+    die "$flavour does not build: $(grep -m 1 -E 'error:|Error [0-9]' "$obj/build.log"); see $obj/build.log"
+cp "$obj/.config" "$out/config-$flavour"
+cp "$obj/System.map" "$out/System.map-$flavour"
+cp "$obj/arch/x86/boot/bzImage" "$out/vmlinuz-$flavour.part" && mv "$out/vmlinuz-$flavour.part" "$out/vmlinuz-$flavour"
+mv "$obj/made-of.new" "$obj/made-of"
+say "$flavour: $(stat -c %s "$out/vmlinuz-$flavour") bytes, $(cat "$obj/include/config/kernel.release") ($out/vmlinuz-$flavour)"
