@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading a guest's instruction, byte by byte, from a copy: the guest may change it meanwhile, and then gets what it
- * had before. Knows prefixes and operand forms, no opcodes. Segment overrides are stepped over: the address of a memory
- * operand is the fault's, never computed here.
+ * had before. Knows prefixes (no 0x67) and operand forms, no opcodes. Segment overrides are stepped over: the address
+ * of a memory operand is the fault's, never computed here.
  */
 #include "dom/insn.h"
 #include "dom/guest.h"
@@ -26,18 +26,19 @@ static bool is_prefix(struct insn *n, u8 b)
     return b == 0x66 || b == 0xf3 || b == 0xf2 || b == 0xf0 || (b & 0xe7) == 0x26 || b == 0x64 || b == 0x65;
 }
 
-bool insn_fetch(const struct regs *r, struct insn *n)
+bool insn_fetch(u64 at, u8 wide, struct insn *n)
 {
-    u64 room = min(PAGE_SIZE - (r->rip & (PAGE_SIZE - 1)), 15ul);
+    u64 room = min(PAGE_SIZE - (at & (PAGE_SIZE - 1)), 15ul);
     memset(n, 0, sizeof(*n));
-    if (!guest_read(n->bytes, guest_at(r->rip), room))
+    n->wide = wide;
+    if (!guest_read(n->bytes, guest_at(at), room))
         return false;
-    if (room < 15 && !guest_read(n->bytes + room, guest_at(r->rip + room), 15 - room))
+    if (room < 15 && !guest_read(n->bytes + room, guest_at(at + room), 15 - room))
         memset(n->bytes + room, 0, 15 - room); /* perhaps the instruction ends before */
     while (is_prefix(n, n->bytes[n->length]))
         if (++n->length > 5)
             return false;
-    if ((n->bytes[n->length] & 0xf0) == 0x40)
+    if (wide == 8 && (n->bytes[n->length] & 0xf0) == 0x40)
         n->rex = n->bytes[n->length++];
     n->opcode = n->bytes[n->length++];
     return true;
@@ -49,10 +50,10 @@ bool insn_memory(struct insn *n, u8 *reg)
     *reg = (u8)((modrm >> 3 & 7) | (n->rex & 4) << 1);
     if (mod == 3)
         return false;
-    bool is_bare = mod == 0 && rm == 5;
-    if (rm == 4)
+    bool is_bare = mod == 0 && rm == (n->wide == 2 ? 6 : 5);
+    if (rm == 4 && n->wide > 2)
         is_bare = (n->bytes[n->length++] & 7) == 5 && mod == 0;
-    n->length = (u8)(n->length + (mod == 1 ? 1 : mod == 2 || is_bare ? 4 : 0));
+    n->length = (u8)(n->length + (mod == 1 ? 1 : mod == 2 || is_bare ? min(n->wide, (u8)4) : 0));
     return true;
 }
 

@@ -76,19 +76,29 @@ void exit_port(struct vcpu *v, struct regs *r, u64 next, struct exit_port p)
     r->rip = next;
 }
 
-/* Nothing is there, or only to be read. Reads want an answer that only the instruction knows how to take. */
-void exit_nested_fault(struct vcpu *v, struct regs *r, u64 address, bool is_write)
+/* Nothing is there, or only to be read. Reads find ones by doing it again; a write is the instruction's, and lost,
+ * unless the processor was at its own. */
+void exit_nested_fault(struct vcpu *v, struct regs *r, struct exit_memory x)
 {
+    u64 gfn = x.address >> PAGE_SHIFT;
+    const char *why = NULL;
     bool is_writable;
-    mfn_t m = p2m_find(v->domain, address >> PAGE_SHIFT, &is_writable);
+    mfn_t m = p2m_find(v->domain, gfn, &is_writable);
 
     vcpu_count(v, WIRT_EVENT_exit_memory);
-    if (m.n != MFN_NONE && (is_writable || !is_write)) /* it came meanwhile */
+    if (m.n != MFN_NONE && (is_writable || !x.is_write)) /* it came meanwhile */
         return;
-    if (m.n == MFN_NONE && hvm_mmio(v, r, address))
-        return;
-    domain_crash(v->domain, "vCPU %u %s guest-physical address 0x%lx, where %s", v->id, is_write ? "wrote to" : "read",
-                 address, m.n == MFN_NONE ? "nothing is" : "it may only read");
+    if (m.n != MFN_NONE)
+        why = "it may only read";
+    else if (!x.is_write && gfn != HVM_APIC_PAGE)
+        why = p2m_show_hole(v->domain, gfn) ? NULL : "nothing is, and for that there are no more tables";
+    else if (x.is_walk || v->hvm->event & HVM_EVENT_VALID)
+        why = "it has page tables, or the stack of an exception, and nothing is";
+    else
+        hvm_mmio(v, r, x.address);
+    if (why)
+        domain_crash(v->domain, "vCPU %u %s guest-physical address 0x%lx, where %s", v->id,
+                     x.is_write ? "wrote to" : "read", x.address, why);
 }
 
 void exit_halt(struct vcpu *v, struct regs *r, u64 next)
@@ -104,10 +114,8 @@ void exit_halt(struct vcpu *v, struct regs *r, u64 next)
 void exit_xsetbv(struct vcpu *v, struct regs *r, u64 next)
 {
     u64 value = (u32)r->rax | r->rdx << 32;
-    struct hvm_mode mode;
 
-    hvm_backend->mode(v, &mode);
-    if ((u32)r->rcx || mode.cpl || !fpu_xcr0_is_valid(value)) {
+    if ((u32)r->rcx || hvm_backend->code(v).cpl || !fpu_xcr0_is_valid(value)) {
         exit_fault(v, TRAP_GP);
         return;
     }

@@ -328,15 +328,12 @@ void hvm_look(struct regs *r)
 }
 
 /* VMMCALL or VMCALL, of ring 0; rip is behind it. */
-void hvm_call(struct regs *r)
+void hvm_call(struct regs *r, struct hvm_code code)
 {
-    struct hvm_mode mode;
-
     vcpu_count(vcpu_current(), WIRT_EVENT_exit_hypercall);
-    hvm_backend->mode(vcpu_current(), &mode);
-    if (mode.cpl)
+    if (code.cpl)
         r->rax = (u64)-EPERM;
-    else if (!mode.is_long)
+    else if (code.wide < 8)
         hvm_compat_door(r);
     else
         hvm_call_door(r);
@@ -390,6 +387,7 @@ __init void hvm_init(void)
     log_info("Hardware assist: %s%s", hvm_assist, why ? "; guests are paravirtualised" : "");
     if (why)
         return;
+    p2m_init();
     domain_kind[DOMAIN_HVM] = &ops_of_domain;
 }
 

@@ -4,7 +4,7 @@
  * guest's own and ours (p2m.c). hvm.c owns a vCPU's way in and out, exit.c what guests leave for, copy.c their memory
  * by virtual address, msr.c its registers by number, vlapic.c its interrupts and mmio.c their page; svm*.c are AMD's
  * side of it and vmx*.c Intel's, behind struct hvm_backend.
- * A guest has no devices but these: what it asks of ports and memory that are not there reads as all ones.
+ * A guest has no devices but these: ports and memory that are not there read as all ones, and writes are lost.
  */
 #ifndef WIRT_HVM_HVM_H
 #define WIRT_HVM_HVM_H
@@ -37,14 +37,14 @@ struct hvm_domain {
     u8 callback_vector; /* HVM_PARAM_CALLBACK_IRQ of type vector; 0: none */
 };
 
-#define VLAPIC_WORDS 8u
+#define VLAPIC_WORDS 4u
 struct vlapic {
     u64 base; /* MSR 0x1b */
     u32 spurious, lvt[6], esr, errors, ldr, dfr;
     u32 tpr; /* CR8 is its upper half: the back ends keep the two the same */
     u32 divide, timer_count;
     u64 icr;
-    u32 irr[VLAPIC_WORDS], isr[VLAPIC_WORDS];
+    u64 irr[VLAPIC_WORDS], isr[VLAPIC_WORDS];
     struct timer timer;
     u64 timer_start, timer_ns; /* counting since then, for so long; 0: it stands */
 };
@@ -65,11 +65,14 @@ struct hvm_vcpu {
     struct vlapic apic;
 };
 
-/* What of a guest's registers the others need to know. */
+/* What of a guest's registers the others need to know: how addresses become physical, and what code it runs. */
 struct hvm_mode {
     u64 cr0, cr3, cr4, efer;
+};
+struct hvm_code {
+    u64 at; /* where its segment begins; 0 for 64-bit code */
     u32 cpl;
-    bool is_long; /* runs 64-bit code */
+    u32 wide; /* bytes of an address: 8, 4, 2 */
 };
 /* A segment as the processor keeps it: attributes are bits 8-15 and 20-23 of a descriptor, packed. */
 struct hvm_segment {
@@ -86,6 +89,7 @@ struct hvm_backend {
     int (*create)(struct vcpu *v);  /* control block; 0, -ENOMEM */
     void (*destroy)(struct vcpu *v);
     void (*mode)(const struct vcpu *v, struct hvm_mode *out);
+    struct hvm_code (*code)(const struct vcpu *v);
     void (*set_context)(struct vcpu *v, const struct hvm_hw_cpu *c); /* v is on no CPU */
     void (*get_context)(const struct vcpu *v, struct hvm_hw_cpu *c);
     void (*start_real)(struct vcpu *v, u8 page);                   /* as after SIPI */
@@ -110,7 +114,7 @@ void hvm_start(struct vcpu *v, u8 page); /* SIPI came: it runs from there on, in
 void hvm_set_context(struct vcpu *v, const struct hvm_hw_cpu *c); /* v is on no CPU, here and below */
 void hvm_get_context(const struct vcpu *v, struct hvm_hw_cpu *c);
 void hvm_print(struct domain *d, char c);                               /* to Wirt's log, line by line */
-void hvm_call(struct regs *r);                                          /* VMMCALL, VMCALL */
+void hvm_call(struct regs *r, struct hvm_code code);                    /* VMMCALL, VMCALL */
 void hvm_inject(struct vcpu *v, u32 vector, bool has_error, u32 error); /* an exception, at the next entry */
 void hvm_retry(struct vcpu *v, u64 event);                              /* it was on its way when the guest left */
 /* What of that which waits goes in now, as the guest can take it. What still waits: so that it leaves as soon as it
@@ -131,11 +135,16 @@ struct exit_port {
     bool is_in, is_string, is_repeated;
 };
 void exit_port(struct vcpu *v, struct regs *r, u64 next, struct exit_port p);
-void exit_nested_fault(struct vcpu *v, struct regs *r, u64 address, bool is_write);
+struct exit_memory {
+    u64 address;            /* guest-physical */
+    bool is_write, is_walk; /* is_walk: of the processor's, through the guest's tables */
+};
+void exit_nested_fault(struct vcpu *v, struct regs *r, struct exit_memory x);
 void exit_halt(struct vcpu *v, struct regs *r, u64 next);
 void exit_xsetbv(struct vcpu *v, struct regs *r, u64 next);
 
 /* --- p2m.c --- */
+void p2m_init(void);              /* boot */
 int p2m_create(struct domain *d); /* 0, -ENOMEM */
 void p2m_destroy(struct domain *d);
 /* Show frame m at gfn, instead of what was there: takes over the caller's use of it (writable) or reference (not).
@@ -144,6 +153,8 @@ int p2m_set(struct domain *d, u64 gfn, mfn_t m, bool is_writable) __must_use;
 int p2m_add(struct domain *d, u64 gfn, mfn_t m, bool is_writable) __must_use; /* -EEXIST, unless nothing is there */
 mfn_t p2m_find(struct domain *d, u64 gfn, bool *is_writable);
 bool p2m_clear(struct domain *d, u64 gfn, mfn_t m); /* false: there is something else, or nothing */
+/* Reads of gfn, where nothing is, find all ones; for all others there is still nothing. false: no room for a table. */
+bool p2m_show_hole(struct domain *d, u64 gfn) __must_use;
 /* domain_ops.frame, .show, .hide, .note */
 mfn_t p2m_frame(struct domain *d, u64 gfn);
 int p2m_show(struct domain *d, u64 gfn, mfn_t m);
@@ -159,8 +170,7 @@ extern const struct grant_ops hvm_grant_ops;
 bool hvm_copy(void *host, u64 va, u64 n, bool is_write); /* cpu_info.copier */
 
 /* --- mmio.c --- */
-bool hvm_mmio(struct vcpu *v, struct regs *r,
-              u64 address); /* the access is done, or the domain crashed; false: not here */
+void hvm_mmio(struct vcpu *v, struct regs *r, u64 address); /* the access is done, or the domain crashed */
 
 /* --- msr.c, vlapic.c --- */
 bool hvm_msr_read(struct vcpu *v, u32 msr, u64 *value);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one page that is a device's: that of the local APIC, where nothing is mapped. Its registers are 32 bits, and
- * kernels reach them by the MOVs that compilers emit; their bytes are read as a guest's 64-bit code finds them. Whoever
- * comes with anything else is crashed by name.
+ * Memory that is none: the page of the local APIC, whose registers are 32 bits, and holes, where a write is lost (what
+ * reads find there, p2m_show_hole() shows to the processor itself). Both are reached by the MOVs that compilers emit;
+ * the instruction is read once, as 64-, 32- or 16-bit code has it. Whoever comes with anything else is crashed by name.
  */
 #include "dom/insn.h"
 #include "hvm/hvm.h"
@@ -10,59 +10,74 @@
 
 struct access {
     bool writes, has_imm;
-    u8 reg;
+    u8 reg, bytes;
     u32 imm;
 };
 
-/* MOV between a register of 32 bits, or EAX, and memory, or of an immediate to it. */
+/* MOV between a register and memory, or of an immediate to it. */
 static bool decode(struct insn *n, struct access *a)
 {
     u8 code = n->opcode;
 
-    a->writes = code != 0x8b && code != 0xa1;
-    if (n->has_16 || n->has_rep || n->rex & 8)
+    if (n->has_rep)
         return false;
-    switch (code) {
+    a->bytes = !(code & 1) ? 1 : n->rex & 8 ? 8 : n->has_16 == (n->wide == 2) ? 4 : 2;
+    a->writes = code != 0x8b && code != 0xa1;
+    switch (code | 1) {
     case 0x89:
-    case 0x8b:
         return insn_memory(n, &a->reg);
-    case 0xa1:
+    case 0x8b:
+        return code == 0x8b && insn_memory(n, &a->reg);
     case 0xa3: /* the address is in the instruction */
-        n->length += 8;
+        n->length = (u8)(n->length + n->wide);
         return true;
+    case 0xa1:
+        n->length = (u8)(n->length + n->wide);
+        return code == 0xa1;
     case 0xc7:
         a->has_imm = true;
         if (!insn_memory(n, &a->reg) || a->reg & 7)
             return false;
-        a->imm = (u32)insn_signed(n, 4);
+        memcpy(&a->imm, n->bytes + n->length, sizeof(a->imm));
+        n->length = (u8)(n->length + min(a->bytes, (u8)4));
         return true;
     default:
         return false;
     }
 }
 
-bool hvm_mmio(struct vcpu *v, struct regs *r, u64 address)
+/* The register's 32 bits, or what the instruction brings. */
+static void do_apic(struct vcpu *v, struct regs *r, u32 offset, struct access *a)
 {
-    u32 offset = address & (PAGE_SIZE - 1);
-    struct access a = {0};
-    struct hvm_mode mode;
-    struct insn n = {0};
-    u64 *reg;
+    u64 *reg = insn_reg(r, a->reg);
 
-    if (address >> PAGE_SHIFT != HVM_APIC_PAGE || !vlapic_has_page(v))
-        return false;
-    hvm_backend->mode(v, &mode);
-    if (!mode.is_long || !insn_fetch(r, &n) || !decode(&n, &a) || !insn_is_whole(&n)) {
-        domain_crash(v->domain, "vCPU %u reaches for its APIC (offset 0x%x) at 0x%lx by %s", v->id, offset, r->rip,
-                     mode.is_long ? "something else than MOV of 32 bits" : "other than 64-bit code");
-        return true;
+    if (a->writes && !a->has_imm)
+        a->imm = (u32)*reg;
+    if (vlapic_has_page(v))
+        vlapic_page(v, offset, a->writes, &a->imm);
+    else
+        a->imm = ~0u;
+    if (!a->writes)
+        *reg = a->imm;
+}
+
+void hvm_mmio(struct vcpu *v, struct regs *r, u64 address)
+{
+    bool is_apic = address >> PAGE_SHIFT == HVM_APIC_PAGE;
+    struct hvm_code code = hvm_backend->code(v);
+    struct access a = {0};
+    struct insn n = {0};
+
+    if (!insn_fetch(code.wide == 8 ? r->rip : (u32)(code.at + r->rip), (u8)code.wide, &n) || !decode(&n, &a) ||
+        !insn_is_whole(&n) || (is_apic ? a.bytes != 4 : !a.writes)) {
+        domain_crash(v->domain,
+                     "vCPU %u reaches for guest-physical address 0x%lx, %s, at 0x%lx by something else than MOV%s",
+                     v->id, address, is_apic ? "its APIC's" : "where nothing is", r->rip, is_apic ? " of 32 bits" : "");
+        return;
     }
-    reg = insn_reg(r, a.reg);
-    if (a.writes && !a.has_imm)
-        a.imm = (u32)*reg;
     r->rip += n.length; /* before it takes effect: INIT to itself begins elsewhere */
-    vlapic_page(v, offset, a.writes, &a.imm);
-    if (!a.writes)
-        *reg = a.imm;
-    return true;
+    if (code.wide < 8)
+        r->rip = (u32)r->rip;
+    if (is_apic)
+        do_apic(v, r, address & (PAGE_SIZE - 1), &a);
 }

@@ -4,17 +4,21 @@
  * and Intel's extended page tables have the same bits for read, write and execute, and differ in two constants. An
  * entry holds a use of its frame (writable) or a reference (read-only), and whoever takes it away gives that back; so
  * the flush that a frame needs before it serves somebody else is dom/page.c's business, as everywhere. Tables only grow
- * while the domain lives, up to a limit that its memory sets: a walk needs no lock.
+ * while the domain lives, up to a limit that its memory sets: a walk needs no lock. Where a guest read and nothing is,
+ * there is one frame for everybody, of ones, which only the processor sees.
  */
 #include "core/slab.h"
 #include "core/work.h"
 #include "hvm/hvm.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 #define ENTRIES     512u
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | hvm_backend->table_flags)
 #define LEAF_FLAGS  (PTE_P | PTE_US | hvm_backend->leaf_flags)
 #define TABLES_MORE 64u /* for numbers that lie apart from the memory */
+
+static __sealed mfn_t ones;
 
 static u32 index_at(u64 gfn, u32 level)
 {
@@ -52,12 +56,21 @@ static pte_t *leaf(struct domain *d, u64 gfn, bool makes)
     return &table[index_at(gfn, 1)];
 }
 
+static bool has_frame(pte_t e)
+{
+    return e & PTE_P && pte_mfn(e) != ones.n;
+}
+
+/* The ones have no owner whose debt it would be. */
 static void entry_put(pte_t e)
 {
     struct page *p = frame_page_raw(mfn(pte_mfn(e)));
 
-    if (!(e & PTE_P))
+    if (!has_frame(e)) {
+        if (e)
+            tlb_flush_cpus(cpu_online);
         return;
+    }
     if (e & PTE_RW)
         page_put_as(p);
     else
@@ -75,7 +88,7 @@ static int set(struct domain *d, u64 gfn, mfn_t m, bool is_writable, bool only_h
     lock_take(&h->lock);
     if (!domain_is_dying(d))
         e = leaf(d, gfn, true);
-    if (e && only_hole && *e & PTE_P) {
+    if (e && only_hole && has_frame(*e)) {
         rc = -EEXIST;
     } else if (e) {
         rc = 0;
@@ -113,7 +126,21 @@ mfn_t p2m_find(struct domain *d, u64 gfn, bool *is_writable)
     pte_t e = at ? READ_ONCE(*at) : 0;
 
     *is_writable = (e & PTE_RW) != 0;
-    return mfn(e & PTE_P ? pte_mfn(e) : MFN_NONE);
+    return mfn(has_frame(e) ? pte_mfn(e) : MFN_NONE);
+}
+
+bool p2m_show_hole(struct domain *d, u64 gfn)
+{
+    struct hvm_domain *h = d->hvm;
+    pte_t *e = NULL;
+
+    lock_take(&h->lock);
+    if (gfn < HVM_GFN_LIMIT && !domain_is_dying(d))
+        e = leaf(d, gfn, true);
+    if (e)
+        (void)atomic_cas64(e, 0, pte_make(ones.n, LEAF_FLAGS));
+    lock_drop(&h->lock);
+    return e || domain_is_dying(d);
 }
 
 mfn_t p2m_frame(struct domain *d, u64 gfn)
@@ -149,9 +176,19 @@ void p2m_note(struct domain *d, void (*note)(u64 m, enum page_kind kind))
         const pte_t *e = leaf(d, gfn, false);
         if (!e)
             gfn |= ENTRIES - 1; /* none of this table */
-        else if (*e & PTE_P)
+        else if (has_frame(*e))
             note(pte_mfn(*e), *e & PTE_RW ? PAGE_WRITABLE : PAGE_NONE);
     }
+}
+
+__init void p2m_init(void)
+{
+    void *page = pgtab_alloc_pages(0);
+
+    if (!page)
+        panic("boot: no memory for a page of ones");
+    memset(page, 0xff, PAGE_SIZE);
+    ones = paddr_mfn(pgtab_paddr(page));
 }
 
 int p2m_create(struct domain *d)
@@ -172,7 +209,7 @@ int p2m_drain(struct domain *d)
         u64 gfn = h->gfn_end - 1;
         pte_t *e = leaf(d, gfn, false);
         if (e)
-            entry_put(atomic_xchg(e, 0));
+            entry_put(has_frame(*e) ? atomic_xchg(e, 0) : 0); /* what shows ones may stay */
         h->gfn_end = e ? gfn : round_down(gfn, ENTRIES);
         if (work_is_pending())
             return -ERESTART;

@@ -133,7 +133,7 @@ static void mode(const struct vcpu *v, struct hvm_mode *out)
 {
     const struct vmcb *c = svm_vmcb(v);
 
-    *out = (struct hvm_mode){c->cr0, c->cr3, c->cr4, c->efer, c->cpl, c->efer & EFER_LMA && c->cs.attributes & BIT(9)};
+    *out = (struct hvm_mode){c->cr0, c->cr3, c->cr4, c->efer};
 }
 
 static void start_real(struct vcpu *v, u8 page)
@@ -243,6 +243,7 @@ const struct hvm_backend svm_backend = {
     .create = create,
     .destroy = destroy,
     .mode = mode,
+    .code = svm_code,
     .set_context = set_context,
     .get_context = get_context,
     .start_real = start_real,

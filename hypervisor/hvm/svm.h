@@ -15,6 +15,10 @@
 
 #define CPU_F_SVM CPU_F(CPU_E1C, 2)
 
+/* Attributes of a code segment. */
+#define SEGMENT_LONG BIT(9)
+#define SEGMENT_32   BIT(10)
+
 struct vmcb {
     u16 cr_read, cr_write, dr_read, dr_write;
     u32 exceptions;
@@ -119,6 +123,14 @@ enum {
 static inline struct vmcb *svm_vmcb(const struct vcpu *v)
 {
     return v->hvm->control;
+}
+static inline struct hvm_code svm_code(const struct vcpu *v)
+{
+    const struct vmcb *c = svm_vmcb(v);
+
+    if (c->efer & EFER_LMA && c->cs.attributes & SEGMENT_LONG)
+        return (struct hvm_code){0, c->cpl, 8};
+    return (struct hvm_code){c->cs.base, c->cpl, c->cs.attributes & SEGMENT_32 ? 4 : 2};
 }
 
 extern const struct hvm_backend svm_backend;

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 
 #define NPF_WRITE BIT(1)
+#define NPF_WALK  BIT(33)
 #define IOIO_IN   BIT(0)
 #define IOIO_STR  BIT(2)
 #define IOIO_REP  BIT(3)
@@ -95,7 +96,7 @@ static void handle(struct vcpu *v, struct regs *r)
         return;
     case EXIT_VMMCALL:
         r->rip = next(c, r, 3);
-        hvm_call(r);
+        hvm_call(r, svm_code(v));
         return;
     case EXIT_WBINVD:
     case EXIT_INVD: /* what others rely on in the caches stays */
@@ -108,7 +109,8 @@ static void handle(struct vcpu *v, struct regs *r)
         exit_xsetbv(v, r, next(c, r, 3));
         return;
     case EXIT_NPF:
-        exit_nested_fault(v, r, c->exit_info2, c->exit_info1 & NPF_WRITE);
+        exit_nested_fault(v, r,
+                          (struct exit_memory){c->exit_info2, c->exit_info1 & NPF_WRITE, c->exit_info1 & NPF_WALK});
         return;
     case EXIT_INVLPGA:
     case EXIT_VMRUN:

@@ -65,12 +65,16 @@ static u32 logical_id(const struct vcpu *v)
     return is_x2(a) ? (apic_id(v) >> 4) << 16 | 1u << (apic_id(v) & 15) : a->ldr;
 }
 
-static u32 highest(const u32 *bits)
+static u32 highest(const u64 *bits)
 {
     for (u32 w = VLAPIC_WORDS; w--;)
         if (bits[w])
-            return w * 32 + bit_highest(bits[w]);
+            return w * 64 + bit_highest(bits[w]);
     return 0;
+}
+static u32 half(const u64 *bits, u32 reg)
+{
+    return (u32)(bits[reg / 2] >> reg % 2 * 32);
 }
 
 void vlapic_raise(struct vcpu *v, u32 vector)
@@ -79,7 +83,7 @@ void vlapic_raise(struct vcpu *v, u32 vector)
 
     if (vector < 16 || !(READ_ONCE(a->base) & BASE_ENABLED))
         return;
-    (void)atomic_or(&a->irr[vector / 32], 1u << vector % 32);
+    (void)atomic_or(&a->irr[vector / 64], BIT(vector % 64));
     vcpu_kick(v);
 }
 
@@ -93,8 +97,11 @@ static u32 priority(const struct vlapic *a)
 u32 vlapic_due(const struct vcpu *v)
 {
     const struct vlapic *a = &v->hvm->apic;
-    u32 vector = highest(a->irr);
+    u32 vector;
 
+    if (likely(!(a->irr[0] | a->irr[1] | a->irr[2] | a->irr[3]))) /* asked at each entry */
+        return 0;
+    vector = highest(a->irr);
     return vector && (vector & 0xf0) > (priority(a) & 0xf0) && a->spurious & SVR_ENABLED ? vector : 0;
 }
 
@@ -110,8 +117,8 @@ void vlapic_accept(struct vcpu *v, u32 vector)
 {
     struct vlapic *a = &v->hvm->apic;
 
-    (void)atomic_and(&a->irr[vector / 32], ~(1u << vector % 32));
-    a->isr[vector / 32] |= 1u << vector % 32;
+    (void)atomic_and(&a->irr[vector / 64], ~BIT(vector % 64));
+    a->isr[vector / 64] |= BIT(vector % 64);
 }
 
 static void end_of_interrupt(struct vlapic *a)
@@ -119,7 +126,7 @@ static void end_of_interrupt(struct vlapic *a)
     u32 vector = highest(a->isr);
 
     if (vector)
-        a->isr[vector / 32] &= ~(1u << vector % 32);
+        a->isr[vector / 64] &= ~BIT(vector % 64);
 }
 
 static void error(struct vcpu *v, u32 what)
@@ -224,7 +231,7 @@ static void timer_fired(void *arg)
     struct vlapic *a = &v->hvm->apic;
     u32 lvt = READ_ONCE(a->lvt[LVT_TIMER]);
     u64 period = READ_ONCE(a->timer_ns), now = time_now();
-    bool is_idle = lvt & LVT_MASKED || READ_ONCE(a->irr[(lvt & 0xff) / 32]) >> lvt % 32 & 1;
+    bool is_idle = lvt & LVT_MASKED || READ_ONCE(a->irr[(lvt & 0xff) / 64]) >> lvt % 64 & 1;
 
     if (!is_idle)
         vlapic_raise(v, lvt & 0xff);
@@ -291,13 +298,13 @@ static bool read(const struct vcpu *v, u32 reg, u64 *value)
     case REG_SPURIOUS:
         *value = a->spurious;
         return true;
-    case REG_ISR ... REG_ISR + VLAPIC_WORDS - 1:
-        *value = a->isr[reg - REG_ISR];
+    case REG_ISR ... REG_ISR + 7:
+        *value = half(a->isr, reg - REG_ISR);
         return true;
-    case REG_TMR ... REG_TMR + VLAPIC_WORDS - 1: /* all edges */
+    case REG_TMR ... REG_TMR + 7: /* all edges */
         return true;
-    case REG_IRR ... REG_IRR + VLAPIC_WORDS - 1:
-        *value = a->irr[reg - REG_IRR];
+    case REG_IRR ... REG_IRR + 7:
+        *value = half(a->irr, reg - REG_IRR);
         return true;
     case REG_ESR:
         *value = a->esr;

@@ -265,15 +265,22 @@ static void destroy(struct vcpu *v)
 
 static void mode(const struct vcpu *v, struct hvm_mode *out)
 {
-    u64 efer = vmcs_read(GUEST_EFER), shown = vmcs_read(VMCS_CR0_SHOWN);
+    u64 shown = vmcs_read(VMCS_CR0_SHOWN);
 
     (void)v;
-    *out = (struct hvm_mode){(vmcs_read(GUEST_CR0) & ~VMX_CR0_OWN) | (shown & VMX_CR0_OWN),
-                             vmcs_read(GUEST_CR3),
+    *out = (struct hvm_mode){(vmcs_read(GUEST_CR0) & ~VMX_CR0_OWN) | (shown & VMX_CR0_OWN), vmcs_read(GUEST_CR3),
                              (vmcs_read(GUEST_CR4) & ~vmx_cr4_own) | (vmcs_read(VMCS_CR4_SHOWN) & vmx_cr4_own),
-                             efer,
-                             (u32)vmcs_read(GUEST_RIGHTS(SEG_SS)) >> 5 & 3,
-                             efer & EFER_LMA && vmcs_read(GUEST_RIGHTS(SEG_CS)) & RIGHTS_LONG};
+                             vmcs_read(GUEST_EFER)};
+}
+
+struct hvm_code vmx_code(const struct vcpu *v)
+{
+    u32 rights = (u32)vmcs_read(GUEST_RIGHTS(SEG_CS)), cpl = (u32)vmcs_read(GUEST_RIGHTS(SEG_SS)) >> 5 & 3;
+
+    (void)v;
+    if (rights & RIGHTS_LONG && vmcs_read(GUEST_EFER) & EFER_LMA)
+        return (struct hvm_code){0, cpl, 8};
+    return (struct hvm_code){vmcs_read(GUEST_BASE(SEG_CS)), cpl, rights & RIGHTS_32 ? 4 : 2};
 }
 
 /* It may be loaded, though it does not run, on another CPU: it changes by itself when it comes in again. */
@@ -437,6 +444,7 @@ const struct hvm_backend vmx_backend = {
     .create = create,
     .destroy = destroy,
     .mode = mode,
+    .code = vmx_code,
     .set_context = set_context,
     .get_context = get_context,
     .start_real = start_real,

@@ -72,6 +72,7 @@
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_GDTR, SEG_IDTR };
 #define RIGHTS_PRESENT  BIT(7)
 #define RIGHTS_LONG     BIT(13)
+#define RIGHTS_32       BIT(14)
 #define RIGHTS_UNUSABLE BIT(16)
 
 enum {
@@ -214,6 +215,7 @@ extern u64 vmx_cr4_own; /* what guests do not change in CR4; sealed */
 /* --- vmx.c --- */
 const char *vmx_init(void); /* boot; why not, NULL: it can be used */
 void vmx_debug_load(struct vcpu *v);
+struct hvm_code vmx_code(const struct vcpu *v);
 void vmx_real(struct vcpu *v);  /* v is current: as after SIPI */
 void vmx_ready(struct vcpu *v); /* last before it goes in: TLB, caches */
 

@@ -11,6 +11,8 @@
 
 #define EVENT_NMI_OPEN BIT(12) /* IRET was on its way, and NMIs would be let in again */
 #define WRITE_ACCESS   BIT(1)
+#define HAS_LINEAR     BIT(7)
+#define IS_ITS_OWN     BIT(8) /* with the linear address: not of the walk to it */
 #define DR6_RESET      0xffff0ff0ull
 #define DR6_CAUSES     0xe00full
 
@@ -99,6 +101,15 @@ static void do_exception(struct vcpu *v, u32 event)
     hvm_inject(v, vector, event & HVM_EVENT_ERROR, (u32)vmcs_read(VMCS_EXIT_ERROR));
 }
 
+static void do_memory(struct vcpu *v, struct regs *r, u64 info)
+{
+    struct exit_memory x = {.address = vmcs_read(VMCS_PHYSICAL),
+                            .is_write = info & WRITE_ACCESS,
+                            .is_walk = (info & (HAS_LINEAR | IS_ITS_OWN)) == HAS_LINEAR};
+
+    exit_nested_fault(v, r, x);
+}
+
 static void handle(struct vcpu *v, struct regs *r, u32 code)
 {
     u64 info = vmcs_read(VMCS_QUALIFICATION), next = r->rip + vmcs_read(VMCS_LENGTH);
@@ -126,7 +137,7 @@ static void handle(struct vcpu *v, struct regs *r, u32 code)
         return;
     case VMEXIT_VMCALL:
         r->rip = next;
-        hvm_call(r);
+        hvm_call(r, vmx_code(v));
         return;
     case VMEXIT_CR:
         do_control(v, r, info, next);
@@ -142,7 +153,7 @@ static void handle(struct vcpu *v, struct regs *r, u32 code)
         exit_msr(v, r, next, code == VMEXIT_WRMSR);
         return;
     case VMEXIT_EPT_VIOLATION:
-        exit_nested_fault(v, r, vmcs_read(VMCS_PHYSICAL), info & WRITE_ACCESS);
+        do_memory(v, r, info);
         return;
     case VMEXIT_XSETBV:
         exit_xsetbv(v, r, next);

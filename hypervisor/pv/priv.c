@@ -258,7 +258,7 @@ bool pv_priv(struct vcpu *v, struct regs *r)
 {
     struct insn n;
     bool done = false, is_unfinished = false;
-    if (!insn_fetch(r, &n))
+    if (!insn_fetch(r->rip, 8, &n))
         return false;
     switch (n.opcode) {
     case 0x6c ... 0x6f:

@@ -183,7 +183,7 @@ bool pv_ptwr(struct vcpu *v, struct regs *r, u64 address)
     pte_t e = READ_ONCE(*entry);
     if ((e & (PTE_P | PTE_RW)) != PTE_P || !(table = frame_page(mfn(pte_mfn(e)))) || page_kind(table->type) != PAGE_L1)
         return false;
-    if (!insn_fetch(r, &n) || !decode(&n, &s) || !insn_is_whole(&n) || (address & 7) + s.bytes > 8)
+    if (!insn_fetch(r->rip, 8, &n) || !decode(&n, &s) || !insn_is_whole(&n) || (address & 7) + s.bytes > 8)
         return false;
     s.length = n.length;
     int rc = page_get_as(table, domain_owner(v->domain), PAGE_L1);

@@ -265,6 +265,7 @@ static void calls(void)
 
 /* --- what a guest may do to itself, and to nobody else --- */
 
+#define EITHER (~0u) /* off, or crashed */
 static const struct act {
     const char *name;
     u8 code[40];
@@ -272,15 +273,13 @@ static const struct act {
 } acts[] = {
     {"triple-fault", {0x0f, 0x0b}, SHUTDOWN_crash},
     {"cli-hlt", {0xfa, 0xf4}, SHUTDOWN_poweroff},
-    {"read-hole", {0x48, 0x8b, 0x04, 0x25, 0x00, 0x00, 0x10, 0x00}, SHUTDOWN_crash},
-    {"write-hole", {0x48, 0x89, 0x04, 0x25, 0x00, 0x00, 0x10, 0x00}, SHUTDOWN_crash},
     {"run-hole", {0xb8, 0x00, 0x00, 0x10, 0x00, 0xff, 0xe0}, SHUTDOWN_crash},
     {"vmrun", {0x0f, 0x01, 0xd8}, SHUTDOWN_crash},
     {"vmsave", {0x0f, 0x01, 0xdb}, SHUTDOWN_crash},
     {"skinit", {0x0f, 0x01, 0xde}, SHUTDOWN_crash},
     {"wrmsr-hsave", {0xb9, 0x17, 0x01, 0x01, 0xc0, 0x0f, 0x30}, SHUTDOWN_crash},
     {"wrmsr-efer", {0xb9, 0x80, 0x00, 0x00, 0xc0, 0x31, 0xc0, 0xb4, 0x10, 0x31, 0xd2, 0x0f, 0x30}, SHUTDOWN_crash},
-    {"paging-off", {0x31, 0xc0, 0x0f, 0x22, 0xc0}, SHUTDOWN_crash},
+    {"paging-off", {0x31, 0xc0, 0x0f, 0x22, 0xc0, 0xfa, 0xf4}, EITHER}, /* some processors refuse that */
     {"cr3-hole", {0xb8, 0x00, 0x00, 0x00, 0x70, 0x0f, 0x22, 0xd8}, SHUTDOWN_crash},
     {"ins", {0xbf, 0x00, 0x30, 0x00, 0x00, 0x66, 0xba, 0x34, 0x12, 0xfc, 0x6c}, SHUTDOWN_crash},
     {"all-ports", /* in al, dx; out dx, al for each; outsb of more than there is; then the list, which ends at once */
@@ -309,7 +308,10 @@ static void alone(const struct act *a)
     memcpy(win, a->code, sizeof(a->code));
     EQ(map(win, 0), 0);
     run();
-    EQ(reason(), a->reason);
+    if (a->reason == EITHER)
+        TRUE(reason() == SHUTDOWN_poweroff || reason() == SHUTDOWN_crash);
+    else
+        EQ(reason(), a->reason);
     end();
 }
 
@@ -345,6 +347,7 @@ static void second(void)
 #include "apic.h"
 #include "grants.h"
 #include "narrow.h"
+#include "holes.h"
 
 static void contexts(void)
 {
@@ -363,7 +366,8 @@ static void contexts(void)
     context.header_at.length = 0x7fffffff;
     EQ(set_context(), E_INVAL);
     context_of(AT(CODE));
-    context.cpu.cr0 = 0x80000000; /* paging without protection: nobody can run that */
+    context.cpu.cr0 = 0x80000000; /* paging without protection, and 64-bit mode without PAE: nobody can run that */
+    context.cpu.cr4 = 0;
     EQ(set_context(), 0);
     EQ(set_context(), E_EXIST);
     EQ(domctl(XEN_DOMCTL_unpausedomain, dom, &op), 0);
@@ -499,6 +503,8 @@ int main(void)
         contexts();
         for (u32 i = 0; i < COUNT(acts); i++)
             alone(&acts[i]);
+        for (u32 i = 0; i < COUNT(holes); i++)
+            hole(i);
         if (!is_case("one")) /* where nobody turns with interrupts off: one emulator lets no interrupt through then */
             second();
         dead();

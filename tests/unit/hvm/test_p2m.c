@@ -36,6 +36,11 @@ void __wrap_frame_free(mfn_t m, u32 order)
     tables_out--;
     __real_frame_free(m, order);
 }
+static void *pages_alloc(u32 order)
+{
+    return frame_va(__real_frame_alloc(order, FRAME_ZERO, 0));
+}
+void *(*pgtab_alloc_pages)(u32 order) = pages_alloc;
 struct domain *domain_of(u32 owner)
 {
     return owner == domain_owner(&domain) ? &domain : NULL;
@@ -98,6 +103,17 @@ static bool is_hole(u64 gfn)
     return p2m_find(&domain, gfn, &is_writable).n == MFN_NONE && !is_writable;
 }
 
+static u64 noted[4][2];
+static u32 notes;
+static void note(u64 m, enum page_kind kind)
+{
+    if (notes < 4) {
+        noted[notes][0] = m;
+        noted[notes][1] = kind;
+    }
+    notes++;
+}
+
 static void an_entry_holds_a_use(void)
 {
     begin(256);
@@ -152,6 +168,41 @@ static void holes(void)
     CU_ASSERT_EQUAL(p2m_show(&domain, 0xfee00, frame[0]), -EINVAL); /* the APIC's */
     CU_ASSERT_EQUAL(p2m_show(&domain, HVM_GFN_LIMIT - 1, frame[0]), 0);
     CU_ASSERT(shows(HVM_GFN_LIMIT - 1, 0, true) && is_hole(HVM_GFN_LIMIT - 2));
+    end();
+}
+
+/* A guest reads where nothing is: ones, but for all others there is nothing, until something comes. */
+static pte_t *entry_of(u64 gfn)
+{
+    pte_t *table = hvm.root;
+
+    for (u32 level = 4; level > 1; level--)
+        table = frame_va(mfn(pte_mfn(table[gfn >> 9 * (level - 1) & 511])));
+    return &table[gfn & 511];
+}
+
+static void holes_that_are_read(void)
+{
+    u32 made = 0;
+
+    begin(256);
+    CU_ASSERT(!p2m_show_hole(&domain, HVM_GFN_LIMIT) && !p2m_show_hole(&domain, ~0ull));
+    CU_ASSERT(p2m_show_hole(&domain, 5) && p2m_show_hole(&domain, 5));
+    CU_ASSERT(is_hole(5) && p2m_hide(&domain, 5).n == MFN_NONE && hvm.gfn_end == 0);
+    CU_ASSERT(*entry_of(5) & PTE_P && !(*entry_of(5) & PTE_RW));
+    CU_ASSERT_EQUAL(*(const u64 *)frame_va(mfn(pte_mfn(*entry_of(5)))), ~0ull);
+    notes = 0;
+    CU_ASSERT_EQUAL(p2m_show(&domain, 6, frame[0]), 0);
+    CU_ASSERT(p2m_show_hole(&domain, 6) && shows(6, 0, true) && refs(0) == 2); /* there is something */
+    p2m_note(&domain, note);
+    CU_ASSERT_EQUAL(notes, 1);
+    CU_ASSERT(page_get(frame_page_raw(frame[1]), domain_owner(&domain)));
+    fake_flushes[0] = 0;
+    CU_ASSERT_EQUAL(p2m_add(&domain, 5, frame[1], false), 0);
+    CU_ASSERT(shows(5, 1, false) && fake_flushes[0] == 1); /* who read there sees it at once */
+    for (u64 at = 0; at < 512 && p2m_show_hole(&domain, at << 18); at++)
+        made++;
+    CU_ASSERT(made > 8 && made < 64);
     end();
 }
 
@@ -229,17 +280,6 @@ static void the_dying_gets_nothing(void)
     end();
 }
 
-static u64 noted[4][2];
-static u32 notes;
-static void note(u64 m, enum page_kind kind)
-{
-    if (notes < 4) {
-        noted[notes][0] = m;
-        noted[notes][1] = kind;
-    }
-    notes++;
-}
-
 static void the_audit_hears_of_all(void)
 {
     begin(256);
@@ -286,7 +326,7 @@ static void random_walk(void)
         u64 gfn = fake_random(NUMBERS);
         u32 i = (u32)fake_random(FRAMES);
         bool w = fake_random(2);
-        switch (fake_random(3)) {
+        switch (fake_random(4)) {
         case 0:
             if (!w && !page_get(frame_page_raw(frame[i]), domain_owner(&domain)))
                 abort();
@@ -297,6 +337,9 @@ static void random_walk(void)
         case 1:
             CU_ASSERT_EQUAL(p2m_hide(&domain, gfn).n, there[gfn] ? frame[there[gfn] - 1].n : MFN_NONE);
             there[gfn] = 0;
+            break;
+        case 2:
+            CU_ASSERT(p2m_show_hole(&domain, gfn));
             break;
         default:
             CU_ASSERT(there[gfn] ? shows(gfn, there[gfn] - 1, writes[gfn]) : is_hole(gfn));
@@ -319,6 +362,7 @@ int main(void)
                            {"who comes after gives back", who_comes_after_gives_back},
                            {"read-only is a reference", read_only_is_a_reference},
                            {"holes", holes},
+                           {"holes that are read", holes_that_are_read},
                            {"only into a hole", only_into_a_hole},
                            {"frames of others, or of another use", frames_of_others},
                            {"memory ends at each table", memory_ends_at_each_table},
@@ -329,6 +373,8 @@ int main(void)
                            {"a random walk", random_walk},
                            CU_TEST_INFO_NULL};
 
+    fake_init(1);
     fake_seed();
+    p2m_init();
     return suite_run("p2m", tests);
 }
