@@ -18,6 +18,7 @@
 #define MEMORY_KIB_MIN    UINT64_C(1024)
 #define MEMORY_KIB_MAX    (UINT64_C(16) << 30) /* 16 TiB */
 #define PVGRUB            "/usr/lib/grub-xen/grub-x86_64-xen.bin"
+#define PVHGRUB           "/usr/lib/grub-xen/grub-i386-xen_pvh.bin"
 #define CMDLINE_BYTES_MAX 1023 /* what start_info has room for, less its end */
 #define DISKS_MAX         128u
 #define NICS_MAX          32u
@@ -196,9 +197,10 @@ static int take_os(struct reader *r, const xmlNode *root, struct wirt_config *c)
     const xmlNode *os = config_child(root, "os"), *loader = config_child(root, "bootloader");
     const xmlNode *line = config_child(os, "cmdline");
     char *program = config_text(loader);
-    const char *base;
+    const char *base, *grub;
 
     c->is_pvh = config_has(config_child(os, "type"), "machine", "xenpvh");
+    grub = c->is_pvh ? PVHGRUB : PVGRUB;
     c->kernel = config_text(config_child(os, "kernel"));
     c->initrd = config_text(config_child(os, "initrd"));
     c->cmdline = config_text(line);
@@ -216,11 +218,11 @@ static int take_os(struct reader *r, const xmlNode *root, struct wirt_config *c)
         config_fail_text(r, loader,
                          "<bootloader> is '%.40s': no program of dom0 looks into a guest's disk; "
                          "pv-grub does it as <kernel>%s</kernel>",
-                         program, PVGRUB);
+                         program, grub);
     else if (!c->kernel && !config_child(config_child(root, "devices"), "disk"))
         config_fail(r, os, "<os> has no <kernel>, and there is no disk to boot one from");
     else if (!c->kernel) /* what libvirt does with pygrub, done inside the guest */
-        c->kernel = config_copy(PVGRUB, sizeof(PVGRUB));
+        c->kernel = config_copy(grub, strlen(grub));
     free(program);
     return r->code;
 }
