@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Connections. A client's next request is not looked at before its last answer has left, so that what waits for a
- * client that does not read is bounded: one answer, and events up to a quota. Beyond that a watch collapses: its
- * further events become one, for the watched path itself, sent when there is room again. So a client always learns
- * that something changed below its path, and no answer is ever lost.
+ * client that does not read is bounded: one answer, and events up to a quota. Of a client on the socket, which is
+ * dom0's, a pass answers as many requests as came together, as long as their answers are no more than the longest one.
+ * Beyond the quota a watch collapses: its further events become one, for the watched path itself, sent when there is
+ * room again. So a client always learns that something changed below its path, and no answer is ever lost.
  * What goes to a ring goes into the log first; rings go on from there after a restart (state.c, domain.c).
  */
 #include "conn.h"
@@ -20,9 +21,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#define DOM0_EVENTS 64u /* times the quota: dom0 watches all domains */
+#define DOM0_EVENTS 64u         /* times the quota: dom0 watches all domains */
+#define READ_BYTES  (16u << 10) /* of a socket, at a time */
+#define BURST       64u         /* requests of a socket, in a pass */
+#define PIECES      64u         /* messages that one send takes */
 
 struct conn *conn_all;
 static struct conn *ready, **ready_last = &ready, *dirty, **dirty_last = &dirty;
@@ -60,8 +65,7 @@ static void pop(struct conn *c)
     c->out = o->next;
     if (!c->out)
         c->out_last = &c->out;
-    if (o->is_event)
-        c->event_bytes -= o->len;
+    *(o->is_event ? &c->event_bytes : &c->answer_bytes) -= o->len;
     c->out_off = 0;
     mem_free(o);
 }
@@ -182,8 +186,7 @@ void conn_push(struct conn *c, const void *data, size_t length, bool is_event)
     memcpy(o->data, data, length);
     *c->out_last = o;
     c->out_last = &o->next;
-    if (is_event)
-        c->event_bytes += o->len;
+    *(is_event ? &c->event_bytes : &c->answer_bytes) += o->len;
     if (c->domain)
         domain_owes(c->domain, data, length, is_event);
     conn_dirty(c);
@@ -266,22 +269,6 @@ static void unfold(struct conn *c)
     }
 }
 
-/* Bytes of a request: 0 none now, -1 the connection is over (and says so itself). */
-static long take(struct conn *c, char *to, size_t want)
-{
-    long n;
-
-    if (c->domain)
-        return domain_take(c->domain, to, want);
-    n = recv(c->fd, to, want, MSG_DONTWAIT);
-    if (n > 0)
-        return n;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    conn_destroy(c);
-    return -1;
-}
-
 static void refuse_length(struct conn *c, uint32_t length)
 {
     if (c->domain)
@@ -294,35 +281,41 @@ static void refuse_length(struct conn *c, uint32_t length)
     }
 }
 
-/* True: a whole request stands in c->in. */
-static bool fill(struct conn *c)
+/* The bytes of the request that begins here, as far as the first `have` of them say: its header, if no more. */
+static size_t size_of(const char *data, size_t have)
 {
     struct xsd_sockmsg header;
-    size_t want = WIRE_HEADER;
+
+    if (have < WIRE_HEADER)
+        return WIRE_HEADER;
+    memcpy(&header, data, WIRE_HEADER);
+    return WIRE_HEADER + (size_t)header.len;
+}
+
+/* True: a whole request of a domain's stands in c->in. */
+static bool fill(struct conn *c)
+{
+    size_t want;
     long n;
 
     if (!c->in)
         c->in = mem_alloc(WIRE_MAX);
     for (;;) {
-        if (c->in_len >= WIRE_HEADER) {
-            memcpy(&header, c->in, WIRE_HEADER);
-            if (header.len > XENSTORE_PAYLOAD_MAX) {
-                refuse_length(c, header.len);
-                return false;
-            }
-            want = WIRE_HEADER + header.len;
+        want = size_of(c->in, c->in_len);
+        if (want > WIRE_MAX) {
+            refuse_length(c, (uint32_t)(want - WIRE_HEADER));
+            return false;
         }
         if (c->in_len == want)
             return true;
-        n = take(c, c->in + c->in_len, want - c->in_len);
+        n = domain_take(c->domain, c->in + c->in_len, want - c->in_len);
         if (n < 0)
             return false;
         if (!n)
             break;
         c->in_len += (uint32_t)n;
     }
-    if (c->domain)
-        domain_keep_partial(c->domain);
+    domain_keep_partial(c->domain);
     if (!c->in_len) {
         mem_free(c->in);
         c->in = NULL;
@@ -330,40 +323,97 @@ static bool fill(struct conn *c)
     return false;
 }
 
-void conn_step(struct conn *c)
+static void step_ring(struct conn *c)
 {
     char *in;
 
-    if (is_mute(c))
-        return;
-    unfold(c);
-    c->waits_for_out = c->out;
-    if (c->out || !fill(c))
+    if (!fill(c))
         return;
     in = c->in;
     c->in = NULL;
     c->in_len = 0;
-    if (c->domain)
-        domain_consumed(c->domain);
+    domain_consumed(c->domain);
     request_handle(c, in);
     mem_free(in);
-    if (c->domain)
+    conn_ready(c);
+}
+
+/* What has been read of a socket and is not yet done. */
+static void keep(struct conn *c, const char *data, size_t length)
+{
+    char *in = length ? mem_alloc(length) : NULL;
+
+    if (length)
+        memcpy(in, data, length);
+    mem_free(c->in);
+    c->in = in;
+    c->in_len = (uint32_t)length;
+}
+
+static void step_socket(struct conn *c)
+{
+    static char data[READ_BYTES];
+    size_t have = c->in_len, at = 0, size = size_of(c->in, have);
+    unsigned done = 0;
+
+    if (have)
+        memcpy(data, c->in, have);
+    if (have < size && size <= WIRE_MAX) {
+        ssize_t n = recv(c->fd, data + have, sizeof(data) - have, MSG_DONTWAIT);
+
+        if (n <= 0) {
+            if (!n || (errno != EAGAIN && errno != EINTR))
+                conn_destroy(c);
+            return;
+        }
+        have += (size_t)n;
+    }
+    while (size = size_of(data + at, have - at), size <= have - at && size <= WIRE_MAX) {
+        if (done == BURST || c->answer_bytes >= XENSTORE_PAYLOAD_MAX)
+            break;
+        request_handle(c, data + at);
+        at += size;
+        done++;
+    }
+    if (size > WIRE_MAX && !done) {
+        refuse_length(c, (uint32_t)(size - WIRE_HEADER));
+        return;
+    }
+    keep(c, data + at, have - at);
+    if (size <= have - at || size > WIRE_MAX)
         conn_ready(c);
+}
+
+void conn_step(struct conn *c)
+{
+    if (is_mute(c))
+        return;
+    unfold(c);
+    c->waits_for_out = c->out;
+    if (c->out)
+        return;
+    if (c->domain)
+        step_ring(c);
+    else
+        step_socket(c);
 }
 
 static bool send_out(struct conn *c)
 {
     while (c->out) {
-        struct out *o = c->out;
-        ssize_t n = send(c->fd, o->data + c->out_off, o->len - c->out_off, MSG_DONTWAIT | MSG_NOSIGNAL);
+        struct iovec piece[PIECES];
+        struct msghdr all = {.msg_iov = piece};
+        size_t skip = c->out_off;
+        ssize_t n;
 
+        for (struct out *o = c->out; o && all.msg_iovlen < PIECES; o = o->next, skip = 0)
+            piece[all.msg_iovlen++] = (struct iovec){o->data + skip, o->len - skip};
+        n = sendmsg(c->fd, &all, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return true;
         if (n < 0)
             return false;
-        c->out_off += (uint32_t)n;
-        if (c->out_off == o->len)
-            pop(c);
+        conn_skip(c, (size_t)n);
     }
     return true;
 }

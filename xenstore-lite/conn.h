@@ -20,10 +20,10 @@ struct conn {
     struct who who;
     int fd;                /* -1: a ring */
     struct domain *domain; /* NULL: a socket */
-    char *in;              /* WIRE_MAX bytes while a request is coming in */
+    char *in;              /* while a request is coming in; of a ring's, WIRE_MAX bytes */
     uint32_t in_len;
     uint32_t out_off; /* bytes of the first message that have left */
-    uint32_t event_bytes;
+    uint32_t event_bytes, answer_bytes;
     struct out *out, **out_last;
     struct watch *watches;
     uint32_t watch_count, collapsed_count;
@@ -47,7 +47,7 @@ void conn_clear(struct conn *c);   /* what is half read and what is not yet sent
 void conn_ready(struct conn *c);
 void conn_dirty(struct conn *c);
 
-/* Reads and answers at most one request. */
+/* Reads and answers at most one request, of a socket those that have come together. */
 void conn_step(struct conn *c);
 /* Sends as much as the other side takes. Only when all that it tells is in the log. */
 void conn_flush(struct conn *c);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * xenstored. One thread, one loop: wait; read and answer one request of everyone who has one; write what came of it
- * to the log; only then send. Fairness is the round: nobody gets a second request answered before everybody who was
- * ready got a first. The daemon may be killed at any instruction.
+ * xenstored. One thread, one loop: wait; read and answer what everyone has asked, one request of a domain, a bounded
+ * handful of a program of dom0's (conn.c); write what came of it to the log; only then send. Fairness is the round:
+ * nobody gets a second turn before everybody who was ready got a first. The daemon may be killed at any instruction.
  */
 #include "conn.h"
 #include "control.h"

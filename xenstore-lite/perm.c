@@ -9,7 +9,6 @@
 #include "mem.h"
 #include "wire.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static uint64_t died[PERM_DOMIDS]; /* generation of the id's last death; pages that nobody needs are never touched */
@@ -135,12 +134,19 @@ size_t perm_encode(const struct perms *p, char *out, size_t size)
 {
     size_t used = 0;
 
-    for (uint32_t i = 0; i < p->count && used + 8 <= size; i++) {
+    for (uint32_t i = 0; i < p->count; i++) {
         uint32_t domid = i ? p->entry[i].domid : perm_owner(p);
+        char number[WIRE_DECIMAL];
+        size_t length;
 
         if (i && !perm_is_live(p, domid))
             continue;
-        used += (size_t)snprintf(out + used, size - used, "%c%u", letters[p->entry[i].mask & 3], domid) + 1;
+        length = wire_decimal(domid, number);
+        if (length + 2 > size - used)
+            break;
+        out[used++] = letters[p->entry[i].mask & 3];
+        memcpy(out + used, number, length + 1);
+        used += length + 1;
     }
     return used;
 }

@@ -41,19 +41,19 @@ static int path_of(struct call *k, char path[static WIRE_PATH_SIZE])
     return error ? error : quota_check(k->c->who.domid, QUOTA_PATH, strlen(path), path);
 }
 
-/* A node that must be there and grant `need`; without it ENOENT only to whom its surroundings are open. */
+/* A node that must be there and grant `need`; without it ENOENT only to whom its surroundings are open. For ENOENT
+ * *out is the nearest node above, to which k->known bytes of the path lead. */
 static int find(struct call *k, const char *path, unsigned need, unsigned kinds, struct node **out)
 {
-    struct node *n = tree_find(root_of(k), path);
-    const struct perms *p = n ? n->perms : tree_nearest(root_of(k), path)->perms;
+    struct node *n = tree_nearest(root_of(k), path, &k->known);
     int error = note(k, path, kinds);
 
     if (error)
         return error;
-    if ((perm_of(p, k->c->who) & need) != need)
+    if ((perm_of(n->perms, k->c->who) & need) != need)
         return EACCES;
     *out = n;
-    return n ? 0 : ENOENT;
+    return path[k->known] ? ENOENT : 0;
 }
 
 static int handle_read(struct call *k)
@@ -152,22 +152,12 @@ static int create(struct call *k, char *path, struct blob *value, struct node *n
     struct who who = k->c->who;
     struct perms *p = perm_inherit(n->perms, who, tree_tick());
     uint32_t missing = 0;
-    size_t length = strlen(path), at;
+    size_t length = strlen(path), at = k->known;
     int64_t wanted;
     int error;
 
-    /* From the end of the deepest path that exists on, each '/' starts a missing name. */
-    for (at = length; at > 1; at--)
-        if (path[at] == '/' || at == length) {
-            char kept = path[at];
-
-            path[at] = 0;
-            n = tree_find(root_of(k), path);
-            path[at] = kept;
-            if (n)
-                break;
-            missing++;
-        }
+    for (const char *c = path + at; *c; c++) /* each '/' starts a missing name */
+        missing += *c == '/';
     wanted = (int64_t)quota_nodes(who.domid) + missing + (k->t ? k->t->node_change : 0);
     error = quota_check(who.domid, QUOTA_NODES, wanted > 0 ? (uint64_t)wanted : 0, path);
     if (!error && k->t)
@@ -176,8 +166,8 @@ static int create(struct call *k, char *path, struct blob *value, struct node *n
         bool is_last;
         struct op *op;
 
-        at += 1 + strcspn(path + at + 1, "/");
-        is_last = at >= length;
+        at = (size_t)(strchrnul(path + at + 1, '/') - path);
+        is_last = at == length;
         path[at] = 0;
         error = note(k, path, TXN_EXISTS);
         if (!error) {
@@ -193,19 +183,18 @@ static int create(struct call *k, char *path, struct blob *value, struct node *n
     return error;
 }
 
-/* WRITE and MKDIR on a path that is not there. */
-static int create_at(struct call *k, char *path, struct blob *value)
+/* WRITE and MKDIR on a path that is not there, as find() said; n is what it found above. */
+static int create_at(struct call *k, char *path, struct blob *value, struct node *n)
 {
-    struct node *n = tree_nearest(root_of(k), path);
-    char above[WIRE_PATH_SIZE];
+    char above[WIRE_PATH_SIZE] = "/";
 
     if (!(perm_of(n->perms, k->c->who) & PERM_WRITE))
         return EACCES;
     if (k->t) { /* what it is made below must still be there at the end */
-        memcpy(above, path, strlen(path) + 1);
-        do
-            wire_parent(above, above);
-        while (!tree_find(k->t->root, above));
+        if (k->known) {
+            memcpy(above, path, k->known);
+            above[k->known] = 0;
+        }
         if (txn_note(k->t, above, TXN_EXISTS))
             return ENOSPC;
     }
@@ -231,7 +220,7 @@ static int handle_write(struct call *k)
         op->set.sets_value = true;
         error = change(k, op);
     } else if (error == ENOENT)
-        error = create_at(k, path, value);
+        error = create_at(k, path, value, n);
     tree_blob_put(value);
     return error;
 }
@@ -244,7 +233,7 @@ static int handle_mkdir(struct call *k)
 
     if (!error)
         error = find(k, path, PERM_WRITE, TXN_EXISTS, &n);
-    return error == ENOENT ? create_at(k, path, NULL) : error;
+    return error == ENOENT ? create_at(k, path, NULL, n) : error;
 }
 
 static int handle_rm(struct call *k)

@@ -12,6 +12,7 @@ struct call {
     struct wire_request r;
     struct xsd_sockmsg header;
     struct txn *t;
+    size_t known; /* bytes of the path that lead to a node that exists */
     bool is_answered;
 };
 typedef int handler(struct call *k); /* 0, having answered or for "OK"; or an errno, having changed nothing */

@@ -7,6 +7,7 @@
  * reference, and records go to log.N+1 from its first moment on. Until base.N+1 is whole, base.N and both logs count.
  */
 #include "state.h"
+#include "crc.h"
 #include "log.h"
 #include "mem.h"
 #include "replay.h"
@@ -57,24 +58,6 @@ static struct {
     char path[WIRE_PATH_SIZE];
 } base = {.fd = -1};
 
-static uint32_t crc32_of(const char *p, size_t length)
-{
-    static uint32_t table[256];
-    uint32_t crc = ~0u;
-
-    if (!table[1])
-        for (uint32_t i = 0; i < 256; i++) {
-            uint32_t c = i;
-
-            for (int k = 0; k < 8; k++)
-                c = c >> 1 ^ (c & 1 ? 0xedb88320u : 0);
-            table[i] = c;
-        }
-    while (length--)
-        crc = crc >> 8 ^ table[(crc ^ (unsigned char)*p++) & 255];
-    return ~crc;
-}
-
 static void append(struct buffer *b, const void *data, size_t length)
 {
     if (b->used + length > b->size) {
@@ -114,7 +97,7 @@ static bool write_record(int fd, struct buffer *b, off_t *end)
     struct record_header h = {(uint32_t)(b->used - sizeof(h)), 0};
     size_t done = 0;
 
-    h.crc = crc32_of(b->data + sizeof(h), h.length);
+    h.crc = crc_of(b->data + sizeof(h), h.length);
     memcpy(b->data, &h, sizeof(h));
     while (done < b->used) {
         ssize_t n = pwrite(fd, b->data + done, b->used - done, *end + (off_t)done);
@@ -377,7 +360,7 @@ static bool replay_file(const char *kind, uint64_t n, bool may_tear)
         is_good = size - at >= sizeof(h);
         if (is_good)
             memcpy(&h, data + at, sizeof(h));
-        if (!is_good || h.length > size - at - sizeof(h) || crc32_of(data + at + sizeof(h), h.length) != h.crc) {
+        if (!is_good || h.length > size - at - sizeof(h) || crc_of(data + at + sizeof(h), h.length) != h.crc) {
             is_good = may_tear;
             if (is_good)
                 log_line("%s%llu ends in a torn record of %zu bytes, which nobody was told of: left out", kind,

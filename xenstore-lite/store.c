@@ -41,11 +41,11 @@ void op_destroy(struct op *op)
     mem_free(op);
 }
 
-struct node *store_edit(struct node *root, const struct op *op)
+struct node *store_edit(struct node *root, const struct op *op, struct node **changed)
 {
     if (op->is_remove)
         return tree_remove(root, op->path, tree_tick());
-    return tree_set(root, &op->set, tree_tick());
+    return tree_set(root, &op->set, tree_tick(), changed);
 }
 
 static void uncount(struct node *n, void *unused)
@@ -68,7 +68,8 @@ static void log_node(const struct node *n, const char *path)
 
 void store_apply(const struct op *op)
 {
-    struct node *n = op->is_new ? NULL : tree_find(store_root, op->path);
+    bool is_replaced = op->is_remove || (op->set.sets_perms && !op->is_new);
+    struct node *n = is_replaced ? tree_find(store_root, op->path) : NULL;
     size_t length = strlen(op->path);
     struct heard *h = mem_alloc(sizeof(*h) + length + 1);
 
@@ -86,13 +87,13 @@ void store_apply(const struct op *op)
         uncount(n, NULL);
         quota_nodes_add(perm_owner(op->set.perms), 1);
     }
-    store_root = store_edit(store_root, op);
+    store_root = store_edit(store_root, op, &n);
     if (state_is_replaying())
         ;
     else if (op->is_remove)
         state_put(&(struct state_entry){STATE_RM, .x = op->path, .xlen = length});
     else
-        log_node(tree_find(store_root, op->path), op->path);
+        log_node(n, op->path);
     h->change.path = op->is_quiet ? NULL : h->path;
     *heard_last = h;
     heard_last = &h->next;

@@ -19,7 +19,7 @@ struct op *op_create(const char *path, struct blob *value, struct perms *perms);
 void op_destroy(struct op *op);
 
 /* The change on any tree; takes and returns a reference to its root. */
-struct node *store_edit(struct node *root, const struct op *op);
+struct node *store_edit(struct node *root, const struct op *op, struct node **changed);
 /* The change on the one that all see. Events wait for store_fire, which sees the tree with all changes made. */
 void store_apply(const struct op *op);
 void store_fire(void);

@@ -103,12 +103,22 @@ static struct node *own(struct node *n)
     return copy;
 }
 
+/* Names are short, and mostly differ soon: a call would cost more than the look. A node's ends with a NUL. */
 static int compare(const char *name, size_t length, const struct node *n)
 {
-    size_t common = length < n->name_len ? length : n->name_len;
-    int c = memcmp(name, n->name, common);
+    size_t i = 0;
 
-    return c ? c : (length > n->name_len) - (length < n->name_len);
+    while (i < length && name[i] == n->name[i])
+        i++;
+    if (i == length)
+        return length < n->name_len ? -1 : 0;
+    return (unsigned char)name[i] < (unsigned char)n->name[i] ? -1 : 1;
+}
+
+/* Up to the next '/' of a path, or its end. */
+static size_t name_length(const char *name)
+{
+    return (size_t)(strchrnul(name, '/') - name);
 }
 
 static uint32_t weight(const struct node *n)
@@ -201,11 +211,12 @@ static struct node *unlink_node(struct node *n)
 struct edit {
     const struct tree_set *set; /* NULL: remove */
     uint64_t gen;
+    struct node *changed;
 };
 
-static struct node *edit_children(struct node *n, const char *path, const struct edit *e);
+static struct node *edit_children(struct node *n, const char *path, struct edit *e);
 
-static struct node *edit_here(struct node *n, const struct edit *e)
+static struct node *edit_here(struct node *n, struct edit *e)
 {
     const struct tree_set *s = e->set;
 
@@ -218,37 +229,38 @@ static struct node *edit_here(struct node *n, const struct edit *e)
         n->perms = perm_get(s->perms);
     }
     n->gen = n->deep_gen = e->gen;
-    return n;
+    return e->changed = n;
 }
 
 /* Among the siblings t, the node called name; path is what follows its name ("" or "/..."). */
-static struct node *edit_among(struct node *t, const char *name, size_t length, const char *path, const struct edit *e)
+static struct node *edit_among(struct node *t, const char *name, size_t length, const char *path, struct edit *e)
 {
+    struct node **side;
+    uint32_t before;
     int order;
 
     if (!t) {
         assert(!*path && e->set);
         t = node_create(name, length, e->set->value, perm_get(e->set->perms));
         t->gen = t->list_gen = t->deep_gen = e->gen;
-        return t;
+        return e->changed = t;
     }
     t = own(t);
     order = compare(name, length, t);
-    if (order < 0)
-        t->left = edit_among(t->left, name, length, path, e);
-    else if (order > 0)
-        t->right = edit_among(t->right, name, length, path, e);
-    else if (*path)
+    if (!order && *path)
         return edit_children(t, path, e);
-    else
+    if (!order)
         return e->set ? edit_here(t, e) : unlink_node(t);
-    return balance(t);
+    side = order < 0 ? &t->left : &t->right;
+    before = weight(*side);
+    *side = edit_among(*side, name, length, path, e);
+    return weight(*side) == before ? t : balance(t); /* a sibling came or went */
 }
 
-static struct node *edit_children(struct node *n, const char *path, const struct edit *e)
+static struct node *edit_children(struct node *n, const char *path, struct edit *e)
 {
     const char *name = path + 1;
-    size_t length = strcspn(name, "/");
+    size_t length = name_length(name);
     uint32_t before = weight(n->children);
 
     n->children = edit_among(n->children, name, length, name + length, e);
@@ -258,17 +270,19 @@ static struct node *edit_children(struct node *n, const char *path, const struct
     return n;
 }
 
-struct node *tree_set(struct node *root, const struct tree_set *s, uint64_t gen)
+struct node *tree_set(struct node *root, const struct tree_set *s, uint64_t gen, struct node **changed)
 {
-    struct edit e = {s, gen};
+    struct edit e = {s, gen, NULL};
 
     root = own(root);
-    return s->path[1] ? edit_children(root, s->path, &e) : edit_here(root, &e);
+    root = s->path[1] ? edit_children(root, s->path, &e) : edit_here(root, &e);
+    *changed = e.changed;
+    return root;
 }
 
 struct node *tree_remove(struct node *root, const char *path, uint64_t gen)
 {
-    struct edit e = {NULL, gen};
+    struct edit e = {NULL, gen, NULL};
 
     return edit_children(own(root), path, &e);
 }
@@ -286,7 +300,7 @@ static struct node *child(const struct node *n, const char *name, size_t length)
 struct node *tree_below(struct node *n, const char *path)
 {
     while (n && *path) {
-        size_t length = strcspn(path + 1, "/");
+        size_t length = name_length(path + 1);
 
         n = child(n, path + 1, length);
         path += 1 + length;
@@ -299,19 +313,21 @@ struct node *tree_find(struct node *root, const char *path)
     return path[1] ? tree_below(root, path) : root;
 }
 
-struct node *tree_nearest(struct node *root, const char *path)
+struct node *tree_nearest(struct node *root, const char *path, size_t *known)
 {
     struct node *n = root, *next;
+    const char *at = path;
 
-    while (path[0] && path[1]) {
-        size_t length = strcspn(path + 1, "/");
+    while (at[0] && at[1]) {
+        size_t length = name_length(at + 1);
 
-        next = child(n, path + 1, length);
+        next = child(n, at + 1, length);
         if (!next)
             break;
         n = next;
-        path += 1 + length;
+        at += 1 + length;
     }
+    *known = path[1] ? (size_t)(at - path) : 1;
     return n;
 }
 

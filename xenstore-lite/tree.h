@@ -37,11 +37,11 @@ void tree_put(struct node *n);
 struct node *tree_find(struct node *root, const char *path);
 /* The same below n: path is "" or starts with "/". */
 struct node *tree_below(struct node *n, const char *path);
-/* The nearest node at or above path that exists. */
-struct node *tree_nearest(struct node *root, const char *path);
+/* The nearest node at or above path that exists, and how many of path's bytes lead to it (all of them: it is there). */
+struct node *tree_nearest(struct node *root, const char *path, size_t *known);
 
 /* Both take the caller's reference to root and return one to the new root; nobody else's view changes.
- * set: value and perms as given (references stay the caller's); is_new creates it, its parent must exist.
+ * set: value and perms as given (references stay the caller's); a new one's parent must exist. *changed: it, borrowed.
  * remove: path must exist and not be "/". */
 struct tree_set {
     const char *path;
@@ -49,7 +49,7 @@ struct tree_set {
     struct perms *perms;
     bool sets_value, sets_perms; /* for a node that exists */
 };
-struct node *tree_set(struct node *root, const struct tree_set *s, uint64_t gen);
+struct node *tree_set(struct node *root, const struct tree_set *s, uint64_t gen, struct node **changed);
 struct node *tree_remove(struct node *root, const char *path, uint64_t gen);
 
 uint32_t tree_child_count(const struct node *n);

@@ -198,6 +198,7 @@ int txn_edit(struct txn *t, struct op *op)
 {
     size_t size = TXN_NODE_BYTES + strlen(op->path) + (op->set.value ? op->set.value->len : 0);
     struct tally tally = {t->conn->who.domid, 0};
+    struct node *n;
     int error = charge(t, size, op->path);
 
     if (error)
@@ -205,7 +206,7 @@ int txn_edit(struct txn *t, struct op *op)
     if (op->is_remove)
         tree_walk(tree_find(t->root, op->path), tally_owned, &tally);
     t->node_change += op->is_new - tally.count;
-    t->root = store_edit(t->root, op);
+    t->root = store_edit(t->root, op, &n);
     op->next = NULL;
     *t->ops_last = op;
     t->ops_last = &op->next;

@@ -232,16 +232,31 @@ static bool reads(const struct perms *p, struct who who)
     return p && (perm_of(p, who) & PERM_READ);
 }
 
-/* All that decides who is told of one change, looked up once. */
+/* All that decides which guests are told of one change, looked up when the first one asks. */
 struct view {
     const struct change *change;
-    struct node *node, *parent;
+    struct node *root, *node, *parent;
+    bool is_known;
 };
 
-static bool is_told(const struct view *v, struct who who)
+static void look(struct view *v)
+{
+    char parent[WIRE_PATH_SIZE];
+
+    v->is_known = true;
+    v->node = tree_find(v->root, v->change->path);
+    if (!v->change->path[1])
+        return;
+    wire_parent(v->change->path, parent);
+    v->parent = tree_find(v->root, parent);
+}
+
+static bool is_told(struct view *v, struct who who)
 {
     if (!who.domid)
         return true;
+    if (!v->is_known)
+        look(v);
     if (reads(v->change->before, who) || (v->node && reads(v->node->perms, who)))
         return true;
     if (v->change->gone && reads(v->change->gone->perms, who))
@@ -259,7 +274,7 @@ static bool is_within(const char *below, int32_t depth)
     return true;
 }
 
-static void fire_at(const struct place *p, const struct view *v)
+static void fire_at(const struct place *p, struct view *v)
 {
     const char *path = v->change->path;
 
@@ -290,14 +305,9 @@ void watch_fire(struct node *root, const struct change *change)
     const char *path = change->path;
     size_t length = strlen(path), at = 1;
     uint64_t hash = hash_more(HASH_START, path, 1);
-    struct view v = {.change = change, .node = tree_find(root, path)};
-    char parent[WIRE_PATH_SIZE];
+    struct view v = {.change = change, .root = root};
     struct place *p;
 
-    if (length > 1) {
-        wire_parent(path, parent);
-        v.parent = tree_find(root, parent);
-    }
     for (p = place_find(hash, path, 1);; p = place_find(hash, path, at)) {
         size_t next = at;
 

@@ -97,31 +97,37 @@ const char *wire_error_name(int errnum)
     return "EINVAL";
 }
 
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '@';
+}
+
 static bool path_is_valid(const char *path, size_t length)
 {
-    if (path[0] != '/' || length > XENSTORE_ABS_PATH_MAX)
+    if (path[0] != '/' || (length > 1 && path[length - 1] == '/'))
         return false;
-    if (length > 1 && path[length - 1] == '/')
-        return false;
-    if (strstr(path, "//"))
-        return false;
-    return strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@") == length;
+    for (size_t i = 1; i < length; i++)
+        if (!is_name_char(path[i]) && (path[i] != '/' || path[i - 1] == '/'))
+            return false;
+    return true;
 }
 
 static int absolute(const char *given, uint32_t domid, char *out, size_t *prefix)
 {
-    int length;
+    static const char start[] = "/local/domain/";
+    size_t length = strlen(given);
 
     *prefix = 0;
-    if (given[0] == '/')
-        length = snprintf(out, WIRE_PATH_SIZE, "%s", given);
-    else if (strlen(given) > XENSTORE_REL_PATH_MAX)
+    if (length > (given[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX))
         return EINVAL;
-    else {
-        *prefix = (size_t)snprintf(out, WIRE_PATH_SIZE, "/local/domain/%u/", domid);
-        length = snprintf(out, WIRE_PATH_SIZE, "/local/domain/%u/%s", domid, given);
+    if (given[0] != '/') {
+        memcpy(out, start, sizeof(start));
+        *prefix = sizeof(start) - 1 + wire_decimal(domid, out + sizeof(start) - 1);
+        out[(*prefix)++] = '/';
     }
-    return path_is_valid(out, (size_t)length) ? 0 : EINVAL;
+    memcpy(out + *prefix, given, length + 1);
+    return path_is_valid(out, *prefix + length) ? 0 : EINVAL;
 }
 
 int wire_path(const char *given, uint32_t domid, char out[static WIRE_PATH_SIZE])
@@ -159,6 +165,20 @@ bool wire_number(const char *text, uint64_t max, uint64_t *out)
     }
     *out = value;
     return true;
+}
+
+size_t wire_decimal(uint32_t value, char out[static WIRE_DECIMAL])
+{
+    char digits[WIRE_DECIMAL];
+    size_t at = sizeof(digits), length;
+
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    length = sizeof(digits) - at;
+    memcpy(out, digits + at, length);
+    out[length] = 0;
+    return length;
 }
 
 void wire_parent(const char *path, char out[static WIRE_PATH_SIZE])

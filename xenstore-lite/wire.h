@@ -37,6 +37,9 @@ int wire_path(const char *given, uint32_t domid, char out[static WIRE_PATH_SIZE]
 int wire_watch_path(const char *given, uint32_t domid, char out[static WIRE_PATH_SIZE], size_t *prefix);
 /* Decimal digits only, value at most max. */
 bool wire_number(const char *text, uint64_t max, uint64_t *out);
+/* Digits and a NUL; their count. */
+#define WIRE_DECIMAL 11
+size_t wire_decimal(uint32_t value, char out[static WIRE_DECIMAL]);
 /* The parent of an absolute path other than "/", into out. */
 void wire_parent(const char *path, char out[static WIRE_PATH_SIZE]);
 

@@ -125,6 +125,65 @@ static void pieces(struct peer *p)
     }
 }
 
+/* Many requests in one piece, with far more answers than a socket holds: each comes, in order, and until the client
+ * reads them they take no room. The last request is too long, which ends the connection, after the others' answers. */
+static void together(struct peer *p)
+{
+    enum { MANY = 2000, SIZE = 16 + 3 };
+    static char all[MANY * SIZE + 16], value[4001];
+    struct peer *q = peer_socket();
+    struct xsd_sockmsg h = {XS_READ, 0, 0, 3};
+    uint64_t before = rig_memory_kib("RssAnon");
+    struct message m;
+    unsigned n = 0;
+
+    memset(value, 'x', 4000);
+    IS(WR(p, "/v", value), "OK|");
+    for (h.req_id = 0; h.req_id < MANY; h.req_id++) {
+        memcpy(all + h.req_id * SIZE, &h, 16);
+        memcpy(all + h.req_id * SIZE + 16, "/v", 3);
+    }
+    h.len = 4097;
+    memcpy(all + MANY * SIZE, &h, 16);
+    CHECK(peer_put(q, all, sizeof(all), 1000));
+    for (int i = 0; i < 20; i++)
+        IS(RD(p, "/tool"), "");
+    CHECK(rig_memory_kib("RssAnon") < before + 4096);
+    while (n < MANY && peer_answer(q, &m, patience_ms) && m.h.req_id == n && m.h.len == 4000)
+        n++;
+    CHECK(n == MANY);
+    CHECK(!peer_next(q, &m, 200));
+    IS(RM(p, "/v"), "OK|");
+    peer_close(q);
+}
+
+/* A transaction in one piece with others' requests between its own. */
+static void burst(struct peer *p)
+{
+    static const char *const paths[] = {"/b/1", "/b/2", "/b", "/b/1/2/3", "/b-", "/b/10"};
+    struct peer *q = peer_socket();
+    uint32_t t = txn(p), first = p->next_id + 1;
+    struct message m;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 6; i++) {
+        CHECK(peer_send(p, XS_WRITE, t, paths[i], strlen(paths[i]) + 1));
+        if (i == 3)
+            IS(WR(q, "/b2", "other"), "OK|");
+    }
+    while (n < 6 && peer_answer(p, &m, patience_ms) && m.h.req_id == first + n && m.h.type == XS_WRITE)
+        n++;
+    CHECK(n == 6);
+    IS(RD(q, "/b"), "!ENOENT");
+    IS(end(p, t, true), "OK|");
+    IS(LS(q, "/b"), "1|10|2|");
+    IS(LS(q, "/b/1/2"), "3|");
+    IS(RM(p, "/b"), "OK|");
+    IS(RM(p, "/b-"), "OK|");
+    IS(RM(p, "/b2"), "OK|");
+    peer_close(q);
+}
+
 /* Too long: this connection ends, others do not. */
 static void too_long(struct peer *p)
 {
@@ -183,6 +242,8 @@ void test_wire(void)
     paths(p);
     values(p);
     pieces(p);
+    together(p);
+    burst(p);
     too_long(p);
     control(p);
     domain_paths(p);
