@@ -331,6 +331,26 @@ static s64 uses(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+/* The cursor is the caller's: it may ask again whenever it likes. */
+static s64 mappings(struct domain *d, struct xen_domctl *op)
+{
+    struct wirt_domctl_mappings *l = (struct wirt_domctl_mappings *)(void *)&op->u;
+    struct wirt_mapping m;
+    u32 count = 0;
+
+    do {
+        if (count == l->room)
+            break;
+        if (!grant_mapping(d, &l->next, &m))
+            continue;
+        if (!guest_put_at(guest_at(l->list), count, &m))
+            return -EFAULT;
+        count++;
+    } while (l->next && !work_is_pending());
+    l->room = count;
+    return 0;
+}
+
 /* Commands that make or find a domain; the others are given one. */
 static const struct {
     domctl_fn *fn;
@@ -369,7 +389,8 @@ static const struct {
     [XEN_DOMCTL_set_paging_mempool_size] = {tables_set, POLICY_TUNE},
     [XEN_DOMCTL_get_paging_mempool_size] = {tables_get, POLICY_TUNE},
     [XEN_DOMCTL_getpageframeinfo3] = {frames_info, POLICY_TUNE, .is_pv = true},
-    [WIRT_DOMCTL_uses] = {uses, POLICY_TUNE, true}, /* besides Xen's: public/wirt.h */
+    [WIRT_DOMCTL_uses] = {uses, POLICY_TUNE, true},         /* besides Xen's: public/wirt.h */
+    [WIRT_DOMCTL_mappings] = {mappings, POLICY_TUNE, true}, /* likewise */
 };
 
 static s64 domctl_do(void *arg)

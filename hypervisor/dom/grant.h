@@ -11,6 +11,7 @@
 #include "core/lock.h"
 #include "dom/page.h"
 #include "public/grant_table.h"
+#include "public/wirt.h"
 
 struct domain;
 struct vcpu;
@@ -69,6 +70,8 @@ void grant_key_init(void); /* boot: console key 'g' */
 /* How many of the user's mappings from *from on are of g; looks at a piece of them: *from is where to go on, 0 = done.
  */
 u32 grant_uses(struct domain *user, const struct domain *g, u32 *from);
+/* The user's next mapping from *from on, likewise; false: none in this piece. */
+bool grant_mapping(struct domain *user, u32 *from, struct wirt_mapping *out);
 
 /* The entry is in use by `user` from here to grant_unpin. GNTST_okay with the frame's number, not looked at yet;
  * bad_gntref, general_error: not granted so; no_space: too often in use. The caller holds a reference to g. */

@@ -234,6 +234,30 @@ u32 grant_uses(struct domain *user, const struct domain *g, u32 *from)
     return count;
 }
 
+bool grant_mapping(struct domain *user, u32 *from, struct wirt_mapping *out)
+{
+    struct grant_table *t = &user->grant;
+    const struct grant_mapping *m = NULL;
+    u32 end, at = max(*from, 1u);
+
+    lock_take(&t->lock);
+    end = t->is_dying ? 0 : t->track_end;
+    for (u32 left = GRANT_MAPPINGS_LEAF; at < end && left && !m; left--, at++) {
+        m = mapping_at(t, at);
+        if (!m->is_host && !m->is_device)
+            m = NULL;
+    }
+    if (m)
+        *out = (struct wirt_mapping){
+            .granter = m->granter->id,
+            .flags = (u16)((m->is_readonly ? WIRT_MAPPING_readonly : 0) | (m->is_host ? 0 : WIRT_MAPPING_device)),
+            .ref = m->ref,
+            .frame = m->frame};
+    lock_drop(&t->lock);
+    *from = at < end ? at : 0;
+    return m != NULL;
+}
+
 /* The page tables keep their own references, and nobody runs on them. */
 int grant_map_destroy(struct domain *d)
 {

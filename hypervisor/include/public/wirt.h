@@ -16,6 +16,22 @@ struct wirt_domctl_uses {
     unsigned long frames;   /* and how many frames it still has, whoever holds them */
 };
 
+/* domctl: the grants of others that `domain` maps, one by one, a piece at a time. */
+#define WIRT_DOMCTL_mappings 129
+struct wirt_domctl_mappings {
+    unsigned long list; /* IN: an array of struct wirt_mapping to be filled */
+    unsigned int room;  /* IN: of how many elements; OUT: how many were filled, perhaps none before the end */
+    unsigned int next;  /* IN: 0 at first; OUT: for the next call; 0: that was all */
+};
+#define WIRT_MAPPING_readonly 1u
+#define WIRT_MAPPING_device   2u /* for devices, without a page of its own */
+struct wirt_mapping {
+    unsigned short granter;
+    unsigned short flags;
+    unsigned int ref; /* of the granter's table */
+    unsigned long frame;
+};
+
 /*
  * sysctl: the statistics. They lie in records of 1024 bytes, four to a frame; the frames can be mapped for reading as
  * DOMID_XEN's, once, and new ones only join at the end. Times and counts of vCPUs are there as they happen; what is

@@ -354,6 +354,28 @@ static void uses(u32 user, s64 answer, u64 maps, u64 frames)
     EQ(u->frames, frames);
 }
 
+/* The control domain's own mappings, of which there are as many as `maps`, all of entry 9 of the other one's. */
+static void listed(u32 maps)
+{
+    static struct wirt_mapping m[8];
+    struct xen_domctl op = {0};
+    struct wirt_domctl_mappings *l = (void *)&op.u;
+
+    do {
+        l->list = (u64)m;
+        l->room = 8;
+        EQ(domctl(WIRT_DOMCTL_mappings, 0, &op), 0);
+        for (u32 i = 0; i < l->room; i++)
+            EQ(m[i].granter << 16 | m[i].ref, dom << 16 | 9);
+        maps -= l->room;
+    } while (l->next);
+    EQ(maps, 0);
+    l->list = 0;
+    l->room = 8;
+    EQ(domctl(WIRT_DOMCTL_mappings, 0, &op), -14);
+    EQ(domctl(WIRT_DOMCTL_mappings, dom + 77, &op), E_SRCH);
+}
+
 /* A dead one says who keeps it: win shows its grant table, data by a grant one of its frames. */
 static void held(void)
 {
@@ -372,6 +394,7 @@ static void held(void)
     EQ(call3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, maps, 2), 0);
     EQ(maps[0].status | maps[1].status, GNTST_okay);
     uses(0, 0, 2, PAGES + 2);
+    listed(2);
     uses(dom, 0, 0, PAGES + 2);
     EQ(destroy(dom), 0);
     uses(0, 0, 2, 2);

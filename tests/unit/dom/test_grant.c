@@ -249,12 +249,28 @@ static u32 uses(u32 user, u32 g, u32 *pieces)
     return count;
 }
 
+/* The same by the list, of one entry alone; *devices: how many of them are for devices. */
+static u32 listed(u32 user, u32 g, u32 ref, u32 *devices)
+{
+    struct wirt_mapping m;
+    u32 from = 0, count = 0;
+
+    *devices = 0;
+    do {
+        if (!grant_mapping(doms[user], &from, &m) || m.granter != doms[g]->id || m.ref != ref)
+            continue;
+        count++;
+        *devices += m.flags == WIRT_MAPPING_device;
+    } while (from);
+    return count;
+}
+
 /* Who maps whose frames is counted piece by piece; halves of a mapping are one use, what is unmapped is none. */
 static void test_uses(void)
 {
     enum { MANY = GRANT_MAPPINGS_LEAF + 60 };
     static struct gnttab_map_grant_ref map[MANY];
-    u32 pieces, of_one, of_two;
+    u32 pieces, of_one, of_two, devices;
 
     of_one = uses(0, 1, &pieces);
     of_two = uses(0, 2, &pieces);
@@ -273,10 +289,13 @@ static void test_uses(void)
     CU_ASSERT_EQUAL(uses(0, 2, &pieces), of_two);
     CU_ASSERT_EQUAL(uses(1, 0, &pieces), 0);
     CU_ASSERT_EQUAL(pieces, 1);
+    CU_ASSERT_EQUAL(listed(0, 1, 10, &devices), MANY);
+    CU_ASSERT_EQUAL(devices, MANY - 1);
+    CU_ASSERT_EQUAL(listed(0, 1, 11, &devices) + listed(0, 2, 10, &devices) + listed(1, 0, 10, &devices), 0);
     CU_ASSERT_EQUAL(unmap(0, VA, 0, map[0].handle), GNTST_okay);
     CU_ASSERT_EQUAL(uses(0, 1, &pieces), of_one + MANY);
     doms[0]->grant.is_dying = true; /* lets go by itself, and its arrays may be half gone */
-    CU_ASSERT_EQUAL(uses(0, 1, &pieces), 0);
+    CU_ASSERT_EQUAL(uses(0, 1, &pieces) + listed(0, 1, 10, &devices), 0);
     doms[0]->grant.is_dying = false;
     for (u32 i = 0; i < MANY; i++)
         CU_ASSERT_EQUAL(unmap(0, 0, map[i].dev_bus_addr, map[i].handle), GNTST_okay);
