@@ -130,7 +130,7 @@ const struct command commands[] = {
              {'r', "replay", "FILE", "show such a file instead of this host"}),
      0, 0,
      "an object a line, with --batch or not: at_ns, seconds, memory_kib, free_kib, claimed_kib, tables_kib, "
-     "has_statistics, domains, vcpus, cpus",
+     "has_statistics, domains, vcpus, cpus, channels, mappings",
      "The ? key shows all keys and columns. Ctrl-] leaves a console. --json prints an object for each pair of "
      "samples."},
     {"info", "", "show the machine and the hypervisor", run_info, NULL, 0, 0,

@@ -34,6 +34,8 @@ struct sampler {
     struct wirt *w;
     char root[200];
     bool has_none;                            /* the hypervisor has no statistics */
+    bool has_no_names;                        /* xenstored does not answer */
+    unsigned int wants;                       /* SAMPLE_* */
     const struct wirt_stat *map[FRAMES_MOST]; /* each frame; several may be one mapping */
     uint32_t maps;
     struct known *known;
@@ -62,13 +64,30 @@ void sampler_close(struct sampler *s)
     free(s);
 }
 
+void sampler_want(struct sampler *s, unsigned int what)
+{
+    s->wants = what;
+}
+bool sampler_has_names(const struct sampler *s)
+{
+    return !s->has_no_names;
+}
+
 /* ---- names ---- */
 
 static void ask_name(struct sampler *s, uint32_t id, struct known *k)
 {
     struct wirt_error kept = error_keep(s->w);
-    char *name = wirt_store_read(s->w, "/local/domain/%u/name", id);
+    char *name = s->has_no_names ? NULL : wirt_store_read(s->w, "/local/domain/%u/name", id);
 
+    if (!name && wirt_error(s->w)->code == WIRT_NO_HOST && !s->has_no_names) {
+        wirt_store_forget(s->w);
+        s->has_no_names = true;
+    }
+    if (s->has_no_names && k->name[0]) { /* it keeps the one that it had */
+        error_restore(s->w, &kept);
+        return;
+    }
     snprintf(k->name, sizeof(k->name), "%s", name && name[0] ? name : id ? "(unnamed)" : "Domain-0");
     for (char *c = k->name; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -91,6 +110,8 @@ static void name_domain(struct sampler *s, struct sample_domain *d, const uint8_
     }
     k = &s->known[d->id];
     if (does_ask || !k->name[0] || memcmp(k->uuid, uuid, 16)) {
+        if (memcmp(k->uuid, uuid, 16))
+            k->name[0] = 0;
         memcpy(k->uuid, uuid, 16);
         ask_name(s, (uint32_t)d->id, k);
     }
@@ -118,6 +139,7 @@ static int add_domains(struct sampler *s, struct sample *out)
     struct xen_domctl_getdomaininfo *info;
     uint32_t n, first = 0;
 
+    s->has_no_names = false; /* it may be back */
     do {
         int code = domctl_list(s->w, first, &info, &n);
         struct sample_domain *more = code ? NULL : realloc(out->domain, (out->domains + n + 1) * sizeof(*more));
@@ -326,6 +348,10 @@ int sampler_take(struct sampler *s, struct sample *out)
     code = code ? code : add_domains(s, out);
     if (!code && !s->has_none)
         code = add_statistics(s, out);
+    if (!code && s->wants & SAMPLE_CHANNELS)
+        code = sample_channels(s->w, out);
+    if (!code && s->wants & SAMPLE_MAPPINGS && !s->has_none)
+        code = sample_mappings(s->w, out);
     if (code) {
         sample_clear(out);
         return code;

@@ -4,7 +4,8 @@
  * samples from the hypervisor (under Wirt from its statistics, which are mapped once; under another one from the list
  * of domains alone), from xenstore (names, which it remembers) and from the back ends' counters in /sys. Counters only
  * grow as long as a domain lives; rates are for whoever has two samples. A sample can be written to a file and read
- * back, so that what a host did can be looked at elsewhere.
+ * back, so that what a host did can be looked at elsewhere. Channels and mappings take a call each, or one for some
+ * hundred, and are taken only when somebody looks at them.
  * Units: KiB, ns, bytes, as the names say.
  */
 #ifndef WIRT_SAMPLE_H
@@ -37,20 +38,33 @@ struct sample_vcpu {
 struct sample_cpu {
     uint64_t id, idle_ns, timer, between, device; /* interrupts */
 };
+struct sample_channel {                /* one end of an event channel */
+    uint64_t domain, port, kind, vcpu; /* EVTCHNSTAT_*: 1 unbound, 2 interdomain, 3 pirq, 4 virq, 5 ipi */
+    uint64_t peer, peer_port;          /* the domain at the other end, and its port; of a pirq or virq its number */
+};
+struct sample_mapping {                          /* a grant of the granter's that the mapper maps */
+    uint64_t mapper, granter, ref, frame, flags; /* WIRT_MAPPING_*: 1 read only, 2 for devices */
+};
+enum { SAMPLE_CHANNELS = 1, SAMPLE_MAPPINGS = 2 };
 struct sample {
     uint64_t at_ns; /* of a clock that only goes forward */
     uint64_t memory_kib, free_kib, claimed_kib, tables_kib, cpu_khz;
     bool has_statistics; /* false: vCPUs, CPUs, ports, grants and ages are not known */
+    bool has_channels, has_mappings;
     struct sample_domain *domain;
     struct sample_vcpu *vcpu; /* by domain, then number */
     struct sample_cpu *cpu;
-    size_t domains, vcpus, cpus;
+    struct sample_channel *channel; /* by domain, then port */
+    struct sample_mapping *mapping; /* by mapper */
+    size_t domains, vcpus, cpus, channels, mappings;
 };
 
 struct sampler;
 /* root: what stands before /sys, "" on a real host. NULL: no memory. */
 struct sampler *sampler_open(struct wirt *w, const char *root);
 void sampler_close(struct sampler *s);
+void sampler_want(struct sampler *s, unsigned int what); /* SAMPLE_CHANNELS, SAMPLE_MAPPINGS besides the others */
+bool sampler_has_names(const struct sampler *s); /* false: xenstored did not answer the last time; names may be old */
 int sampler_take(struct sampler *s, struct sample *out); /* a wirt code; sample_clear when done */
 void sample_clear(struct sample *s);
 
@@ -58,6 +72,13 @@ void sample_clear(struct sample *s);
 struct sample_domain *sample_find(const struct sample *s, uint64_t id); /* NULL: it does not run */
 bool sample_write(FILE *to, const struct sample *s);
 int sample_read(struct wirt *w, FILE *from, const char *name, unsigned int *line, struct sample *out);
+
+/* ---- sample_ends.c: the ends of channels, and mappings, of all domains of s, into s. A wirt code. ---- */
+int sample_channels(struct wirt *w, struct sample *s);
+int sample_mappings(struct wirt *w,
+                    struct sample *s); /* adds none, and SAMPLE_MAPPINGS neither, where it is not Wirt */
+/* Room for one more record behind the `count` at *list, a pointer to records; zeroed. NULL: no memory. */
+void *sample_grow(void *list, size_t *count, size_t size);
 
 /* ---- sample_sys.c: adds what the back ends below root count to the domains, which are sorted by id ---- */
 void sample_backends(const char *root, struct sample *s);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Samples as text. A line is a word and numbers: "sample", "cpu", "domain", "vcpu", and "end" behind the last record of
- * a sample. The numbers are the members of the structures in their order, by tables; a domain's name stands last, as it
- * is. Long rows of counters are pairs INDEX:VALUE of those that are not zero. What is not understood is refused with
- * its line, and nothing of that sample is kept.
+ * a sample; "channel" and "mapping" where they were looked at. The numbers are the members of the structures in their
+ * order, by tables; a domain's name stands last, as it is. Long rows of counters are pairs INDEX:VALUE of those that
+ * are not zero. What is not understood is refused with its line, and nothing of that sample is kept.
  */
 #include "sample.h"
 
@@ -57,6 +57,13 @@ static const struct layout the_sample = {"sample", 0, COUNT(of_sample), of_sampl
                            the_cpu = {"cpu", sizeof(struct sample_cpu), COUNT(of_cpu), of_cpu},
                            the_domain = {"domain", sizeof(struct sample_domain), COUNT(of_domain), of_domain},
                            the_vcpu = {"vcpu", sizeof(struct sample_vcpu), COUNT(of_vcpu), of_vcpu};
+static const size_t of_channel[] = {AT(sample_channel, domain), AT(sample_channel, port),
+                                    AT(sample_channel, kind),   AT(sample_channel, vcpu),
+                                    AT(sample_channel, peer),   AT(sample_channel, peer_port)};
+static const size_t of_mapping[] = {AT(sample_mapping, mapper), AT(sample_mapping, granter), AT(sample_mapping, ref),
+                                    AT(sample_mapping, frame), AT(sample_mapping, flags)};
+static const struct layout the_channel = {"channel", sizeof(struct sample_channel), COUNT(of_channel), of_channel},
+                           the_mapping = {"mapping", sizeof(struct sample_mapping), COUNT(of_mapping), of_mapping};
 static const struct {
     char letter;
     size_t at, count;
@@ -69,6 +76,8 @@ void sample_clear(struct sample *s)
     free(s->domain);
     free(s->vcpu);
     free(s->cpu);
+    free(s->channel);
+    free(s->mapping);
     memset(s, 0, sizeof(*s));
 }
 
@@ -82,7 +91,7 @@ static void write_numbers(FILE *to, const struct layout *l, const void *record)
 bool sample_write(FILE *to, const struct sample *s)
 {
     write_numbers(to, &the_sample, s);
-    fprintf(to, " %d\n", s->has_statistics);
+    fprintf(to, " %d\n", s->has_statistics + 2 * s->has_channels + 4 * s->has_mappings);
     for (size_t i = 0; i < s->cpus; i++) {
         write_numbers(to, &the_cpu, &s->cpu[i]);
         fputc('\n', to);
@@ -99,6 +108,14 @@ bool sample_write(FILE *to, const struct sample *s)
                 if (value[n])
                     fprintf(to, " %c%zu:%lu", rows[r].letter, n, value[n]);
         }
+        fputc('\n', to);
+    }
+    for (size_t i = 0; i < s->channels; i++) {
+        write_numbers(to, &the_channel, &s->channel[i]);
+        fputc('\n', to);
+    }
+    for (size_t i = 0; i < s->mappings; i++) {
+        write_numbers(to, &the_mapping, &s->mapping[i]);
         fputc('\n', to);
     }
     fputs("end\n", to);
@@ -118,6 +135,32 @@ static bool read_numbers(const char *text, const struct layout *l, void *record,
     }
     *rest = text;
     return true;
+}
+
+void *sample_grow(void *list, size_t *count, size_t size)
+{
+    size_t n = *count;
+    char *at;
+
+    memcpy(&at, list, sizeof(at));
+    if (n % 64 == 0) {
+        at = realloc(at, (n + 64) * size);
+        if (!at)
+            return NULL;
+        memcpy(list, &at, sizeof(at));
+    }
+    memset(at + n * size, 0, size);
+    (*count)++;
+    return at + n * size;
+}
+
+/* A line that is numbers alone; its first word is the layout's. */
+static bool take_plain(void *list, size_t *count, const struct layout *l, const char *line)
+{
+    void *record = sample_grow(list, count, l->size);
+    const char *rest;
+
+    return record && read_numbers(line + strlen(l->word), l, record, &rest) && !*rest;
 }
 
 static bool read_rows(const char *text, struct sample_vcpu *v)
@@ -140,24 +183,6 @@ static bool read_rows(const char *text, struct sample_vcpu *v)
     return *text == 0;
 }
 
-/* Room for one more record behind those at *list, a pointer to records; NULL: no memory. */
-static void *grow(void *list, size_t *count, size_t size)
-{
-    size_t n = *count;
-    char *at;
-
-    memcpy(&at, list, sizeof(at));
-    if (n % 64 == 0) {
-        at = realloc(at, (n + 64) * size);
-        if (!at)
-            return NULL;
-        memcpy(list, &at, sizeof(at));
-    }
-    memset(at + n * size, 0, size);
-    (*count)++;
-    return at + n * size;
-}
-
 /* One record into s. False: not understood, or no memory. */
 static bool take_line(struct sample *s, const char *line)
 {
@@ -165,13 +190,16 @@ static bool take_line(struct sample *s, const char *line)
     void *record;
 
     if (strncmp(line, "cpu ", 4) == 0)
-        return (record = grow(&s->cpu, &s->cpus, the_cpu.size)) && read_numbers(line + 3, &the_cpu, record, &rest) &&
-               !*rest;
+        return take_plain(&s->cpu, &s->cpus, &the_cpu, line);
+    if (strncmp(line, "channel ", 8) == 0)
+        return take_plain(&s->channel, &s->channels, &the_channel, line);
+    if (strncmp(line, "mapping ", 8) == 0)
+        return take_plain(&s->mapping, &s->mappings, &the_mapping, line);
     if (strncmp(line, "vcpu ", 5) == 0)
-        return (record = grow(&s->vcpu, &s->vcpus, the_vcpu.size)) &&
+        return (record = sample_grow(&s->vcpu, &s->vcpus, the_vcpu.size)) &&
                read_numbers(line + 4, &the_vcpu, record, &rest) && read_rows(rest, record);
     if (strncmp(line, "domain ", 7) == 0) {
-        struct sample_domain *d = grow(&s->domain, &s->domains, the_domain.size);
+        struct sample_domain *d = sample_grow(&s->domain, &s->domains, the_domain.size);
         if (!d || !read_numbers(line + 6, &the_domain, d, &rest) || *rest != ' ')
             return false;
         snprintf(d->name, sizeof(d->name), "%s", rest + 1);
@@ -193,6 +221,7 @@ int sample_read(struct wirt *w, FILE *from, const char *name, unsigned int *line
 {
     char text[LINE_MAX];
     bool is_begun = false;
+    unsigned long flags;
     const char *rest;
 
     memset(out, 0, sizeof(*out));
@@ -206,7 +235,10 @@ int sample_read(struct wirt *w, FILE *from, const char *name, unsigned int *line
         if (!is_begun) {
             if (strncmp(text, "sample ", 7) || !read_numbers(text + 6, &the_sample, out, &rest))
                 return refuse(w, name, *line, out, "this is no sample");
-            out->has_statistics = strcmp(rest, " 1") == 0;
+            flags = strtoul(rest, NULL, 10);
+            out->has_statistics = flags & 1;
+            out->has_channels = flags & 2;
+            out->has_mappings = flags & 4;
             is_begun = true;
         } else if (strcmp(text, "end") == 0) {
             return 0;

@@ -51,6 +51,14 @@ int watch_open(struct watch *watch)
     return watch->fd < 0 ? errno : 0;
 }
 
+int watch_open_socket(struct watch *watch)
+{
+    watch->next_id = 1;
+    watch->have = watch->taken = 0;
+    watch->fd = open_socket();
+    return watch->fd < 0 ? errno : 0;
+}
+
 void watch_close(struct watch *watch)
 {
     if (watch->fd >= 0)

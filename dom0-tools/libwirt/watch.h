@@ -21,7 +21,8 @@ struct watch {
     char buffer[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
 };
 
-int watch_open(struct watch *watch); /* 0 or an errno */
+int watch_open(struct watch *watch);        /* 0 or an errno */
+int watch_open_socket(struct watch *watch); /* not the device: without order, and an end of xenstored is seen */
 void watch_close(struct watch *watch);
 /* Asks for a watch, or for its end; the answer is taken by watch_next. The first event comes at once. 0 or an errno. */
 int watch_add(struct watch *watch, const char *path, const char *token);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,23 +13,27 @@
 
 #define PROGRAM "/proc/self/exe"
 
-static void run(const char *verb, const char *name)
+static void run(const char *const *command)
 {
+    const char *words[10] = {"wirt"};
+
+    for (size_t i = 0; i < 8 && command[i]; i++)
+        words[i + 1] = command[i];
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
-    execl(PROGRAM, "wirt", verb, "--", name, (char *)NULL);
-    fprintf(stderr, "wirt %s %s: %s\n", verb, name, strerror(errno));
+    execv(PROGRAM, (char *const *)(uintptr_t)words);
+    fprintf(stderr, "wirt %s: %s\n", command[0], strerror(errno));
     _exit(127);
 }
 
-bool action_start(struct action *a, const char *verb, const char *name)
+bool action_start(struct action *a, const char *const *command, const char *name)
 {
     int ends[2];
 
     if (a->child || pipe2(ends, O_CLOEXEC))
         return false;
     *a = (struct action){.output = ends[0]};
-    snprintf(a->verb, sizeof(a->verb), "%s", verb);
+    snprintf(a->verb, sizeof(a->verb), "%s", command[0]);
     snprintf(a->name, sizeof(a->name), "%s", name);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     a->child = fork();
@@ -38,7 +43,7 @@ bool action_start(struct action *a, const char *verb, const char *name)
         dup2(ends[1], STDOUT_FILENO);
         dup2(ends[1], STDERR_FILENO);
         setsid(); /* keys of this terminal are not for it */
-        run(verb, name);
+        run(command);
     }
     close(ends[1]);
     if (a->child < 0) {
@@ -88,13 +93,13 @@ bool action_poll(struct action *a, bool *is_bad, char *outcome, size_t size)
     return true;
 }
 
-int action_wait(const char *verb, const char *name)
+int action_wait(const char *const *command)
 {
     int status = 0;
     pid_t child = fork();
 
     if (child == 0)
-        run(verb, name);
+        run(command);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     return child < 0 || !WIFEXITED(status) ? -1 : WEXITSTATUS(status);

@@ -16,8 +16,9 @@ struct action {
     char verb[16], name[80], said[400];
     size_t length;
 };
-bool action_start(struct action *a, const char *verb, const char *name);      /* false: there is one, or errno */
+/* command: words behind "wirt", NULL at the end, the first is the verb. False: there is one, or errno. */
+bool action_start(struct action *a, const char *const *command, const char *name);
 bool action_poll(struct action *a, bool *is_bad, char *outcome, size_t size); /* true: it has ended just now */
-int action_wait(const char *verb, const char *name); /* on this terminal; its exit status, -1: it did not start */
+int action_wait(const char *const *command); /* on this terminal; its exit status, -1: it did not start */
 
 #endif

@@ -120,3 +120,36 @@ bool table_matches(const struct table *t, const void *row, const char *part)
             return true;
     return !part[0];
 }
+
+static void sum_column(const struct table *t, int column, const char *all, const size_t *rows, size_t count, char *out)
+{
+    const struct column *c = &t->column[column];
+    size_t row_size = t->row_size;
+    bool is_group = column == t->group[0] || column == t->group[1];
+    double sum = 0, first = column_number(c, all + rows[0] * row_size);
+    bool is_alike = true, is_known = false;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *row = all + rows[i] * row_size;
+        double value = column_number(c, row);
+
+        if (c->kind == C_TEXT)
+            is_alike &= strcmp(text_at(c, row), text_at(c, all + rows[0] * row_size)) == 0;
+        else
+            is_alike &= value == first;
+        is_known |= !isnan(value);
+        sum += isnan(value) ? 0 : value;
+    }
+    if (c->kind == C_TEXT) {
+        strcpy(out + c->at, is_alike ? text_at(c, all + rows[0] * row_size) : "");
+        return;
+    }
+    sum = c->adds && is_known ? sum : !c->adds && is_alike && is_group ? first : NAN;
+    memcpy(out + c->at, &sum, sizeof(sum));
+}
+
+void table_sum(const struct table *t, const void *all, const size_t *rows, size_t count, void *out)
+{
+    for (int k = 0; k < t->columns; k++)
+        sum_column(t, k, all, rows, count, out);
+}

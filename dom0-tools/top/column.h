@@ -25,8 +25,9 @@ enum column_kind {
 struct column {
     const char *title, *key, *unit, *help;
     enum column_kind kind;
-    int width; /* at least; of C_TEXT the one that grows */
+    int width; /* at least; a C_TEXT is as wide as its longest */
     size_t at;
+    bool adds; /* rows of a group: together they have so much */
 };
 struct table {
     const char *name, *title; /* the key of its array in JSON; of its view */
@@ -34,6 +35,8 @@ struct table {
     int columns, sort; /* sort: the column by which it begins */
     bool is_descending;
     size_t row_size;
+    int group[2];          /* columns by which the tree groups rows; -1: none */
+    bool is_tree, is_open; /* how it begins: as a tree, and with its groups open */
 };
 
 /* As it stands on the screen, unpadded; returns its length. */
@@ -44,5 +47,8 @@ json_t *column_json(const struct column *c, const void *row);
 json_t *table_json(const struct table *t, const void *rows, size_t count);
 /* Whether a text of the row holds `part`, capital letters or not. */
 bool table_matches(const struct table *t, const void *row, const char *part);
+
+/* One row of those `rows` numbers: what adds, added; texts that are alike; what makes the group; the rest not known. */
+void table_sum(const struct table *t, const void *all, const size_t *rows, size_t count, void *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SHOWN 12 /* hypercalls by rate */
 
@@ -32,35 +33,59 @@ static void add(struct lines *l, const char *format, ...)
     va_end(args);
 }
 
-/* The last `width` values; the highest character stands for `most`. */
-static void sparkline(const struct history *h, double most, bool has_utf8, int width, char *buffer, size_t size)
+/* The mean of piece i of `pieces` of what a ring holds; not a number: not known. */
+static double piece(const float *ring, unsigned int taken, unsigned int i, unsigned int pieces)
+{
+    unsigned int have = taken < HISTORY ? taken : HISTORY, end = (i + 1) * have / pieces, count = 0;
+    double sum = 0;
+
+    for (unsigned int k = i * have / pieces; k < end; k++) {
+        double value = (double)ring[(taken - have + k) % HISTORY];
+        if (isnan(value))
+            continue;
+        sum += value;
+        count++;
+    }
+    return count ? sum / count : NAN;
+}
+
+/* All that the ring holds in `width` places at most; the highest character stands for `most`. */
+static void sparkline(const float *ring, unsigned int taken, double most, bool has_utf8, int width, char *buffer)
 {
     static const char *const fine[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char *const plain[] = {" ", ".", ".", ":", "-", "=", "+", "*", "#"};
-    unsigned int have = h->taken < HISTORY ? h->taken : HISTORY, n = have < (unsigned)width ? have : (unsigned)width;
-    size_t used = 0;
+    unsigned int have = taken < HISTORY ? taken : HISTORY, n = have < (unsigned)width ? have : (unsigned)width;
 
     buffer[0] = 0;
-    for (unsigned int i = 0; i < n && used + 4 < size; i++) {
-        double share = h->cpu[(h->taken - n + i) % HISTORY] / most;
-        int step = share <= 0 ? 0 : share >= 1 ? 8 : 1 + (int)(share * 7.99);
-        used += (size_t)snprintf(buffer + used, size - used, "%s", (has_utf8 ? fine : plain)[step]);
+    for (unsigned int i = 0; i < n; i++) {
+        double share = piece(ring, taken, i, n) / most;
+        int step = !(share > 0) ? 0 : share >= 1 ? 8 : 1 + (int)(share * 7.99);
+        buffer = stpcpy(buffer, (has_utf8 ? fine : plain)[step]);
     }
 }
 
 static void add_history(struct lines *l, const struct model *m, uint64_t id, bool has_utf8, int width)
 {
+    static const struct column bytes = {.kind = C_BYTES}, time = {.kind = C_SECONDS};
+    static const char *const names[] = {"CPU%", "STEAL%", "DISK", "NET"};
     const struct history *h = model_history(m, id);
-    char bars[4 * HISTORY];
-    double most = 100;
+    char bars[4 * HISTORY + 1], most_text[16], time_text[16];
+    double seconds;
 
     if (!h || !h->taken)
         return;
-    for (unsigned int i = 0; i < HISTORY && i < h->taken; i++)
-        most = fmax(most, ceil(h->cpu[i] / 100) * 100);
-    sparkline(h, most, has_utf8, width - 2, bars, sizeof(bars));
-    add(l, "CPU%%, the last %u samples; the highest mark is %.0f%%", h->taken < HISTORY ? h->taken : HISTORY, most);
-    add(l, " %s", bars);
+    seconds = h->taken < HISTORY ? h->taken : HISTORY;
+    column_text(&time, &seconds, time_text, sizeof(time_text));
+    add(l, "The last %s, and the most", time_text);
+    for (int kind = 0; kind < HISTORIES; kind++) {
+        double most = 0;
+        for (unsigned int i = 0; i < HISTORY && i < h->taken; i++)
+            most = fmax(most, (double)h->value[kind][i]);
+        column_text(&bytes, &most, most_text, sizeof(most_text));
+        most = kind <= HISTORY_STEAL ? fmax(100, ceil(most / 100) * 100) : fmax(most, 1);
+        sparkline(h->value[kind], h->taken, most, has_utf8, width - 13 > 10 ? width - 13 : 10, bars);
+        add(l, "%-6s %5s %s", names[kind], most_text, bars);
+    }
     add(l, "%s", "");
 }
 
@@ -82,6 +107,25 @@ static const struct top_domain *find(const struct model *m, double id)
         if (d[i].id == id)
             return &d[i];
     return NULL;
+}
+
+void lines_host(struct lines *l, const struct model *m, int width)
+{
+    struct top_rate call[SHOWN], event[SHOWN];
+    size_t calls = model_calls(m, MODEL_ALL, call, SHOWN), events = model_events(m, MODEL_ALL, event, SHOWN);
+    int gap = width >= 100 ? 6 : 2;
+
+    lines_clear(l);
+    if (calls || events)
+        add(l, "%-34s%*s%s", "Hypercalls of all domains", gap, "", "What the hypervisor had to do");
+    for (size_t i = 0; i < calls || i < events; i++) {
+        char left[48] = "", right[48] = "";
+        if (i < calls)
+            snprintf(left, sizeof(left), "  %-20.20s %9.0f/s", call[i].name, call[i].rate);
+        if (i < events)
+            snprintf(right, sizeof(right), "  %-27.27s %9.0f/s", event[i].name, event[i].rate);
+        add(l, "%-34s%*s%s", left, gap, "", right);
+    }
 }
 
 /* ", percent": none where the number has letters behind it. */
@@ -118,14 +162,21 @@ void lines_one(struct lines *l, const struct model *m, const struct ui *u, bool 
 void lines_help(struct lines *l, const struct ui *u)
 {
     static const char *const keys[] = {
-        "1 2 3        domains, vCPUs, the host's CPUs",
-        "Enter        all of one domain; Esc goes back",
-        "l            what the hypervisor logged",
+        "1 2 3        domains, vCPUs, the host: its CPUs, and what it does",
+        "4 5 6        ends of event channels, grants that are mapped, xenstore",
+        "Enter        all of one domain, its console; open or shut a group; Esc: back",
+        "l            what the hypervisor logged; Tab: what wirtd logged",
         "Up Down PgUp PgDn Home End    move; Left Right: other columns",
         "< >          sort by the column before, behind; r: the other way",
-        "/            show only rows with this in a name or state; Esc: all",
-        "s S p D c    start, shut down, pause or go on, destroy, console (Ctrl-] leaves it)",
+        "t            as a tree (domains by state, others by domain), and not",
+        "/            tables: only rows with this in a text, Esc: all",
+        "             pages of text: look for it; n N: behind, before",
+        "s S p D      start, shut down, pause or go on, destroy",
+        "m v w %      set memory, vCPUs, weight, cap",
+        "c C          type on its console, beside or full screen; Ctrl-] leaves it",
         "Space        stand still; + -: slower, faster; Ctrl-L: draw anew",
+        "M            mouse or not: it clicks on views, titles and rows",
+        "xenstore     Right Left open, shut; e edits, D removes",
         "? q          this page; quit",
         "",
     };
@@ -188,4 +239,44 @@ void lines_memory(const struct model *m, int width, char *buffer, size_t size)
     }
     for (int i = 0; all > 0 && i < (int)round(free_kib / all * width) && i < width; i++)
         buffer[width - 1 - i] = marks[2];
+}
+
+static const char *const logs[] = {"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/wirtd.log"};
+
+/* The last lines of a stream that name wirtd, one string. */
+static char *daemon_lines(FILE *from)
+{
+    char line[1400], *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+
+    while (to && fgets(line, sizeof(line), from))
+        if (strstr(line, "wirtd["))
+            fputs(line, to);
+    if (to)
+        fclose(to);
+    if (size)
+        return text;
+    free(text);
+    return NULL;
+}
+
+char *lines_daemon_log(char *why, size_t size)
+{
+    FILE *from =
+        access("/run/systemd/journal", F_OK) ? NULL : popen("journalctl -q -t wirtd -n 2000 --no-pager 2>&1", "re");
+    char *text = from ? daemon_lines(from) : NULL;
+
+    if (from)
+        pclose(from);
+    for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]) && !text; i++) {
+        from = fopen(logs[i], "re");
+        text = from ? daemon_lines(from) : NULL;
+        if (from)
+            fclose(from);
+    }
+    if (!text)
+        snprintf(why, size, "Neither the journal nor %s, %s, %s or %s has a line of wirtd's.", logs[0], logs[1],
+                 logs[2], logs[3]);
+    return text;
 }

@@ -61,6 +61,11 @@ static const struct sample_vcpu *find_vcpu(const struct sample *s, uint64_t doma
     return low < s->vcpus && s->vcpu[low].domain == domain && s->vcpu[low].id == id ? &s->vcpu[low] : NULL;
 }
 
+const struct sample_vcpu *model_before(const struct model *m, const struct sample_vcpu *v)
+{
+    return find_vcpu(&m->before, v->domain, v->id);
+}
+
 /* ---- domains ---- */
 
 static void add_vcpus(const struct model *m, struct top_domain *row, uint64_t id, double seconds)
@@ -211,22 +216,44 @@ static void fill_cpu(const struct model *m, struct top_cpu *row, size_t i)
 
 /* ---- histories ---- */
 
+/* The rates of the seconds since the sample before. */
+static void add_seconds(struct history *h, const struct top_domain *d, double seconds)
+{
+    const double value[HISTORIES] = {d->cpu, d->steal, d->disk_read + d->disk_write, d->net_in + d->net_out};
+    unsigned int n = isnan(d->cpu) ? 0 : seconds < 1 ? 1 : seconds > HISTORY ? HISTORY : (unsigned int)lround(seconds);
+
+    for (; n; n--, h->taken++)
+        for (int kind = 0; kind < HISTORIES; kind++)
+            h->value[kind][h->taken % HISTORY] = (float)value[kind];
+}
+
+/* Both lists are sorted by id; histories of the domains that go on change hands. */
 static bool move_histories(struct model *m)
 {
-    struct history *next = calloc(m->now.domains + 1, sizeof(*next));
+    struct history **next = calloc(m->now.domains + 1, sizeof(*next));
     const struct top_domain *row = m->row[TOP_DOMAINS];
+    size_t old = 0;
 
+    for (size_t i = 0; next && i < m->now.domains && m->now.domain[i].id != SAMPLE_NO_ID; i++) {
+        uint64_t id = m->now.domain[i].id;
+
+        while (old < m->histories && (!m->history[old] || m->history[old]->id < id))
+            old++;
+        if (old < m->histories && m->history[old]->id == id && !isnan(row[i].cpu)) {
+            next[i] = m->history[old];
+            m->history[old] = NULL;
+        } else {
+            next[i] = calloc(1, sizeof(**next));
+        }
+        if (!next[i])
+            continue;
+        next[i]->id = id;
+        add_seconds(next[i], &row[i], model_seconds(m));
+    }
+    for (size_t i = 0; next && i < m->histories; i++)
+        free(m->history[i]);
     if (!next)
         return false;
-    for (size_t i = 0; i < m->now.domains; i++) {
-        const struct history *old = isnan(row[i].id) ? NULL : model_history(m, (uint64_t)row[i].id);
-
-        next[i].id = m->now.domain[i].id;
-        if (old && !isnan(row[i].cpu))
-            next[i] = *old;
-        if (!isnan(row[i].cpu))
-            next[i].cpu[next[i].taken++ % HISTORY] = row[i].cpu;
-    }
     free(m->history);
     m->history = next;
     m->histories = m->now.domains;
@@ -236,8 +263,8 @@ static bool move_histories(struct model *m)
 const struct history *model_history(const struct model *m, uint64_t id)
 {
     for (size_t i = 0; i < m->histories; i++)
-        if (m->history[i].id == id && id != SAMPLE_NO_ID)
-            return &m->history[i];
+        if (m->history[i] && m->history[i]->id == id)
+            return m->history[i];
     return NULL;
 }
 
@@ -255,12 +282,16 @@ static void fill_rows(struct model *m)
         fill_cpu(m, (struct top_cpu *)m->row[TOP_CPUS] + i, i);
         busy += ((struct top_cpu *)m->row[TOP_CPUS])[i].busy;
     }
+    for (size_t i = 0; i < m->now.channels; i++)
+        ends_channel(&m->now, (struct top_channel *)m->row[TOP_CHANNELS] + i, &m->now.channel[i]);
+    for (size_t i = 0; i < m->now.mappings; i++)
+        ends_mapping(&m->now, (struct top_mapping *)m->row[TOP_MAPPINGS] + i, &m->now.mapping[i]);
     m->busy = m->now.cpus ? busy / (double)m->now.cpus : NAN;
 }
 
 bool model_take(struct model *m, struct sample *s)
 {
-    const size_t rows[TOP_TABLES] = {s->domains, s->vcpus, s->cpus};
+    const size_t rows[TOP_TABLES] = {s->domains, s->vcpus, s->cpus, s->channels, s->mappings};
     void *row[TOP_TABLES] = {0};
 
     for (int t = 0; t < TOP_TABLES; t++) {
@@ -291,6 +322,8 @@ void model_clear(struct model *m)
     sample_clear(&m->before);
     for (int t = 0; t < TOP_TABLES; t++)
         free(m->row[t]);
+    for (size_t i = 0; i < m->histories; i++)
+        free(m->history[i]);
     free(m->history);
     memset(m, 0, sizeof(*m));
 }

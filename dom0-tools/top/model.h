@@ -23,13 +23,22 @@ struct top_vcpu {
 struct top_cpu {
     double id, busy, idle, timer, between, device;
 };
-enum { TOP_DOMAINS, TOP_VCPUS, TOP_CPUS, TOP_TABLES };
+struct top_channel {
+    char name[WIRT_NAME_MAX + 1], kind[12], peer_name[WIRT_NAME_MAX + 1], source[16];
+    double domain, port, vcpu, peer, peer_port;
+};
+struct top_mapping {
+    char name[WIRT_NAME_MAX + 1], granter_name[WIRT_NAME_MAX + 1], access[8], use[8];
+    double mapper, granter, count, ref, frame;
+};
+enum { TOP_DOMAINS, TOP_VCPUS, TOP_CPUS, TOP_CHANNELS, TOP_MAPPINGS, TOP_TABLES };
 extern const struct table top_table[TOP_TABLES];
 
-#define HISTORY 600 /* samples */
+#define HISTORY 600 /* seconds */
+enum { HISTORY_CPU, HISTORY_STEAL, HISTORY_DISK, HISTORY_NET, HISTORIES };
 struct history {
     uint64_t id;
-    double cpu[HISTORY]; /* a ring: the newest at (taken - 1) % HISTORY */
+    float value[HISTORIES][HISTORY]; /* rings, a second each: the newest at (taken - 1) % HISTORY */
     unsigned int taken;
 };
 
@@ -38,20 +47,33 @@ struct model {
     bool has_before;
     void *row[TOP_TABLES]; /* struct top_domain[] and so on */
     size_t rows[TOP_TABLES];
-    struct history *history; /* of the domains of `now`, in their order */
+    struct history **history; /* of the domains of `now`, in their order; NULL: it does not run */
     size_t histories;
     double busy; /* of all CPUs together, percent; not a number: not known */
 };
 
+/* ---- ends.c: rows of the last two tables ---- */
+void ends_channel(const struct sample *s, struct top_channel *row, const struct sample_channel *c);
+void ends_mapping(const struct sample *s, struct top_mapping *row, const struct sample_mapping *m);
+
 bool model_take(struct model *m, struct sample *s); /* takes the sample over; false: no memory, nothing changed */
 void model_clear(struct model *m);
 double model_seconds(const struct model *m); /* between the samples; 0: there is one only */
-/* Rows of a table that match, sorted: their numbers into *order, which grows; how many. */
-size_t model_order(const struct model *m, int table, const char *filter, int sort, bool is_descending, size_t **order);
+/* Rows of a table that match, sorted, in a tree by group first: their numbers into *order, which grows; how many. */
+struct top_order {
+    int sort;
+    bool is_descending, is_tree;
+};
+size_t model_order(const struct model *m, int table, const char *filter, const struct top_order *by, size_t **order);
+bool model_is_same_group(const struct model *m, int table, size_t a, size_t b);
 const struct history *model_history(const struct model *m, uint64_t id); /* NULL: there is none */
 json_t *model_json(const struct model *m);
 
+/* The same vCPU in the sample before; NULL: there was none. */
+const struct sample_vcpu *model_before(const struct model *m, const struct sample_vcpu *v);
+
 /* Rates of a domain's vCPUs together by kind, highest first; how many are not 0. */
+#define MODEL_ALL UINT64_MAX /* of all domains */
 struct top_rate {
     const char *name;
     double rate;

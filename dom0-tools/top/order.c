@@ -54,26 +54,46 @@ static const char *const events[SAMPLE_EVENTS] = {"page faults, the long way",
                                                   "  memory"};
 
 struct key { /* what rows are compared by */
-    const struct column *column;
+    const struct table *table;
     const char *rows;
-    size_t row_size;
-    int sign;
+    const struct top_order *by;
 };
+
+static int compare_groups(const struct table *t, const char *a, const char *b)
+{
+    int order = 0;
+
+    for (size_t i = 0; i < sizeof(t->group) / sizeof(t->group[0]) && !order; i++)
+        if (t->group[i] >= 0)
+            order = column_compare(&t->column[t->group[i]], a, b);
+    return order;
+}
 
 /* Equal ones stay as the sample had them. */
 static int compare(const void *a, const void *b, void *arg)
 {
     const struct key *k = arg;
     size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    int order = k->sign * column_compare(k->column, k->rows + x * k->row_size, k->rows + y * k->row_size);
+    const char *left = k->rows + x * k->table->row_size, *right = k->rows + y * k->table->row_size;
+    int order = k->by->is_tree ? compare_groups(k->table, left, right) : 0;
 
+    if (!order)
+        order = (k->by->is_descending ? -1 : 1) * column_compare(&k->table->column[k->by->sort], left, right);
     return order ? order : x < y ? -1 : x > y;
 }
 
-size_t model_order(const struct model *m, int table, const char *filter, int sort, bool is_descending, size_t **order)
+bool model_is_same_group(const struct model *m, int table, size_t a, size_t b)
 {
     const struct table *t = &top_table[table];
-    struct key key = {&t->column[sort], m->row[table], t->row_size, is_descending ? -1 : 1};
+    const char *rows = m->row[table];
+
+    return compare_groups(t, rows + a * t->row_size, rows + b * t->row_size) == 0;
+}
+
+size_t model_order(const struct model *m, int table, const char *filter, const struct top_order *by, size_t **order)
+{
+    const struct table *t = &top_table[table];
+    struct key key = {t, m->row[table], by};
     size_t *list = realloc(*order, (m->rows[table] + 1) * sizeof(*list)), count = 0;
 
     if (!list)
@@ -93,35 +113,35 @@ static int by_rate(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-/* How often vCPUs of the domain counted there between the samples, a second. */
-static double rate_of(const struct model *m, uint64_t domain, size_t at)
+/* What vCPUs of the domain counted between the samples, a second: `count` counters, which lie `at` in each record. */
+static void add_up(const struct model *m, uint64_t domain, size_t at, size_t count, double *rate)
 {
-    double seconds = model_seconds(m), all = 0;
+    double seconds = model_seconds(m);
 
+    memset(rate, 0, count * sizeof(*rate));
     for (size_t i = 0; i < m->now.vcpus && seconds > 0; i++) {
-        const struct sample_vcpu *v = &m->now.vcpu[i];
-        if (v->domain != domain)
+        const struct sample_vcpu *v = &m->now.vcpu[i], *old;
+        const uint64_t *now = (const void *)((const char *)v + at), *before;
+
+        if (domain != MODEL_ALL && v->domain != domain)
             continue;
-        for (size_t k = 0; k < m->before.vcpus; k++)
-            if (m->before.vcpu[k].domain == domain && m->before.vcpu[k].id == v->id) {
-                uint64_t now = *(const uint64_t *)(const void *)((const char *)v + at);
-                uint64_t old = *(const uint64_t *)(const void *)((const char *)&m->before.vcpu[k] + at);
-                all += now >= old ? (double)(now - old) / seconds : 0;
-            }
+        old = model_before(m, v);
+        before = (const void *)((const char *)old + at);
+        for (size_t k = 0; old && k < count; k++)
+            rate[k] += now[k] >= before[k] ? (double)(now[k] - before[k]) / seconds : 0;
     }
-    return all;
 }
 
 size_t model_calls(const struct model *m, uint64_t domain, struct top_rate *out, size_t most)
 {
     struct top_rate all[SAMPLE_CALLS];
+    double rate[SAMPLE_CALLS];
     size_t count = 0;
 
-    for (size_t i = 0; i < SAMPLE_CALLS; i++) {
-        double r = rate_of(m, domain, offsetof(struct sample_vcpu, call) + i * sizeof(uint64_t));
-        if (r > 0)
-            all[count++] = (struct top_rate){calls[i] ? calls[i] : "(none such)", r};
-    }
+    add_up(m, domain, offsetof(struct sample_vcpu, call), SAMPLE_CALLS, rate);
+    for (size_t i = 0; i < SAMPLE_CALLS; i++)
+        if (rate[i] > 0)
+            all[count++] = (struct top_rate){calls[i] ? calls[i] : "(none such)", rate[i]};
     qsort(all, count, sizeof(all[0]), by_rate);
     count = count < most ? count : most;
     memcpy(out, all, count * sizeof(all[0]));
@@ -130,13 +150,13 @@ size_t model_calls(const struct model *m, uint64_t domain, struct top_rate *out,
 
 size_t model_events(const struct model *m, uint64_t domain, struct top_rate *out, size_t most)
 {
+    double rate[SAMPLE_EVENTS];
     size_t count = 0;
 
-    for (size_t i = 0; i < SAMPLE_EVENTS && count < most; i++) {
-        double r = rate_of(m, domain, offsetof(struct sample_vcpu, event) + i * sizeof(uint64_t));
-        if (r > 0)
-            out[count++] = (struct top_rate){events[i] ? events[i] : "?", r};
-    }
+    add_up(m, domain, offsetof(struct sample_vcpu, event), SAMPLE_EVENTS, rate);
+    for (size_t i = 0; i < SAMPLE_EVENTS && count < most; i++)
+        if (rate[i] > 0)
+            out[count++] = (struct top_rate){events[i] ? events[i] : "?", rate[i]};
     return count;
 }
 
@@ -150,6 +170,7 @@ json_t *model_json(const struct model *m)
                           (int)m->now.has_statistics);
 
     for (int t = 0; t < TOP_TABLES; t++)
-        json_object_set_new(o, top_table[t].name, table_json(&top_table[t], m->row[t], m->rows[t]));
+        if ((t != TOP_CHANNELS || m->now.has_channels) && (t != TOP_MAPPINGS || m->now.has_mappings))
+            json_object_set_new(o, top_table[t].name, table_json(&top_table[t], m->row[t], m->rows[t]));
     return o;
 }

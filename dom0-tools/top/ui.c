@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys, one function a mode. What ends a domain is asked once, what destroys it twice, and only y says yes. */
+/*
+ * Rows to lines, and where the cursor is among them. A line is known by what its row is called: numbers, name, or the
+ * name of its group; so it is found again after each sample.
+ */
 #include "ui.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
-
-const char *const ui_verb[] = {"", "start", "shutdown", "pause", "unpause", "destroy", "console"};
 
 void ui_say(struct ui *u, bool is_bad, const char *format, ...)
 {
@@ -22,33 +23,175 @@ void ui_say(struct ui *u, bool is_bad, const char *format, ...)
 void ui_start(struct ui *u, int delay_ms)
 {
     memset(u, 0, sizeof(*u));
-    for (int t = 0; t < TOP_TABLES; t++) {
-        u->sort[t] = top_table[t].sort;
-        u->is_descending[t] = top_table[t].is_descending;
-    }
-    u->domain = u->second = NAN;
+    for (int t = 0; t < TOP_TABLES; t++)
+        u->by[t] = (struct top_order){top_table[t].sort, top_table[t].is_descending, top_table[t].is_tree};
+    u->domain = u->second = u->third = NAN;
     u->page = 1;
     u->delay_ms = delay_ms;
+    u->has_mouse = true;
+}
+
+void ui_end(struct ui *u)
+{
+    free(u->order);
+    free(u->line);
+    free(u->fold);
+}
+
+bool ui_is_table(const struct ui *u)
+{
+    return u->view <= UI_GRANTS;
 }
 
 int ui_table(const struct ui *u)
 {
-    enum ui_view v = u->view >= UI_ONE ? u->back : u->view;
+    enum ui_view v = ui_is_table(u) ? u->view : u->back;
 
-    return v == UI_VCPUS ? TOP_VCPUS : v == UI_HOST ? TOP_CPUS : TOP_DOMAINS;
+    return v <= UI_GRANTS ? (int)v : TOP_DOMAINS;
 }
 
-/* What names a row: domain and vCPU (or CPU) by number, and the name of one that does not run. */
-static void identity(const struct model *m, int table, size_t row, double *domain, double *second, const char **name)
+/* ---- lines ---- */
+
+struct name { /* of a line */
+    double domain, second, third;
+    char text[3 * WIRT_NAME_MAX];
+};
+
+/* What names a row: domain and vCPU (CPU, port, reference) by number, and the name of one that does not run. */
+static void name_row(const struct model *m, int table, size_t row, struct name *n)
 {
     const struct top_domain *d = (const struct top_domain *)m->row[TOP_DOMAINS] + row;
     const struct top_vcpu *v = (const struct top_vcpu *)m->row[TOP_VCPUS] + row;
     const struct top_cpu *c = (const struct top_cpu *)m->row[TOP_CPUS] + row;
+    const struct top_channel *e = (const struct top_channel *)m->row[TOP_CHANNELS] + row;
+    const struct top_mapping *g = (const struct top_mapping *)m->row[TOP_MAPPINGS] + row;
 
-    *domain = table == TOP_DOMAINS ? d->id : table == TOP_VCPUS ? v->domain : NAN;
-    *second = table == TOP_VCPUS ? v->id : table == TOP_CPUS ? c->id : NAN;
-    *name = table == TOP_DOMAINS ? d->name : table == TOP_VCPUS ? v->name : "";
+    *n = (struct name){NAN, NAN, NAN, ""};
+    if (table == TOP_DOMAINS) {
+        n->domain = d->id;
+        memcpy(n->text, d->name, sizeof(d->name));
+    } else if (table == TOP_VCPUS) {
+        n->domain = v->domain;
+        n->second = v->id;
+        memcpy(n->text, v->name, sizeof(v->name));
+    } else if (table == TOP_CPUS) {
+        n->second = c->id;
+    } else if (table == TOP_CHANNELS) {
+        n->domain = e->domain;
+        n->second = e->port;
+        memcpy(n->text, e->name, sizeof(e->name));
+    } else {
+        n->domain = g->mapper;
+        n->second = g->granter;
+        n->third = g->ref;
+        memcpy(n->text, g->name, sizeof(g->name));
+    }
 }
+
+/* A group: the texts of the columns that make it. "=" before it: no domain has such a name. */
+static void name_group(const struct model *m, int table, size_t row, struct name *n)
+{
+    const struct table *t = &top_table[table];
+    size_t used = 0;
+
+    *n = (struct name){NAN, NAN, NAN, ""};
+    for (size_t i = 0; i < sizeof(t->group) / sizeof(t->group[0]) && used + 1 < sizeof(n->text); i++) {
+        char text[WIRT_NAME_MAX + 1];
+        if (t->group[i] < 0)
+            continue;
+        column_text(&t->column[t->group[i]], (const char *)m->row[table] + row * t->row_size, text, sizeof(text));
+        used += (size_t)snprintf(n->text + used, sizeof(n->text) - used, "=%s", text);
+    }
+}
+
+static void name_line(const struct ui *u, const struct model *m, const struct ui_line *l, struct name *n)
+{
+    if (l->members)
+        name_group(m, ui_table(u), u->order[l->at], n);
+    else
+        name_row(m, ui_table(u), u->order[l->at], n);
+}
+
+static struct ui_fold *find_fold(const struct ui *u, const char *name)
+{
+    for (size_t i = 0; i < u->folds; i++)
+        if (u->fold[i].table == ui_table(u) && strcmp(u->fold[i].name, name) == 0)
+            return &u->fold[i];
+    return NULL;
+}
+
+/* From the order: every row a line, or in a tree the group's head and, if it is open, its rows. */
+static void make_lines(struct ui *u, const struct model *m, size_t rows)
+{
+    int t = ui_table(u);
+    struct ui_line *line = realloc(u->line, (2 * rows + 1) * sizeof(*line));
+    bool is_tree = u->by[t].is_tree && top_table[t].group[0] >= 0;
+    struct name n;
+
+    u->count = 0;
+    if (!line)
+        return;
+    u->line = line;
+    for (size_t i = 0, end; i < rows; i = end) {
+        bool is_open = true;
+        end = i + 1;
+        if (is_tree) {
+            while (end < rows && model_is_same_group(m, t, u->order[i], u->order[end]))
+                end++;
+            name_group(m, t, u->order[i], &n);
+            is_open = top_table[t].is_open != (find_fold(u, n.text) != NULL);
+            line[u->count++] = (struct ui_line){i, end - i, is_open};
+        }
+        for (size_t k = i; k < end && is_open; k++)
+            line[u->count++] = (struct ui_line){k, 0, false};
+    }
+}
+
+void ui_row(const struct ui *u, const struct model *m, const struct ui_line *l, void *row)
+{
+    int t = ui_table(u), size = (int)top_table[t].row_size;
+    const struct column *first = &top_table[t].column[top_table[t].group[0] < 0 ? 0 : top_table[t].group[0]];
+    char *name = (char *)row + top_table[t].column[1].at, text[WIRT_NAME_MAX + 1];
+
+    if (!l->members) {
+        memcpy(row, (const char *)m->row[t] + u->order[l->at] * top_table[t].row_size, (size_t)size);
+        return;
+    }
+    memset(row, 0, (size_t)size);
+    table_sum(&top_table[t], m->row[t], u->order + l->at, l->members, row);
+    if (first->kind == C_TEXT)
+        column_text(first, row, text, sizeof(text));
+    else
+        snprintf(text, sizeof(text), "%s", name);
+    snprintf(name, WIRT_NAME_MAX + 1, "%c %.50s (%zu)", l->is_open ? '-' : '+', text, l->members);
+}
+
+void ui_fold(struct ui *u, const struct model *m, int change)
+{
+    struct ui_fold *f, *more;
+    struct name n;
+
+    if (!u->by[ui_table(u)].is_tree || u->cursor >= u->count || top_table[ui_table(u)].group[0] < 0)
+        return;
+    while (u->cursor && !u->line[u->cursor].members) /* the group that it is in */
+        u->cursor--;
+    name_line(u, m, &u->line[u->cursor], &n);
+    memcpy(u->name, n.text, sizeof(u->name));
+    u->domain = u->second = u->third = NAN;
+    f = find_fold(u, n.text);
+    if (change == 0 || (change > 0) != u->line[u->cursor].is_open) {
+        if (f) {
+            *f = u->fold[--u->folds];
+        } else if ((more = realloc(u->fold, (u->folds + 1) * sizeof(*more)))) {
+            u->fold = more;
+            u->fold[u->folds].table = ui_table(u);
+            memcpy(u->fold[u->folds++].name, n.text, sizeof(n.text));
+        }
+    }
+    ui_update(u, m);
+}
+
+/* ---- the cursor ---- */
 
 static bool is_same(double a, double b)
 {
@@ -57,14 +200,16 @@ static bool is_same(double a, double b)
 
 static void remember(struct ui *u, const struct model *m)
 {
-    const char *name = "";
+    struct name n = {NAN, NAN, NAN, ""};
 
-    if (u->view >= UI_ONE) /* its domain stays the one that was entered */
+    if (!ui_is_table(u)) /* its domain stays the one that was entered */
         return;
-    u->domain = u->second = NAN;
     if (u->cursor < u->count)
-        identity(m, ui_table(u), u->order[u->cursor], &u->domain, &u->second, &name);
-    snprintf(u->name, sizeof(u->name), "%s", name);
+        name_line(u, m, &u->line[u->cursor], &n);
+    u->domain = n.domain;
+    u->second = n.second;
+    u->third = n.third;
+    memcpy(u->name, n.text, sizeof(u->name));
 }
 
 static void keep_in_sight(struct ui *u)
@@ -84,13 +229,13 @@ static void keep_in_sight(struct ui *u)
 void ui_update(struct ui *u, const struct model *m)
 {
     int t = ui_table(u);
-    double domain, second;
-    const char *name;
+    struct name n;
 
-    u->count = model_order(m, t, u->filter, u->sort[t], u->is_descending[t], &u->order);
+    make_lines(u, m, model_order(m, t, u->filter, &u->by[t], &u->order));
     for (size_t i = 0; i < u->count && (u->name[0] || !isnan(u->second)); i++) {
-        identity(m, t, u->order[i], &domain, &second, &name);
-        if (is_same(domain, u->domain) && is_same(second, u->second) && strcmp(name, u->name) == 0) {
+        name_line(u, m, &u->line[i], &n);
+        if (is_same(n.domain, u->domain) && is_same(n.second, u->second) && is_same(n.third, u->third) &&
+            strcmp(n.text, u->name) == 0) {
             u->cursor = i;
             break;
         }
@@ -100,10 +245,15 @@ void ui_update(struct ui *u, const struct model *m)
 }
 
 /* Up to and down from, in rows or lines. */
-static void move(struct ui *u, const struct model *m, long by)
+void ui_move(struct ui *u, const struct model *m, long by)
 {
-    if (u->view >= UI_ONE) {
+    size_t page = (size_t)u->page, lines = u->text ? u->text->count : 0, most = lines > page ? lines - page : 0;
+
+    if (!ui_is_table(u)) {
+        u->scroll = u->scroll < most ? u->scroll : most;
         u->scroll = by < 0 && u->scroll < (size_t)-by ? 0 : u->scroll + (size_t)by;
+        if (u->scroll >= most) /* it stays at the end, also when more comes */
+            u->scroll = u->view == UI_LOG ? SIZE_MAX : most;
         return;
     }
     u->cursor = by < 0 && u->cursor < (size_t)-by ? 0 : u->cursor + (size_t)by;
@@ -111,15 +261,17 @@ static void move(struct ui *u, const struct model *m, long by)
     remember(u, m);
 }
 
-static void show(struct ui *u, const struct model *m, enum ui_view view)
+void ui_show(struct ui *u, const struct model *m, enum ui_view view)
 {
-    if (view >= UI_ONE && u->view < UI_ONE)
+    if (view > UI_GRANTS && ui_is_table(u))
         u->back = u->view;
     u->view = view;
-    u->scroll = 0;
-    u->shift = view < UI_ONE ? 0 : u->shift;
+    u->scroll = view == UI_LOG ? SIZE_MAX : 0;
+    u->found = 0;
+    u->text = NULL;
+    u->shift = view <= UI_GRANTS ? 0 : u->shift;
     u->message[0] = 0;
-    if (view < UI_ONE) {
+    if (view <= UI_GRANTS) {
         u->name[0] = 0;
         u->second = NAN;
         u->cursor = u->first = 0;
@@ -127,212 +279,15 @@ static void show(struct ui *u, const struct model *m, enum ui_view view)
     }
 }
 
-static const struct top_domain *row_of(const struct ui *u, const struct model *m)
+void ui_leave(struct ui *u, const struct model *m)
 {
-    const struct top_domain *d = m->row[TOP_DOMAINS];
-
-    for (size_t i = 0; i < m->rows[TOP_DOMAINS]; i++)
-        if (is_same(d[i].id, u->domain) && strcmp(d[i].name, u->name) == 0)
-            return &d[i];
-    return NULL;
-}
-
-static void ask(struct ui *u, const struct model *m, enum ui_action action)
-{
-    const struct top_domain *d = row_of(u, m);
-    bool is_off;
-
-    if (!d) {
-        ui_say(u, true, u->name[0] ? "%s is gone" : "there is no domain under the cursor%s", u->name);
-        return;
-    }
-    is_off = isnan(d->id);
-    if (action == UI_PAUSE && strcmp(d->state, "paused") == 0)
-        action = UI_UNPAUSE;
-    if (is_off != (action == UI_START)) {
-        ui_say(u, true, is_off ? "%s does not run: s starts it" : "%s runs already", d->name);
-        return;
-    }
-    if (d->id == 0 && action != UI_CONSOLE) {
-        ui_say(u, true, "%s is the control domain: it cannot be %s from here", d->name,
-               action == UI_PAUSE     ? "paused"
-               : action == UI_DESTROY ? "destroyed"
-                                      : "shut down");
-        return;
-    }
-    u->action = action;
-    u->is_confirmed = action == UI_START || action == UI_PAUSE || action == UI_UNPAUSE || action == UI_CONSOLE;
-    if (!u->is_confirmed) {
-        u->mode = UI_ASK;
-        ui_say(u, false, action == UI_DESTROY ? "Destroy %s, as by pulling the plug? y/n" : "Shut %s down? y/n",
-               d->name);
-    }
-}
-
-static void key_ask(struct ui *u, int key)
-{
-    bool is_yes = key == 'y' || key == 'Y';
-
-    if (is_yes && u->mode == UI_ASK && u->action == UI_DESTROY) {
-        u->mode = UI_ASK_AGAIN;
-        ui_say(u, true, "What %s has not written to its disks is lost. Destroy it all the same? y/n", u->name);
-        return;
-    }
-    u->mode = UI_LOOK;
-    if (is_yes) {
-        u->is_confirmed = true;
-        return;
-    }
-    ui_say(u, false, "%s is left as it is", u->name);
-    u->action = UI_NOTHING;
-}
-
-static void key_filter(struct ui *u, const struct model *m, int key)
-{
-    size_t length = strlen(u->filter);
-
-    if (key == UI_KEY_ENTER) {
-        u->mode = UI_LOOK;
-    } else if (key == UI_KEY_ESCAPE) {
-        u->mode = UI_LOOK;
-        u->filter[0] = 0;
-    } else if (key == UI_KEY_BACK) {
-        if (length)
-            u->filter[length - 1] = 0;
-        else
-            u->mode = UI_LOOK;
-    } else if (key == UI_KEY_UP || key == UI_KEY_DOWN) {
-        move(u, m, key == UI_KEY_UP ? -1 : 1);
-    } else if (key >= ' ' && key < 127 && length < UI_FILTER_MAX) {
-        u->filter[length] = (char)key;
-        u->filter[length + 1] = 0;
-    }
-    ui_update(u, m);
-}
-
-/* < and > choose the column; the sense is that in which such things are looked for. */
-static void sort_by(struct ui *u, const struct model *m, int by)
-{
-    int t = ui_table(u), n = top_table[t].columns;
-
-    u->sort[t] = (u->sort[t] + by + n) % n;
-    u->is_descending[t] = top_table[t].column[u->sort[t]].kind != C_TEXT && u->sort[t] != 0;
-    ui_say(u, false, "sorted by %s: %s", top_table[t].column[u->sort[t]].title, top_table[t].column[u->sort[t]].help);
-    ui_update(u, m);
-}
-
-static bool key_move(struct ui *u, const struct model *m, int key)
-{
-    long page = u->page > 1 ? u->page - 1 : 1;
-
-    switch (key) {
-    case UI_KEY_UP:
-        move(u, m, -1);
-        return true;
-    case UI_KEY_DOWN:
-        move(u, m, 1);
-        return true;
-    case UI_KEY_PAGE_UP:
-        move(u, m, -page);
-        return true;
-    case UI_KEY_PAGE_DOWN:
-        move(u, m, page);
-        return true;
-    case UI_KEY_HOME:
-        move(u, m, -1000000);
-        return true;
-    case UI_KEY_END:
-        move(u, m, 1000000);
-        return true;
-    case UI_KEY_LEFT:
-        u->shift -= u->shift > 0;
-        return true;
-    case UI_KEY_RIGHT:
-        u->shift += u->shift < top_table[ui_table(u)].columns - 3;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool key_action(struct ui *u, const struct model *m, int key)
-{
-    static const struct {
-        char key;
-        enum ui_action action;
-    } actions[] = {{'s', UI_START}, {'S', UI_SHUTDOWN}, {'p', UI_PAUSE}, {'D', UI_DESTROY}, {'c', UI_CONSOLE}};
-
-    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
-        if (key == actions[i].key) {
-            if (u->view == UI_DOMAINS || u->view == UI_ONE)
-                ask(u, m, actions[i].action);
-            return true;
-        }
-    return false;
-}
-
-static void leave(struct ui *u, const struct model *m)
-{
-    enum ui_view back = u->back;
-
-    if (u->view >= UI_ONE) {
-        u->view = back;
+    if (!ui_is_table(u)) {
+        u->view = u->back;
         u->scroll = 0;
+        u->text = NULL;
         ui_update(u, m);
     } else if (u->filter[0]) {
         u->filter[0] = 0;
         ui_update(u, m);
     }
-}
-
-static void key_look(struct ui *u, const struct model *m, int key)
-{
-    static const char views[] = "123";
-    const char *view = key > 0 && key < 128 ? strchr(views, key) : NULL;
-
-    if (key_move(u, m, key))
-        return;
-    u->message[0] = 0;
-    if (key_action(u, m, key))
-        return;
-    if (view && *view) {
-        show(u, m, (enum ui_view)(view - views));
-    } else if (key == 'q' || key == 3) {
-        u->wants_quit = true;
-    } else if (key == '?' || key == 'h') {
-        show(u, m, UI_HELP);
-    } else if (key == 'l') {
-        show(u, m, UI_LOG);
-    } else if (key == UI_KEY_ENTER && (u->view == UI_DOMAINS || u->view == UI_VCPUS) && u->count && !isnan(u->domain)) {
-        show(u, m, UI_ONE);
-    } else if (key == UI_KEY_ESCAPE || key == UI_KEY_BACK || key == UI_KEY_ENTER) {
-        leave(u, m);
-    } else if (key == '/' && u->view < UI_ONE) {
-        u->mode = UI_FILTER;
-    } else if (key == '<' || key == '>') {
-        sort_by(u, m, key == '<' ? -1 : 1);
-    } else if (key == 'r') {
-        u->is_descending[ui_table(u)] = !u->is_descending[ui_table(u)];
-        ui_update(u, m);
-    } else if (key == ' ') {
-        u->is_frozen = !u->is_frozen;
-    } else if (key == '+' || key == '-') {
-        u->delay_ms = key == '+' ? u->delay_ms * 2 : u->delay_ms / 2;
-        u->delay_ms = u->delay_ms < 250 ? 250 : u->delay_ms > 60000 ? 60000 : u->delay_ms;
-        ui_say(u, false, "every %g s", u->delay_ms / 1000.0);
-    } else if (key == 12) { /* ^L */
-        u->wants_refresh = true;
-    } else if (key > ' ' && key < 127) {
-        ui_say(u, true, "%c means nothing here: ? has all keys", key);
-    }
-}
-
-void ui_key(struct ui *u, const struct model *m, int key)
-{
-    if (u->mode == UI_LOOK)
-        key_look(u, m, key);
-    else if (u->mode == UI_FILTER)
-        key_filter(u, m, key);
-    else
-        key_ask(u, key);
 }

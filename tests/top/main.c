@@ -10,18 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lines.h"
+#include "test.h"
 
-static unsigned int passed, failed;
+unsigned int passed, failed;
 static char said[400];
-
-#define check(what)                                                                                                    \
-    do {                                                                                                               \
-        if (what)                                                                                                      \
-            passed++;                                                                                                  \
-        else                                                                                                           \
-            printf("FAILED %s:%d: %s\n", __FILE__, __LINE__, #what), failed++;                                         \
-    } while (0)
 
 /* Of libwirt: the error only. */
 int wirt_fail(struct wirt *w, enum wirt_code code, const char *object, const char *step, const char *next,
@@ -63,7 +55,7 @@ static void texts(void)
 }
 
 /* A sample of two domains and one that does not run. */
-static struct sample make(uint64_t seconds)
+struct sample make(uint64_t seconds)
 {
     struct sample s = {.at_ns = seconds * 1000000000, .memory_kib = 8192, .free_kib = 2048, .has_statistics = true};
 
@@ -97,11 +89,19 @@ static struct sample make(uint64_t seconds)
     s.vcpu[1].event[0] = seconds * 3;
     s.vcpu[1].latency[2] = seconds * 990;
     s.vcpu[1].latency[9] = seconds * 10;
+    s.channels = s.mappings = 2;
+    s.channel = calloc(2, sizeof(*s.channel));
+    s.mapping = calloc(2, sizeof(*s.mapping));
+    s.channel[0] = (struct sample_channel){0, 7, 2, 0, 4, 3};
+    s.channel[1] = (struct sample_channel){4, 1, 4, 1, 2, 0};
+    s.mapping[0] = (struct sample_mapping){0, 4, 9, 0x1234, 0};
+    s.mapping[1] = (struct sample_mapping){0, 4, 10, 0x1235, 3};
+    s.has_channels = s.has_mappings = true;
     s.cpu[0] = (struct sample_cpu){.idle_ns = seconds * 750000000, .timer = seconds * 250};
     return s;
 }
 
-static void give(struct model *m, struct sample s)
+void give(struct model *m, struct sample s)
 {
     check(model_take(m, &s));
 }
@@ -115,6 +115,8 @@ static void files(void)
                                       "sample 1 2 3 4 5 6 1\nvcpu 0 0 0 0 0 0 0 0 0 c64:1\nend\n",
                                       "sample 1 2 3 4 5 6 1\nvcpu 0 0 0 0 0 0 0 0 0 x1:1\nend\n",
                                       "sample 1 2 3 4 5 6 1\nend",
+                                      "sample 1 2 3 4 5 6 2\nchannel 1 2 3 4 5\nend\n",
+                                      "sample 1 2 3 4 5 6 4\nmapping 1 2 3 4 5 6\nend\n",
                                       "sample -1 2 3 4 5 6 1\nend\n",
                                       "sample 1 2 3 4 5 6 1\nnoise 1\nend\n"};
     struct sample s = make(3), back;
@@ -124,9 +126,12 @@ static void files(void)
     check(sample_write(f, &s) && sample_write(f, &s));
     rewind(f);
     check(sample_read(NULL, f, "file", &line, &back) == 0);
-    check(back.at_ns == s.at_ns && back.has_statistics && back.domains == 3 && back.vcpus == 3 && back.cpus == 1);
+    check(back.at_ns == s.at_ns && back.has_statistics && back.has_channels && back.has_mappings && back.domains == 3 &&
+          back.vcpus == 3 && back.cpus == 1);
     check(memcmp(back.domain, s.domain, 3 * sizeof(*s.domain)) == 0);
     check(memcmp(back.vcpu, s.vcpu, 3 * sizeof(*s.vcpu)) == 0);
+    check(back.channels == 2 && memcmp(back.channel, s.channel, 2 * sizeof(*s.channel)) == 0);
+    check(back.mappings == 2 && memcmp(back.mapping, s.mapping, 2 * sizeof(*s.mapping)) == 0);
     sample_clear(&back);
     check(sample_read(NULL, f, "file", &line, &back) == 0);
     sample_clear(&back);
@@ -208,7 +213,8 @@ static void rates(void)
     check(((struct top_cpu *)m.row[TOP_CPUS])->idle == 75 && m.busy == 25);
     check(model_calls(&m, 4, r, 4) == 2 && strcmp(r[0].name, "sched_op") == 0 && r[0].rate == 200 && r[1].rate == 10);
     check(model_events(&m, 4, r, 4) == 2 && r[0].rate == 3 && model_calls(&m, 9, r, 4) == 0);
-    check(model_history(&m, 4)->taken == 1 && model_history(&m, 4)->cpu[0] == 50);
+    check(model_history(&m, 4)->taken == 2 && model_history(&m, 4)->value[HISTORY_CPU][1] == 50);
+    check(model_history(&m, 4)->value[HISTORY_DISK][0] == 2048 && model_history(&m, 4)->value[HISTORY_NET][0] == 10);
     s = make(4); /* number 4 is another domain now: it is younger */
     s.domain[1].age_ns = 5;
     give(&m, s);
@@ -243,96 +249,29 @@ static void json(void)
                 check(strcmp(top_table[t].column[a].key, top_table[t].column[b].key));
 }
 
-static void keys(struct ui *u, const struct model *m, const char *text)
-{
-    for (; *text; text++)
-        ui_key(u, m, *text == '\n' ? UI_KEY_ENTER : *text == '\033' ? UI_KEY_ESCAPE : (unsigned char)*text);
-}
-
-static void actions(void)
+/* Channels and mappings: names, what is not known, what adds up in a group. */
+static void ends(void)
 {
     struct model m = {0};
-    struct ui u;
+    struct sample s = make(1);
+    struct top_mapping sum = {0};
+    const struct top_channel *c;
+    const struct top_mapping *g;
+    const size_t rows[2] = {0, 1};
 
-    give(&m, make(1));
-    give(&m, make(2));
-    ui_start(&u, 1000);
-    u.page = 2;
-    ui_update(&u, &m);
-    check(u.count == 3 && strcmp(u.name, "web") == 0); /* by CPU% */
-    keys(&u, &m, "D");
-    check(u.mode == UI_ASK && !u.is_confirmed);
-    keys(&u, &m, "y");
-    check(u.mode == UI_ASK_AGAIN && !u.is_confirmed);
-    keys(&u, &m, "n");
-    check(u.mode == UI_LOOK && u.action == UI_NOTHING && strstr(u.message, "left as it is"));
-    keys(&u, &m, "Dyy");
-    check(u.is_confirmed && u.action == UI_DESTROY && strcmp(ui_verb[u.action], "destroy") == 0);
-    u.is_confirmed = false;
-    u.action = UI_NOTHING;
-    keys(&u, &m, "S\n"); /* only y is yes */
-    check(u.action == UI_NOTHING && u.mode == UI_LOOK);
-    keys(&u, &m, "s");
-    check(u.is_bad && strstr(u.message, "runs already"));
-    keys(&u, &m, "/dom");
-    check(u.count == 1 && u.mode == UI_FILTER && strcmp(u.name, "Domain-0") == 0);
-    keys(&u, &m, "\nDp");
-    check(u.action == UI_NOTHING && strstr(u.message, "control domain"));
-    keys(&u, &m, "\033");
-    check(u.count == 3 && !u.filter[0] && strcmp(u.name, "Domain-0") == 0); /* the cursor stays with its row */
-    ui_key(&u, &m, UI_KEY_END);
-    check(u.cursor == 2 && strcmp(u.name, "spare") == 0 && u.first == 1);
-    keys(&u, &m, "S");
-    check(u.is_bad && strstr(u.message, "does not run"));
-    keys(&u, &m, "s");
-    check(u.is_confirmed && u.action == UI_START);
-    u.is_confirmed = false;
-    free(u.order);
-    model_clear(&m);
-}
-
-static void views(void)
-{
-    struct model m = {0};
-    struct sample s;
-    struct ui u;
-    struct lines l = {0};
-
-    give(&m, make(1));
-    give(&m, make(2));
-    ui_start(&u, 1000);
-    u.page = 2;
-    ui_update(&u, &m);
-    ui_key(&u, &m, UI_KEY_END);
-    s = make(3);
-    s.domains = 2; /* it vanishes under the cursor */
+    s.mapping[1].granter = 99;
     give(&m, s);
-    ui_update(&u, &m);
-    check(u.count == 2 && u.cursor == 1);
-    keys(&u, &m, "\n");
-    check(u.view == UI_ONE);
-    lines_one(&l, &m, &u, false, 80);
-    check(l.count > 20);
-    u.domain = 77;
-    lines_one(&l, &m, &u, false, 80);
-    check(l.count == 1 && strstr(l.line[0], "gone"));
-    keys(&u, &m, "p");
-    check(u.is_bad && strstr(u.message, "gone"));
-    keys(&u, &m,
-         "\033"
-         "2>r3");
-    check(u.view == UI_HOST && u.count == 1 && u.sort[TOP_VCPUS] == 6);
-    keys(&u, &m, "?");
-    lines_help(&l, &u);
-    check(u.view == UI_HELP && l.count > 10);
-    keys(&u, &m, "\0332/none");
-    check(u.count == 0 && u.cursor == 0);
-    keys(&u, &m, "\n\n");
-    check(u.view == UI_VCPUS || u.view == UI_DOMAINS);
-    keys(&u, &m, "~q");
-    check(u.wants_quit);
-    lines_clear(&l);
-    free(u.order);
+    c = m.row[TOP_CHANNELS];
+    g = m.row[TOP_MAPPINGS];
+    check(m.rows[TOP_CHANNELS] == 2 && strcmp(c[0].kind, "channel") == 0 && strcmp(c[0].peer_name, "web") == 0);
+    check(c[0].peer == 4 && c[0].peer_port == 3 && !c[0].source[0]);
+    check(strcmp(c[1].kind, "virq") == 0 && strcmp(c[1].source, "console") == 0 && isnan(c[1].peer) && c[1].vcpu == 1);
+    check(strcmp(g[0].granter_name, "web") == 0 && strcmp(g[0].access, "write") == 0 && g[0].frame == 0x1234);
+    check(strcmp(g[1].granter_name, "(gone)") == 0 && strcmp(g[1].access, "read") == 0 &&
+          strcmp(g[1].use, "device") == 0);
+    table_sum(&top_table[TOP_MAPPINGS], g, rows, 2, &sum);
+    check(sum.count == 2 && sum.mapper == 0 && isnan(sum.granter) && isnan(sum.ref) && !sum.granter_name[0]);
+    check(strcmp(sum.name, "Domain-0") == 0);
     model_clear(&m);
 }
 
@@ -343,8 +282,9 @@ int main(void)
     backends();
     rates();
     json();
-    actions();
-    views();
+    ends();
+    test_keys();
+    test_console();
     printf("%u passed, %u failed\n", passed, failed);
     return failed != 0;
 }

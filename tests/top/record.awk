@@ -8,7 +8,7 @@ BEGIN {
 }
 function sample(t,  c, d, v, run, wait, s) {
     s = 1000000000
-    printf "sample %.0f 8388608 %.0f 0 20480 2500000 1\n", t * s, 4000000 - t * 1000
+    printf "sample %.0f 8388608 %.0f 0 20480 2500000 7\n", t * s, 4000000 - t * 1000
     for (c = 0; c < 4; c++)
         printf "cpu %.0f %.0f %.0f %.0f %.0f\n", c, t * s / 5 * (4 - c), t * 250, t * 20, t * (c ? 3 : 100)
     for (d = 0; d < N; d++)
@@ -27,5 +27,13 @@ function sample(t,  c, d, v, run, wait, s) {
             printf " e0:%.0f e1:%.0f e5:%.0f c1:%.0f c29:%.0f c32:%.0f l0:%.0f l3:%.0f\n", t * 9 * d, t * 3 * d, t * 100, t * 50 * d,
                 t * 20, t * 7 * d, t * 99, t
         }
+    for (d = 0; d < N; d++) {
+        printf "channel %.0f 1 4 0 0 0\nchannel %.0f 2 5 0 0 0\n", d, d
+        if (d)
+            printf "channel 0 %.0f 2 0 %.0f 3\nchannel %.0f 3 2 0 0 %.0f\n", d + 2, d, d, d + 2
+    }
+    for (d = 1; d < N; d++)
+        for (v = 0; v < 2 + d % 3; v++)
+            printf "mapping 0 %.0f %.0f %.0f %.0f\n", d, 8 + v, 1048576 + d * 16 + v, v % 2
     print "end"
 }

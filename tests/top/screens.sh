@@ -1,17 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Theory: wirt top as a person has it: in tmux, keys sent, the screen compared with the one in screens/, at three sizes;
-# then what may go wrong: a terminal that is too small or changes its size, no colours, ASCII, signals, a thousand
-# domains. A recording of 40 domains stands for the host. UPDATE=1 writes screens/ anew.
+# then xenstore, console and mouse, and what may go wrong: daemons that die, a terminal that is too small or changes its
+# size, no colours, ASCII, signals, a thousand domains. A recording of 40 domains stands for the host, our xenstored is
+# real, wirtd an echo. UPDATE=1 writes screens/ anew.
 here=$(cd "$(dirname "$0")" && pwd)
 O=$(cd "$O" && pwd)
-wirt=$O/tools/bin/wirt
+wirt=$O/tools/bin/wirt xenstored=$(cd "$(dirname "$XENSTORED")" && pwd)/xenstored
 export TMUX_TMPDIR=$O TERM=screen LC_ALL=C.UTF-8
 unset TMUX NO_COLOR
 passed=0 failed=0
 awk -v N=40 -v SAMPLES=3 -f "$here/record.awk" >"$O/forty.rec"
 awk -v N=1000 -v SAMPLES=3 -f "$here/record.awk" >"$O/thousand.rec"
-trap 'tm kill-server 2>/dev/null' EXIT
+seq -f 'hypervisor line %.0f' 0 99 >"$O/forty.rec.log"
+store='' peer=''
+trap 'tm kill-server 2>/dev/null; kill $store $peer 2>/dev/null' EXIT
 
 tm() { tmux -L "wirt-top-$$" -f /dev/null "$@"; }
 ok() { passed=$((passed + 1)); }
@@ -58,6 +61,15 @@ compare() {
 }
 expect() { if sees "$2" "${3:-10}"; then ok; else bad "$1: no '$2' in:"; screen | head -n 8; fi; }
 
+# The xenstore and the wirtd of this test: our own xenstored, and a program that speaks as wirtd does to a console.
+export XENSTORED_RUNDIR=$O/store XENSTORED_PATH=$O/store/socket
+rm -rf "$O/store"; mkdir -p "$O/store"
+"$xenstored" --foreground --run-dir "$O/store" --pid-file '' 2>"$O/store/err" & store=$!
+for _ in $(seq 100); do [ -S "$O/store/socket" ] && break; sleep 0.05; done
+write() { xenstore-write "$@" || bad "xenstore-write $1"; }
+for d in 0 1 2 3 10; do write /local/domain/$d/name "dom$d" /local/domain/$d/memory/target 65536 "/local/domain/$d/device/vbd/51712/state" 4; done
+write /tool/bytes "$(printf 'a\001b')" /tool/empty ''
+
 for size in 80x24 132x43 200x60; do
     open $size "$O/forty.rec"
     sees 'build-12' || bad "$size: no domains"
@@ -65,15 +77,78 @@ for size in 80x24 132x43 200x60; do
     keys Down Down Down Enter; sees 'NAME         cache-11'; compare "$size-one"
     keys Escape; sleep 0.3; keys 2; sees 'RUN%'; compare "$size-vcpus"
     keys 3; sees 'memory ['; compare "$size-host"
-    keys '?'; sees 'Ctrl-L'; compare "$size-help"
-    keys Escape; sleep 0.3; keys 1; keys '/' web; expect "$size filter" '/web_'
+    keys 4; sees 'SOURCE'; compare "$size-events"
+    keys 5; sees 'GRANTER'; keys Enter; compare "$size-grants"
+    keys 6; sees '+ tool'; keys End Right Down; compare "$size-xenstore"
+    keys '?'; sees 'event channels, grants'; compare "$size-help"
+    keys 1 t; sees '- crashed (1)'; keys Home Enter; compare "$size-tree"
+    keys Enter t; keys '/' web; expect "$size filter" '/web_'
     keys Enter; compare "$size-filter"
     keys D; expect "$size asks" 'Destroy web-24'
     keys y; expect "$size asks again" 'all the same?'
     keys y; expect "$size outcome" 'destroy web-24: this is a recording'
+    keys m; expect "$size memory" 'Memory of web-24, at most 512M: 448M_'
+    keys C-u 1G Enter; expect "$size too much memory" 'may have 512M at most'
+    keys C-u 96M Enter; expect "$size memory is asked about" 'Set the memory of web-24 to 96M? y/n'
+    keys y; expect "$size memory outcome" 'mem-set web-24: this is a recording'
+    keys Escape; sleep 0.3; keys l; expect "$size log" 'hypervisor line 99'
+    keys Home / 'LINE 7' Enter; expect "$size found" 'line 8 of 100'
+    keys n; expect "$size found again" 'line 71 of 100'
+    keys N N; expect "$size found before" 'line 80 of 100, round the end'
+    keys Tab; expect "$size other log" 'has no log of wirtd'
     keys Escape; sleep 0.3; keys q; expect "$size ends" 'status=0'
     screen | grep -q -e '-icanon' -e '-echo' && bad "$size: the terminal is not as it was" || ok
 done
+
+# ---- xenstore: what others write is seen, what is typed is asked about, and xenstored may die ----
+open 80x24 "$O/forty.rec"; sees 'build-12'
+keys 6; sees '+ local'; keys Right Down Right Down Right; expect "store open" 'name = "dom0"'
+write /local/domain/0/name changed; expect "store watch" 'name = "changed"'
+write /local/domain/0/fresh new; expect "store new key" 'fresh = "new"'
+xenstore-rm /local/domain/0/memory; sleep 1; screen | grep -q '+ memory' && bad "store: a key that is gone is shown" || ok
+keys Down Down; expect "store path" '/local/domain/0/fresh   n0'
+keys Enter; expect "store edit" '/local/domain/0/fresh = new_'
+keys C-u 'two words' Enter; expect "store asks" 'Write "two words" to /local/domain/0/fresh? y/n'
+keys n; expect "store no" 'is left as it is'
+[ "$(xenstore-read /local/domain/0/fresh)" = new ] && ok || bad "store: written without a y"
+keys e C-u 'two words' Enter y; expect "store written" '/local/domain/0/fresh = "two words"'
+[ "$(xenstore-read /local/domain/0/fresh)" = 'two words' ] && ok || bad "store: not written"
+keys D; expect "store asks to remove" 'Remove /local/domain/0/fresh? y/n'
+keys y; expect "store removed" '/local/domain/0/fresh: removed'
+xenstore-exists /local/domain/0/fresh && bad "store: not removed" || ok
+xenstore-rm /local/domain/0; keys End; sleep 0.5; keys Home; expect "store: the subtree under the cursor goes" '+ 1'
+keys Left Down Right; expect "store bytes" 'bytes = "a\x01b"'
+keys Down e; expect "store bytes are not edited" 'more than plain text'
+keys Up Down; kill -9 $store; wait $store 2>/dev/null; expect "xenstored dies" 'does not answer'
+"$xenstored" --foreground --fresh --run-dir "$O/store" --pid-file '' 2>>"$O/store/err" & store=$!
+sleep 2; write /back/again yes; expect "xenstored is back" '+ back'
+keys 1; expect "on from xenstore" 'build-12'; keys q; expect "store ends" 'status=0'
+
+# ---- the console beside, by a wirtd that says what is typed ----
+wirtd=$O/wirtd.sock
+"$O/wirtd" "$wirtd" & peer=$!
+open 132x43 "$O/forty.rec" "WIRTD_SOCKET=$wirtd"; sees 'build-12'
+keys Enter; expect "console" 'you asked: console build-12 replay'
+keys c; expect "console typing" 'keys go to the guest'
+keys 'echo of q' Up C-c; sleep 0.5; keys Enter; expect "console types" 'echo of q'
+keys C-]; expect "console left" 'left the console of build-12'
+compare "132x43-console"
+kill $peer; wait $peer 2>/dev/null; rm -f "$wirtd"
+expect "wirtd dies" 'The console has ended'
+keys c; expect "wirtd is dead" 'no answer on'
+keys Escape; sleep 0.3; keys q; expect "console ends" 'status=0'
+
+# ---- the mouse, as this terminal sends it: button, column, row, each from 32 ----
+open 80x24 "$O/forty.rec"; sees 'build-12'
+at() { printf "\\$(printf %o $((33 + $1)))\\$(printf %o $((33 + $2)))"; }
+click() { tm send-keys -t t -l "$(printf '\033[M%s%s\033[M#%s' "$1" "$(at "$2" "$3")" "$(at "$2" "$3")")"; } # and let go
+click ' ' 8 2; expect "click on a title" 'sorted by NAME'
+click ' ' 20 1; expect "click on a view" 'memory ['
+click ' ' 5 1; settled; click ' ' 8 5; settled; click ' ' 8 5; expect "click on a row" 'The last '
+keys Escape; sleep 0.3; click '`' 8 5; click 'a' 8 5; click 'a' 8 5; settled
+screen | grep -q build && ok || bad "wheel"
+keys M; expect "no mouse" "terminal's own"
+keys q; expect "mouse ends" 'status=0'
 
 open 80x24 "$O/forty.rec" NO_COLOR=1
 sees 'build-12'; tm capture-pane -e -p -t t | grep -qE $'\033\\[([0-9;]*;)?3([0-7]|8;5;[0-9]+)m' && bad "NO_COLOR: there are colours" || ok

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The view of xenstore: connection, cursor, keys, changes. One watch on "/" covers all; an event marks what has to be
+ * read again, and no more: reading waits until it is shown. A guest that writes all the time costs one mark each.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xenstore.h>
+
+#include "node.h"
+
+#define EVENTS_A_TIME 2000
+#define AGAIN_MS      1000 /* between two attempts to connect */
+
+void store_begin(struct store *s, struct wirt *w)
+{
+    memset(s, 0, sizeof(*s));
+    s->w = w;
+    s->watch.fd = -1;
+    s->root = node_new(NULL, "");
+    if (s->root)
+        s->root->is_open = true;
+}
+
+void store_end(struct store *s)
+{
+    watch_close(&s->watch);
+    node_free(s->root);
+    memset(s, 0, sizeof(*s));
+    s->watch.fd = -1;
+}
+
+int store_fd(const struct store *s)
+{
+    return s->is_watching ? s->watch.fd : -1;
+}
+
+/* ---- the connection ---- */
+
+static void lose(struct store *s, int error)
+{
+    watch_close(&s->watch);
+    s->is_watching = false;
+    wirt_store_forget(s->w);
+    snprintf(s->why, sizeof(s->why), "xenstored does not answer: %s", strerror(error));
+}
+
+static void connect_to(struct store *s)
+{
+    char text[800];
+    int error = 0;
+
+    if (!wirt_store(s->w)) {
+        snprintf(s->why, sizeof(s->why), "%.290s", wirt_error_text(s->w, text, sizeof(text)));
+        return;
+    }
+    error = watch_open_socket(&s->watch);
+    if (!error)
+        error = watch_add(&s->watch, "/", "top");
+    if (error) {
+        lose(s, error);
+        return;
+    }
+    s->is_watching = true;
+    s->why[0] = 0;
+    node_forget(s->root); /* it may all be different */
+}
+
+static void take_event(struct store *s, const char *path, uint64_t now_ms)
+{
+    struct node *last, *n = node_find(s->root, path, &last);
+
+    if (path[0] != '/')
+        return;
+    if (n) {
+        n->is_read = n->is_listed = false;
+        n->changed_ms = n->parent ? now_ms : 0;
+    } else {
+        last->is_listed = false;
+    }
+}
+
+void store_poll(struct store *s, uint64_t now_ms)
+{
+    const char *path, *token;
+    int event = 1;
+
+    if (!s->root)
+        return;
+    if (!s->is_watching && (!s->tried_ms || now_ms - s->tried_ms >= AGAIN_MS)) {
+        s->tried_ms = now_ms;
+        connect_to(s);
+    }
+    for (int i = 0; s->is_watching && i < EVENTS_A_TIME && event > 0; i++) {
+        event = watch_next(&s->watch, 0, &path, &token);
+        if (event > 0)
+            take_event(s, path, now_ms);
+        else if (event < 0)
+            lose(s, event == -EREMOTE ? EACCES : -event);
+    }
+}
+
+/* ---- the cursor ---- */
+
+static void is_gone(void *arg, struct node *n)
+{
+    struct store *s = arg;
+
+    for (struct node *c = s->cursor; c; c = c->parent)
+        if (c == n) {
+            s->cursor = n->parent && n->parent->parent ? n->parent : NULL;
+            return;
+        }
+}
+
+static bool read_node(struct store *s, struct node *n)
+{
+    struct xs_handle *xs = s->is_watching ? wirt_store(s->w) : NULL;
+    bool was_known = n->value != NULL;
+    int error = 0;
+
+    if (xs && (!n->is_read || !n->is_listed))
+        error = node_read(xs, n, is_gone, s);
+    if (!was_known)
+        n->changed_ms = 0;
+    if (error)
+        lose(s, error);
+    return xs && !error;
+}
+
+/* Where the cursor is among the lines. */
+static size_t line_of(const struct store *s, const struct node *n)
+{
+    size_t line = 0;
+
+    for (struct node *c = s->root->children ? s->root->child[0] : NULL; c && c != n; c = node_next(c))
+        line++;
+    return line;
+}
+
+/* False: a key went meanwhile, and the lines are others. */
+static bool list_lines(struct store *s, struct node **list, size_t most, size_t *count)
+{
+    struct node *n;
+
+    *count = 0;
+    read_node(s, s->root);
+    n = s->root->children ? s->root->child[0] : NULL;
+    for (size_t i = 0; n && *count < most; i++, n = node_next(n)) {
+        if (i < s->first)
+            continue;
+        read_node(s, n);
+        if (!n->parent->is_listed && s->is_watching) {
+            read_node(s, n->parent);
+            return false;
+        }
+        list[(*count)++] = n;
+    }
+    return true;
+}
+
+size_t store_visible(struct store *s, struct node **list, size_t most)
+{
+    size_t count = 0, line;
+
+    if (!s->root)
+        return 0;
+    read_node(s, s->root);
+    for (int i = 0; i < 10; i++) {
+        if (!s->cursor)
+            s->cursor = s->root->children ? s->root->child[0] : NULL;
+        line = s->cursor ? line_of(s, s->cursor) : 0;
+        s->first = line < s->first ? line : line >= s->first + most ? line - most + 1 : s->first;
+        if (list_lines(s, list, most, &count))
+            return count;
+    }
+    return 0;
+}
+
+static void move(struct store *s, long by)
+{
+    for (; by && s->cursor; by += by < 0 ? 1 : -1) {
+        struct node *n;
+        if (by > 0)
+            read_node(s, s->cursor);
+        n = by < 0 ? node_before(s->cursor) : node_next(s->cursor);
+        if (!n)
+            return;
+        s->cursor = n;
+    }
+}
+
+/* ---- keys ---- */
+
+static void open_node(struct store *s, struct node *n, bool is_open)
+{
+    read_node(s, n);
+    n->is_open = is_open && n->children;
+}
+
+static void ask_write(struct store *s, struct ui *u)
+{
+    const struct node *n = s->cursor;
+
+    if (n->is_binary) {
+        ui_say(u, true, "%s holds more than plain text, which is not written by hand: wirt store write", u->path);
+        return;
+    }
+    u->action = UI_STORE_WRITE;
+    u->mode = UI_INPUT;
+    snprintf(u->input, sizeof(u->input), "%s", n->value ? n->value : "");
+    ui_say(u, false, "%s =", u->path);
+}
+
+static bool key_move(struct store *s, const struct ui *u, int key)
+{
+    static const struct {
+        int key;
+        long by, pages;
+    } moves[] = {{UI_KEY_UP, -1, 0},         {UI_KEY_DOWN, 1, 0},     {UI_KEY_WHEEL_UP, -3, 0},
+                 {UI_KEY_WHEEL_DOWN, 3, 0},  {UI_KEY_PAGE_UP, 0, -1}, {UI_KEY_PAGE_DOWN, 0, 1},
+                 {UI_KEY_HOME, -1000000, 0}, {UI_KEY_END, 1000000, 0}};
+
+    for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
+        if (key == moves[i].key) {
+            move(s, moves[i].by + moves[i].pages * u->page);
+            return true;
+        }
+    if (key >= UI_KEY_ROW) {
+        struct node *was = s->cursor;
+        move(s, (long)(s->first + (size_t)(key - UI_KEY_ROW)) - (long)line_of(s, s->cursor));
+        if (s->cursor == was)
+            open_node(s, was, !was->is_open);
+    }
+    return key >= UI_KEY_ROW;
+}
+
+bool store_key(struct store *s, struct ui *u, int key)
+{
+    struct node *n = s->cursor;
+
+    if (!n)
+        return false;
+    if (key_move(s, u, key)) {
+        u->message[0] = 0;
+    } else if (key == UI_KEY_RIGHT || (key == UI_KEY_ENTER && !n->is_leaf)) {
+        open_node(s, n, key == UI_KEY_RIGHT || !n->is_open);
+    } else if (key == UI_KEY_LEFT) {
+        if (!n->is_open && n->parent->parent)
+            s->cursor = n->parent;
+        s->cursor->is_open = false;
+    } else if (key == 'e' || key == UI_KEY_ENTER) {
+        store_path(n, u->path, sizeof(u->path));
+        ask_write(s, u);
+    } else if (key == 'D') {
+        store_path(n, u->path, sizeof(u->path));
+        u->action = UI_STORE_REMOVE;
+        u->mode = UI_ASK;
+        ui_say(u, false, n->is_leaf ? "Remove %s? y/n" : "Remove %s and all below it? y/n", u->path);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool store_do(struct store *s, const struct ui *u, char *outcome, size_t size)
+{
+    bool is_write = u->action == UI_STORE_WRITE;
+    int code = is_write ? wirt_store_write(s->w, u->path, "%s", u->input) : wirt_store_remove(s->w, u->path);
+
+    if (code) {
+        wirt_error_text(s->w, outcome, size);
+        if (code == WIRT_NO_HOST)
+            lose(s, errno);
+        return false;
+    }
+    if (is_write)
+        snprintf(outcome, size, "%s = \"%s\"", u->path, u->input);
+    else
+        snprintf(outcome, size, "%s: removed", u->path);
+    return true;
+}
