@@ -215,25 +215,19 @@ static void ask_write(struct store *s, struct ui *u)
 
 static bool key_move(struct store *s, const struct ui *u, int key)
 {
-    static const struct {
-        int key;
-        long by, pages;
-    } moves[] = {{UI_KEY_UP, -1, 0},         {UI_KEY_DOWN, 1, 0},     {UI_KEY_WHEEL_UP, -3, 0},
-                 {UI_KEY_WHEEL_DOWN, 3, 0},  {UI_KEY_PAGE_UP, 0, -1}, {UI_KEY_PAGE_DOWN, 0, 1},
-                 {UI_KEY_HOME, -1000000, 0}, {UI_KEY_END, 1000000, 0}};
+    struct node *was = s->cursor;
+    long by;
 
-    for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
-        if (key == moves[i].key) {
-            move(s, moves[i].by + moves[i].pages * u->page);
-            return true;
-        }
-    if (key >= UI_KEY_ROW) {
-        struct node *was = s->cursor;
-        move(s, (long)(s->first + (size_t)(key - UI_KEY_ROW)) - (long)line_of(s, s->cursor));
-        if (s->cursor == was)
-            open_node(s, was, !was->is_open);
+    if (ui_steps(key, u->page, &by)) {
+        move(s, by);
+        return true;
     }
-    return key >= UI_KEY_ROW;
+    if (key < UI_KEY_ROW)
+        return false;
+    move(s, (long)(s->first + (size_t)(key - UI_KEY_ROW)) - (long)line_of(s, s->cursor));
+    if (s->cursor == was)
+        open_node(s, was, !was->is_open);
+    return true;
 }
 
 bool store_key(struct store *s, struct ui *u, int key)

@@ -98,6 +98,7 @@ struct ui {
 void ui_start(struct ui *u, int delay_ms);
 void ui_end(struct ui *u);
 void ui_key(struct ui *u, const struct model *m, int key);
+bool ui_steps(int key, long page, long *by);         /* whether the key moves, and how many lines down; page: as many */
 void ui_update(struct ui *u, const struct model *m); /* the model, the filter or the size is another */
 void ui_say(struct ui *u, bool is_bad, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int ui_table(const struct ui *u); /* of the view, or of the one behind it */

@@ -110,7 +110,7 @@ static void sort_by(struct ui *u, const struct model *m, int column)
     ui_update(u, m);
 }
 
-static bool key_move(struct ui *u, const struct model *m, int key)
+bool ui_steps(int key, long page, long *by)
 {
     static const struct {
         int key;
@@ -118,14 +118,22 @@ static bool key_move(struct ui *u, const struct model *m, int key)
     } moves[] = {{UI_KEY_UP, -1, 0},         {UI_KEY_DOWN, 1, 0},     {UI_KEY_WHEEL_UP, -3, 0},
                  {UI_KEY_WHEEL_DOWN, 3, 0},  {UI_KEY_PAGE_UP, 0, -1}, {UI_KEY_PAGE_DOWN, 0, 1},
                  {UI_KEY_HOME, -1000000, 0}, {UI_KEY_END, 1000000, 0}};
-    long page = u->page > 1 ? u->page - 1 : 1;
 
     for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
         if (key == moves[i].key) {
-            ui_move(u, m, moves[i].by + moves[i].pages * page);
+            *by = moves[i].by + moves[i].pages * page;
             return true;
         }
-    if (key == UI_KEY_LEFT)
+    return false;
+}
+
+static bool key_move(struct ui *u, const struct model *m, int key)
+{
+    long by;
+
+    if (ui_steps(key, u->page > 1 ? u->page - 1 : 1, &by))
+        ui_move(u, m, by);
+    else if (key == UI_KEY_LEFT)
         u->shift -= u->shift > 0;
     else if (key == UI_KEY_RIGHT)
         u->shift += u->shift < top_table[ui_table(u)].columns - 3;

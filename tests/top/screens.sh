@@ -172,6 +172,7 @@ done
 open 80x24 "$O/forty.rec" LC_ALL=C
 sees 'build-12'; keys Enter; sees CPU; settled
 screen | LC_ALL=C grep -q '[^ -~]' && bad "LC_ALL=C: there is more than ASCII" || ok
+"$wirt" top --batch 2>&1 | grep -q 'no hypervisor' && ok || bad "no hypervisor: nothing is said"
 open 80x24 /nowhere/none; expect "no such file" 'No such file or directory'
 printf 'noise\n' >"$O/noise.rec"; open 80x24 "$O/noise.rec"; expect "no recording" 'read a sample'
 
