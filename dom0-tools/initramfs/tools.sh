@@ -45,7 +45,8 @@ stage_debian() {
     stage_program /bin/bash /bin
     stage_program /usr/bin/flock /usr/bin
     stage_program /sbin/losetup /usr/bin
-    stage_program /usr/bin/tmux /usr/bin # plays a person before wirt top
+    stage_program /usr/bin/tmux /usr/bin # plays a person before wirt top; it wants a locale of UTF-8
+    install -D -m 644 /usr/lib/locale/C.utf8/LC_CTYPE "$stage/usr/lib/locale/C.utf8/LC_CTYPE"
     # Loaded by name when a thread ends.
     cp -L /lib/x86_64-linux-gnu/libgcc_s.so.1 "$stage/usr/lib/x86_64-linux-gnu/"
 }

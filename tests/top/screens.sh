@@ -176,6 +176,16 @@ screen | LC_ALL=C grep -q '[^ -~]' && bad "LC_ALL=C: there is more than ASCII" |
 open 80x24 /nowhere/none; expect "no such file" 'No such file or directory'
 printf 'noise\n' >"$O/noise.rec"; open 80x24 "$O/noise.rec"; expect "no recording" 'read a sample'
 
+# What 200 domains cost a refresh: the time that the program ran, by the kernel's count; a recording is read meanwhile.
+awk -v N=200 -v SAMPLES=30 -f "$here/record.awk" >"$O/200.rec"
+open 132x43 "$O/200.rec"; sees '200 domains' || bad "200 domains: none"
+child=$(pgrep -f "^$wirt top .*$O/200.rec")
+ran() { cut -d ' ' -f 1 "/proc/$child/schedstat"; }
+before=$(ran); sleep 3; cost=$((($(ran) - before) / 15))
+[ $cost -gt 0 ] && [ $cost -lt 10000000 ] && ok || bad "200 domains: a refresh takes $cost ns"
+echo "200 domains: $((cost / 1000)) us of a CPU a refresh"
+keys q; expect "200 domains end" 'status=0'
+
 open 200x60 "$O/thousand.rec"
 sees '1000 domains' || bad "a thousand: none"
 settled
