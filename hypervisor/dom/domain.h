@@ -63,6 +63,7 @@ struct domain {
     u64 page_held;   /* frames that are still its own in any way, given back or not, those of page_shared as well;
                         atomic; changed by domain_hold_frames and domain_drop_frame only */
     u64 page_shared; /* frames that Wirt gave it besides page_max: shared_info, grant table; atomic */
+    u32 tables[4];   /* frames in use as page tables, by level; atomic */
     u64 audit_held;  /* what the self-audit finds of page_held */
     u64 claim;       /* frames that nobody else gets (core/frame.h) */
     void *e820;      /* memory map that its builder gave it, NULL = none; under lock */

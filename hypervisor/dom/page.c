@@ -64,12 +64,20 @@ static void settle_half(struct page *p, u64 kind, u32 progress)
         page_type_ops.retire(p);
 }
 
+/* A table joins those of its owner's that are in use, by level, or leaves them: by -1. */
+static void count_table(const struct page *p, enum page_kind kind, u32 by)
+{
+    if (is_table(kind))
+        atomic_add(&domain_of(p->owner)->tables[kind - PAGE_L1], by);
+}
+
 /* We own BUSY with count 1: check the contents from `progress` on. */
 static int build(struct page *p, enum page_kind kind, u32 progress)
 {
     u64 k = PAGE_KIND_OF(kind);
     int rc = page_type_ops.build(p, kind, &progress);
     if (rc == 0) {
+        count_table(p, kind, 1);
         settle_type(p, k | PAGE_VALID | 1);
     } else if (rc == -ERESTART && progress) {
         settle_half(p, k, progress);
@@ -152,6 +160,7 @@ __inline_always void put_use(struct page *p, bool drops_ref)
             u64 next = (type & PAGE_KIND) | PAGE_BUSY | 512ull << PAGE_PROGRESS_SHIFT;
             if (!page_cas(p, &refs, &type, drops_ref ? refs : refs + 1, next))
                 continue;
+            count_table(p, page_kind(type), -1u);
             page_type_ops.retire(p); /* takes over the reference */
             return;
         }

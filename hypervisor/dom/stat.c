@@ -150,6 +150,8 @@ static void refresh_domain(struct domain *d)
     s->page_limit = d->page_max;
     s->pages_shared = d->page_shared;
     s->pages_held = d->page_held;
+    for (u32 i = 0; i < ARRAY_COUNT(s->tables); i++)
+        s->tables[i] = READ_ONCE(d->tables[i]);
     stat_write_end(d->stat);
 }
 

@@ -109,6 +109,7 @@ struct wirt_stat_domain {
     unsigned long page_limit;
     unsigned long pages_shared; /* given to it besides; its own in any way, given back or not */
     unsigned long pages_held;
+    unsigned int tables[4]; /* of its frames, page tables in use (PV), of level 1 to 4 */
 };
 
 struct wirt_stat_cpu {

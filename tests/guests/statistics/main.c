@@ -164,6 +164,27 @@ static void times(void)
     TRUE(answer->now >= s->u.vcpu.since);
 }
 
+/* A page table counts as long as it is one, at its level. */
+static void tables(const volatile struct wirt_stat_domain *d)
+{
+    u32 before[4] = {d->tables[0], d->tables[1], d->tables[2], d->tables[3]};
+    void *page = page_new();
+
+    TRUE(before[0] > 0 && before[1] > 0 && before[2] > 0 && before[3] == 1);
+    EQ(page_ro(page) | pin(1, page), 0);
+    refresh();
+    EQ(d->tables[0], before[0] + 1);
+    EQ(unpin(page), 0);
+    EQ(pin(2, page), 0);
+    refresh();
+    EQ(d->tables[0], before[0]);
+    EQ(d->tables[1], before[1] + 1);
+    EQ(unpin(page) | page_rw(page), 0);
+    refresh();
+    for (u32 i = 0; i < 4; i++)
+        EQ(d->tables[i], before[i]);
+}
+
 static void domains(void)
 {
     struct xen_domctl op = {.u.createdomain = {.max_vcpus = 2, .max_evtchn_port = 127, .max_grant_frames = 4}};
@@ -197,6 +218,7 @@ static void domains(void)
     EQ(find(WIRT_STAT_VCPU, id, 1)->u.vcpu.time[RUNSTATE_running], 0);
     EQ(find(WIRT_STAT_DOMAIN, 0, 0)->u.domain.flags, WIRT_STAT_CONTROL);
     EQ(find(WIRT_STAT_DOMAIN, 0, 0)->u.domain.pages, si->nr_pages);
+    tables(&((const volatile struct wirt_stat *)find(WIRT_STAT_DOMAIN, 0, 0))->u.domain);
     op.cmd = XEN_DOMCTL_destroydomain;
     EQ(call1(__HYPERVISOR_domctl, &op), 0);
     refresh();

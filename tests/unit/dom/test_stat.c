@@ -137,6 +137,8 @@ static void refreshed(void)
     domain[1].grant.pinned = 12;
     domain[1].grant.mapped = 3;
     domain[1].weight = 512;
+    domain[1].tables[0] = 9;
+    domain[1].tables[3] = 1;
     domain[1].pause_count = 1;
     domain[2].life = DOMAIN_DYING;
     domain[2].is_shut_down = true;
@@ -153,6 +155,7 @@ static void refreshed(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     d = &s->u.domain;
     CU_ASSERT(d->created == 123456 && d->ports == 2 && d->port_limit == 1024 && d->pages == 4096 && d->weight == 512);
+    CU_ASSERT(d->tables[0] == 9 && d->tables[1] == 0 && d->tables[3] == 1);
     CU_ASSERT(d->page_limit == 5000 && d->grants == 12 && d->maps == 3 && d->flags == WIRT_STAT_PAUSED);
     CU_ASSERT_EQUAL(find(WIRT_STAT_DOMAIN, 0, 0, &count)->u.domain.flags, WIRT_STAT_CONTROL);
     s = find(WIRT_STAT_DOMAIN, 20, 0, &count);
