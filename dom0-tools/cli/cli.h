@@ -76,8 +76,6 @@ bool has_colour(FILE *out);
 int find_domain(struct run *r, int argument, struct wirt_domain *d);
 json_t *json_domain(struct wirt *w, const struct wirt_domain *d);
 json_t *json_id(const struct wirt_domain *d); /* {"id", "name"} */
-const char *state_name(enum wirt_state state);
-const char *reason_name(uint8_t reason);
 /* Every name that a command might mean: running, and defined if asked. */
 int each_name(struct wirt *w, bool with_defined, void (*fn)(void *arg, const char *name), void *arg);
 
@@ -104,7 +102,8 @@ int run_attach_disk(struct run *r), run_attach_nic(struct run *r), run_audit(str
     run_autostart(struct run *r);
 int run_console(struct run *r), run_create(struct run *r), run_debug_keys(struct run *r), run_define(struct run *r);
 int run_destroy(struct run *r), run_detach_disk(struct run *r), run_detach_nic(struct run *r), run_dmesg(struct run *r);
-int run_dominfo(struct run *r), run_dump(struct run *r), run_help(struct run *r), run_info(struct run *r);
+int run_dominfo(struct run *r), run_dump(struct run *r), run_events(struct run *r), run_help(struct run *r),
+    run_info(struct run *r);
 int run_list(struct run *r), run_log(struct run *r), run_mem_max(struct run *r), run_mem_set(struct run *r);
 int run_pause(struct run *r), run_reboot(struct run *r), run_rename(struct run *r), run_sched(struct run *r);
 int run_shutdown(struct run *r), run_start(struct run *r), run_store_chmod(struct run *r), run_store_ls(struct run *r);

@@ -8,20 +8,7 @@
 
 #include "cli.h"
 #include "wirtd_client.h"
-
-const char *state_name(enum wirt_state state)
-{
-    static const char *const names[] = {"running", "blocked", "paused", "shutdown", "crashed", "dying", "building"};
-
-    return (unsigned)state < 7 ? names[state] : "unknown";
-}
-
-const char *reason_name(uint8_t reason)
-{
-    static const char *const names[] = {"poweroff", "reboot", "suspend", "crash", "watchdog", "soft-reset"};
-
-    return reason < 6 ? names[reason] : "unknown";
-}
+#include "word.h"
 
 json_t *json_id(const struct wirt_domain *d)
 {
@@ -47,8 +34,8 @@ json_t *json_domain(struct wirt *w, const struct wirt_domain *d)
     bool is_over = d->state == WIRT_SHUTDOWN || d->state == WIRT_CRASHED;
 
     return json_pack("{s:i, s:s, s:o, s:s, s:s?, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o}", "id", (int)d->id, "name",
-                     d->name, "uuid", json_uuid(d->uuid), "state", state_name(d->state), "shutdown_reason",
-                     is_over ? reason_name(d->shutdown_reason) : NULL, "vcpus", (int)d->vcpus, "max_vcpus",
+                     d->name, "uuid", json_uuid(d->uuid), "state", word_state(d->state), "shutdown_reason",
+                     is_over ? word_reason(d->shutdown_reason) : NULL, "vcpus", (int)d->vcpus, "max_vcpus",
                      (int)d->max_vcpus, "memory_kib", (json_int_t)d->memory_kib, "max_memory_kib",
                      (json_int_t)d->max_memory_kib, "cpu_ns", (json_int_t)d->cpu_ns, "held_kib",
                      (json_int_t)d->held_kib, "holders", json_holders(w, d), "note",

@@ -123,6 +123,7 @@ static void name_domain(struct sampler *s, struct sample_domain *d, const uint8_
 static void fill(struct sample_domain *d, const struct xen_domctl_getdomaininfo *i)
 {
     d->id = i->domain;
+    memcpy(d->uuid, i->handle, sizeof(d->uuid));
     d->state = domctl_state(i);
     d->reason = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
     d->is_control = i->domain == 0;
@@ -276,6 +277,8 @@ static void take_domain(const struct sampler *s, struct sample *out, const struc
     d->grant_limit = from->grant_frame_limit * 512ul;
     d->maps = from->maps;
     d->map_limit = from->map_limit;
+    for (unsigned int i = 0; i < 4; i++)
+        d->tables_kib[i] = from->tables[i] * 4ul;
 }
 
 static void take_vcpu(const struct sampler *s, struct sample_vcpu *v, const struct wirt_stat *r)

@@ -23,12 +23,18 @@
 struct sample_domain {
     uint64_t id, state, reason; /* enum wirt_state; SHUTDOWN_* */
     char name[WIRT_NAME_MAX + 1];
+    uint8_t uuid[16];
     uint64_t is_control, is_assisted;
     uint64_t vcpus, max_vcpus, memory_kib, max_memory_kib, cpu_ns;
     uint64_t weight, cap, age_ns;
     uint64_t ports, port_limit, grants, grant_limit, maps, map_limit; /* in use, and their limits */
     uint64_t disk_read_bytes, disk_write_bytes, disk_requests;
     uint64_t net_in_bytes, net_out_bytes, net_packets; /* as the guest sees it */
+    uint64_t tables_kib[4];                            /* of its memory: page tables, of level 1 to 4 */
+};
+struct sample_device { /* a back end; the sums of a domain fall when one goes, these only grow while it is there */
+    uint64_t domain, id, is_disk;
+    uint64_t in_bytes, out_bytes, ins, outs; /* read and written with requests; received and sent with packets */
 };
 struct sample_vcpu {
     uint64_t domain, id, cpu, state; /* RUNSTATE_*: 0 running, 1 runnable, 2 blocked, 3 offline */
@@ -56,7 +62,8 @@ struct sample {
     struct sample_cpu *cpu;
     struct sample_channel *channel; /* by domain, then port */
     struct sample_mapping *mapping; /* by mapper */
-    size_t domains, vcpus, cpus, channels, mappings;
+    struct sample_device *device;   /* by domain, then disks first, then id; not in files */
+    size_t domains, vcpus, cpus, channels, mappings, devices;
 };
 
 struct sampler;
@@ -80,7 +87,7 @@ int sample_mappings(struct wirt *w,
 /* Room for one more record behind the `count` at *list, a pointer to records; zeroed. NULL: no memory. */
 void *sample_grow(void *list, size_t *count, size_t size);
 
-/* ---- sample_sys.c: adds what the back ends below root count to the domains, which are sorted by id ---- */
+/* ---- sample_sys.c: adds what the back ends below root count: themselves, and to the domains, sorted by id ---- */
 void sample_backends(const char *root, struct sample *s);
 
 #endif

@@ -78,6 +78,7 @@ void sample_clear(struct sample *s)
     free(s->cpu);
     free(s->channel);
     free(s->mapping);
+    free(s->device);
     memset(s, 0, sizeof(*s));
 }
 
