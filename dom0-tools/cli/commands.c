@@ -133,6 +133,16 @@ const struct command commands[] = {
      "has_statistics, domains, vcpus, cpus, channels, mappings",
      "The ? key shows all keys and columns. Ctrl-] leaves a console. --json prints an object for each pair of "
      "samples."},
+    {"events", "", "say what happens to domains, as it happens", run_events,
+     CHOICES({'d', "domain", "DOMAIN", "only of this one (and of wirtd)"},
+             {'s', "since", "WHEN", "behind this event's number, or so long ago: 10m; 0: all there are"},
+             {'o', "once", NULL, "only what is kept, and end"}, {'n', "count", "N", "end after that many"},
+             {'t', "timeout", "SECONDS", "give up after so long"}, {'T', "text", NULL, "lines for a person"}),
+     0, 0,
+     "an object a line, with --json or not: seq, time, event, domid, name, uuid, suppressed, and what the event has "
+     "besides",
+     "JSON objects, one a line, from now on until Ctrl-C; wirt(1), EVENTS, says which there are. An event gap says how "
+     "many could not be had; when wirtd goes, the stream waits for the next one."},
     {"info", "", "show the machine and the hypervisor", run_info, NULL, 0, 0,
      "an object: hypervisor, version, extra, changeset, commandline, capabilities, assist, is_assisted, cpus, cpu_khz, "
      "memory_kib, free_kib, claimed_kib, domains",

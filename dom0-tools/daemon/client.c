@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who reads consoles: clients of the socket, and pseudo terminals for programs that want one. A reader is a position in
- * the console's kept output and nothing more: it takes bytes as fast as it likes, and one that falls behind further
- * than is kept is told how much it missed. So a slow reader holds up neither the guest nor the others.
+ * Who reads consoles and events: clients of the socket, and pseudo terminals for programs that want one. A reader is a
+ * position in the console's kept output and nothing more: it takes bytes as fast as it likes, and one that falls behind
+ * further than is kept is told how much it missed. So a slow reader holds up neither the guest nor the others.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "event.h"
 
 #define LINE_MAX_BYTES 512
 #define CLIENT_MAX     512
@@ -25,7 +25,8 @@
 struct client {
     struct source source; /* first: the loop hands out its address */
     struct client *next;
-    struct console *console; /* NULL: still asks, or is being answered */
+    struct console *console; /* NULL: still asks, is being answered, or follows the events */
+    const struct keep *from; /* what it reads */
     uint64_t at, end;        /* what it gets next; where its log ends */
     bool is_log, is_tty, is_last, has_input_end, is_waiting_room, is_waiting_out, is_dead;
     int slave;
@@ -116,6 +117,15 @@ static bool put_answer(struct client *cl)
     return true;
 }
 
+/* These bytes come before anything else; NULL: there was no memory for them, and the reader cannot go on. */
+static void answer_with(struct client *cl, char *bytes, size_t count)
+{
+    cl->answer = bytes;
+    cl->answer_at = 0;
+    cl->answer_size = count;
+    cl->is_dead = !bytes;
+}
+
 /* Tells a reader that fell behind. Into its answer, so that it comes whole. */
 static void say_missed(struct client *cl, uint64_t count)
 {
@@ -123,15 +133,51 @@ static void say_missed(struct client *cl, uint64_t count)
     int n =
         snprintf(text, sizeof(text), "\r\n[wirtd: %llu bytes are not kept any more]\r\n", (unsigned long long)count);
 
-    cl->answer = strdup(text);
-    cl->answer_at = 0;
-    cl->answer_size = (size_t)n;
+    answer_with(cl, strdup(text), (size_t)n);
+}
+
+/* Lines of the journal, always whole ones; who falls behind goes on with the oldest that is there, and sees by its
+ * number what is missing. True: all of it. */
+static bool put_lines(struct client *cl)
+{
+    char bytes[2 * EVENT_LINE_MAX];
+
+    for (size_t done = 0; done < AT_ONCE;) {
+        uint64_t first = event_first();
+        const char *end;
+        size_t count;
+        ssize_t n;
+
+        cl->at = cl->at < first ? first : cl->at;
+        count = keep_read(cl->from, cl->at, bytes, sizeof(bytes));
+        end = memrchr(bytes, '\n', count);
+        if (!end)
+            return true;
+        count = (size_t)(end - bytes) + 1;
+        n = put(cl, bytes, count);
+        cl->is_dead = n < 0;
+        if (n <= 0)
+            return false;
+        end = memchr(bytes + n - 1, '\n', count - (size_t)n + 1);
+        cl->at += (uint64_t)(end - bytes) + 1;
+        done += (size_t)n;
+        if (end >= bytes + n) {
+            size_t left = (size_t)(end + 1 - bytes) - (size_t)n;
+            char *rest = malloc(left);
+
+            if (rest)
+                memcpy(rest, bytes + n, left);
+            answer_with(cl, rest, left);
+            return false;
+        }
+    }
+    return false;
 }
 
 /* Output up to what there is, or AT_ONCE; true: all of it. */
 static bool put_output(struct client *cl)
 {
-    const struct keep *keep = &cl->console->keep;
+    const struct keep *keep = cl->from;
     uint64_t end = cl->is_log ? cl->end : keep->head.total;
     char bytes[4096];
 
@@ -167,7 +213,7 @@ static bool put_output(struct client *cl)
 /* Whatever there is to send. The client may be dead then, and is freed by its caller. */
 static void push(struct client *cl)
 {
-    bool is_done = put_answer(cl) && (!cl->console || put_output(cl));
+    bool is_done = put_answer(cl) && (!cl->from || (cl->console ? put_output(cl) : put_lines(cl)));
 
     cl->is_waiting_out = !is_done;
     if (is_done && (cl->is_last || cl->is_log))
@@ -193,9 +239,11 @@ static void act(struct client *cl)
     cl->answer[length] = '\n';
     cl->answer_size = length + 1;
     cl->console = answer.console;
+    cl->from = answer.does_follow ? event_journal() : answer.console ? &answer.console->keep : NULL;
     cl->is_log = answer.is_log;
-    cl->is_last = !answer.console;
+    cl->is_last = !cl->from;
     cl->has_input_end = !answer.console;
+    cl->at = answer.at;
     if (answer.console) {
         cl->end = answer.console->keep.head.total;
         cl->at = answer.does_replay || answer.is_log ? keep_first(&answer.console->keep) : cl->end;
@@ -249,7 +297,7 @@ static void client_ready(struct source *source, uint32_t events)
     if (events & EPOLLIN) {
         if (cl->console && !cl->is_log)
             read_typed(cl);
-        else if (!cl->answer && !cl->is_last && !cl->is_log)
+        else if (!cl->from && !cl->is_last)
             read_request(cl);
     }
     if (!cl->is_dead && (events & EPOLLOUT))
@@ -308,11 +356,11 @@ void client_close_socket(void)
         unlink(daemon_state.options.socket);
 }
 
-void client_kick(struct console *c)
+void client_kick(const struct keep *from)
 {
     for (struct client *cl = clients, *next; cl; cl = next) {
         next = cl->next;
-        if (cl->console != c || cl->is_waiting_out)
+        if (cl->from != from || cl->is_waiting_out)
             continue;
         push(cl);
         if (cl->is_dead)
@@ -361,6 +409,11 @@ uint32_t client_count(const struct console *c)
     return count;
 }
 
+uint32_t client_count_all(void)
+{
+    return client_total;
+}
+
 /* A terminal that passes bytes as they are. Our own end of the other side keeps it from hanging up. */
 static int open_terminal(char *name, size_t size, int *slave)
 {
@@ -403,6 +456,7 @@ const char *client_tty(struct console *c)
         return NULL;
     }
     c->tty->console = c;
+    c->tty->from = &c->keep;
     c->tty->is_tty = true;
     c->tty->slave = slave;
     c->tty->at = keep_first(&c->keep);

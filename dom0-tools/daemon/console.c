@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "event.h"
 #include "internal.h"
 
 #define GRANT_OF_CONSOLE 0 /* the builder's first entry in each guest's grant table */
@@ -171,7 +171,7 @@ void console_note(struct console *c, const char *format, ...)
     n += m < (int)sizeof(text) - 16 - n ? m : (int)sizeof(text) - 17 - n;
     n += snprintf(text + n, 4, "]\r\n");
     keep_bytes(c, text, strnlen(text, (size_t)n), c->keep.head.cons);
-    client_kick(c);
+    client_kick(&c->keep);
 }
 
 static void name_rubbish(struct console *c)
@@ -193,6 +193,7 @@ static size_t take(struct console *c)
     if (count) {
         keep_bytes(c, bytes, count, c->ring.out_cons + (uint32_t)count);
         ring_taken(&c->ring, count);
+        change_printed(c->keep.head.domid, count);
     }
     name_rubbish(c);
     return count;
@@ -244,7 +245,7 @@ static void serve(struct console *c)
     feed(c);
     if (count) {
         xenevtchn_notify(daemon_state.w->events, c->local_port);
-        client_kick(c);
+        client_kick(&c->keep);
     }
     until = bucket_spend(&c->bucket, now_ms(), (uint32_t)count);
     if (until) {
@@ -368,7 +369,7 @@ void console_drain(struct console *c)
         return;
     for (int i = 0; i < 2 && take(c); i++)
         continue;
-    client_kick(c);
+    client_kick(&c->keep);
 }
 
 void console_stop(struct console *c, bool is_over)

@@ -46,7 +46,9 @@ void source_remove(struct source *source); /* does not close */
 /* ---- store.c ---- */
 /* A key of xenstore, NULL if there is none. Connects anew if xenstored has gone. */
 char *store_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-bool store_number(uint64_t *number, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Several keys of a domain, asked together; text[i] to be freed, NULL of a key that is not there. */
+void store_texts(uint32_t domid, const char *const key[], char *text[], size_t count);
+bool store_number(const char *text, uint64_t *number);
 void store_set(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets the connection after a failure that says that xenstored has gone. */
 void store_check(void);

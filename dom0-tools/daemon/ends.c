@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "event.h"
 #include "policy.h"
 
 #define RETRY_MS 5000
@@ -182,6 +182,7 @@ static void announce(uint32_t domid, const char *name, const struct policy_verdi
                  v->delay_s, v->quick_count, name);
     log_say("domain %s (%u) %s after %" PRId64 " s: %s says %s%s", name, domid, v->reason, lived_ms / 1000, v->setting,
             act_name(v->act), wait);
+    change_policy(domid, v->setting, act_name(v->act), v->delay_s);
     if (c)
         console_note(c, "%s (%u) %s: %s says %s%s", name, domid, v->reason, v->setting, act_name(v->act), wait);
 }
@@ -331,6 +332,15 @@ void ends_list(FILE *out)
                 p->state == WAITING && p->due_ms > now ? (p->due_ms - now) / 1000 : 0, p->quick_count);
         comma = ",";
     }
+}
+
+uint32_t ends_waiting(void)
+{
+    uint32_t count = 0;
+
+    for (const struct pending *p = pendings; p; p = p->next)
+        count += p->state != CLEANING;
+    return count;
 }
 
 /* What a predecessor had begun. */

@@ -21,6 +21,7 @@
 #define LOOK_MS    30000
 #define AGAIN_MS   1000
 #define LIST_COUNT 256
+#define DOMIDS     0x7ff0u /* the hypervisor's own numbers begin there */
 
 struct guest {
     struct guest *next;
@@ -30,18 +31,14 @@ struct guest {
     int64_t started_ms;
     bool is_listed, has_ended, is_dying, has_failed;
 };
-static struct guest *guests;
+static struct guest *guests, *by_id[DOMIDS];
 static struct watch watch;
 static struct source watch_source;
 static int64_t look_ms, connect_ms;
 
 static struct guest *find(uint32_t domid)
 {
-    struct guest *g = guests;
-
-    while (g && g->domid != domid)
-        g = g->next;
-    return g;
+    return domid < DOMIDS ? by_id[domid] : NULL;
 }
 
 bool guest_is_there(const char *name)
@@ -76,31 +73,10 @@ static void choose_name(const struct guest *g, char name[WIRT_NAME_MAX + 1])
         snprintf(name, WIRT_NAME_MAX + 1, "domain-%u", g->domid);
 }
 
-static bool is_ours(uint32_t domid)
+static void start_console(struct guest *g, uint64_t mfn, uint64_t port, bool is_ours)
 {
-    char *config = store_text("/local/domain/%u/wirt/config", domid);
+    char name[WIRT_NAME_MAX + 1];
 
-    free(config);
-    return config != NULL;
-}
-
-/* Takes up the console if xenstore says where it is and it is one for us. */
-static void try_console(struct guest *g)
-{
-    char name[WIRT_NAME_MAX + 1], *type;
-    uint64_t mfn, port;
-    bool is_another;
-
-    if (g->console || g->is_dying || g->has_failed || !g->name[0])
-        return;
-    if (!store_number(&mfn, "/local/domain/%u/console/ring-ref", g->domid) ||
-        !store_number(&port, "/local/domain/%u/console/port", g->domid))
-        return;
-    type = store_text("/local/domain/%u/console/type", g->domid);
-    is_another = type && strcmp(type, "xenconsoled");
-    free(type);
-    if (is_another)
-        return;
     choose_name(g, name);
     g->console = console_get(name);
     if (g->console && !console_start(g->console, g->domid, mfn, (uint32_t)port)) {
@@ -108,8 +84,26 @@ static void try_console(struct guest *g)
         g->has_failed = true;
     }
     /* Programs of other tools look for the terminal in xenstore and cannot ask for it. */
-    if (g->console && !is_ours(g->domid))
+    if (g->console && !is_ours)
         client_tty(g->console);
+}
+
+/* Takes up the console if xenstore says where it is and it is one for us. */
+static void try_console(struct guest *g)
+{
+    enum { MFN, PORT, TYPE, CONFIG, KEYS };
+    static const char *const key[KEYS] = {"console/ring-ref", "console/port", "console/type", "wirt/config"};
+    char *text[KEYS];
+    uint64_t mfn, port;
+
+    if (g->console || g->is_dying || g->has_failed || !g->name[0])
+        return;
+    store_texts(g->domid, key, text, KEYS);
+    if (store_number(text[MFN], &mfn) && store_number(text[PORT], &port) &&
+        (!text[TYPE] || !strcmp(text[TYPE], "xenconsoled")))
+        start_console(g, mfn, port, text[CONFIG] != NULL);
+    for (int i = 0; i < KEYS; i++)
+        free(text[i]);
 }
 
 static void read_name(struct guest *g)
@@ -128,21 +122,25 @@ static void read_name(struct guest *g)
 
 static int64_t read_start(uint32_t domid)
 {
-    char path[64];
+    static const char *const key[] = {"wirt/started", "wirt/config"};
+    char path[64], *text[2];
     uint64_t started;
 
-    if (store_number(&started, "/local/domain/%u/wirt/started", domid))
-        return (int64_t)started;
-    started = (uint64_t)now_ms();
-    snprintf(path, sizeof(path), "/local/domain/%u/wirt/started", domid);
-    if (is_ours(domid))
-        store_set(path, "%" PRIu64, started);
+    store_texts(domid, key, text, 2);
+    if (!store_number(text[0], &started)) {
+        started = (uint64_t)now_ms();
+        snprintf(path, sizeof(path), "/local/domain/%u/wirt/started", domid);
+        if (text[1])
+            store_set(path, "%" PRIu64, started);
+    }
+    free(text[0]);
+    free(text[1]);
     return (int64_t)started;
 }
 
 static struct guest *add(uint32_t domid)
 {
-    struct guest *g = calloc(1, sizeof(*g));
+    struct guest *g = domid < DOMIDS ? calloc(1, sizeof(*g)) : NULL;
 
     if (!g) {
         log_warn("domain %u: wirtd is out of memory and does not look after it", domid);
@@ -150,7 +148,7 @@ static struct guest *add(uint32_t domid)
     }
     g->domid = domid;
     g->next = guests;
-    guests = g;
+    guests = by_id[domid] = g;
     watch_both(g, true);
     g->started_ms = read_start(domid);
     read_name(g);
@@ -177,6 +175,7 @@ static void remove_gone(struct guest **at)
     struct guest *g = *at;
 
     *at = g->next;
+    by_id[g->domid] = NULL;
     watch_both(g, false);
     let_go(g);
     if (!g->is_dying)

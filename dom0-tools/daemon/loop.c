@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "daemon.h"
+#include "http.h"
 
 int64_t now_ms(void)
 {
@@ -43,11 +44,13 @@ void source_remove(struct source *source)
 void loop_turn(void)
 {
     int64_t now = now_ms(), next = console_due(now), other = guest_due(now), third = ends_due(now);
+    int64_t fourth = http_due(now);
     struct epoll_event event;
     int n;
 
     next = next < other ? next : other;
     next = next < third ? next : third;
+    next = next < fourth ? next : fourth;
     now = now_ms();
     n = epoll_wait(daemon_state.epoll, &event, 1, next > now ? (int)(next - now < 60000 ? next - now : 60000) : 0);
     if (n == 1) {

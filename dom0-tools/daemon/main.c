@@ -20,8 +20,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "event.h"
+#include "http.h"
 #include "internal.h"
+#include "metrics.h"
 #include "wirtd_client.h"
 
 struct daemon daemon_state = {.options = {.run_dir = "/run/wirt",
@@ -49,6 +51,8 @@ static const char help[] =
     "  --log-count N       older log files kept beside it (3)\n"
     "  --log-dir DIR       where they are; none: no log files (/var/log/wirt)\n"
     "  --run-dir DIR       socket, kept output, restarts under way (/run/wirt)\n"
+    "  --metrics ADDRESS   serve the metrics there too, on the loopback interface: 127.0.0.1:9177 or [::1]:9177\n"
+    "  --list-metrics      say which metrics there are\n"
     "  --help, --version\n"
     "See wirtd(8).\n";
 
@@ -75,6 +79,8 @@ enum {
     LOG_COUNT,
     LOG_DIR,
     RUN_DIR,
+    METRICS,
+    LIST_METRICS,
     HELP,
     VERSION,
     JOB
@@ -88,6 +94,8 @@ static const struct option names[] = {{"foreground", no_argument, NULL, FOREGROU
                                       {"log-count", required_argument, NULL, LOG_COUNT},
                                       {"log-dir", required_argument, NULL, LOG_DIR},
                                       {"run-dir", required_argument, NULL, RUN_DIR},
+                                      {"metrics", required_argument, NULL, METRICS},
+                                      {"list-metrics", no_argument, NULL, LIST_METRICS},
                                       {"help", no_argument, NULL, HELP},
                                       {"version", no_argument, NULL, VERSION},
                                       {"job", no_argument, NULL, JOB},
@@ -121,6 +129,11 @@ static bool set_option(int option, const char *value)
     case RUN_DIR:
         o->run_dir = value;
         return true;
+    case METRICS:
+        o->metrics = value;
+        if (http_check(value))
+            fprintf(stderr, "wirtd: --metrics %s: %s\n", value, http_check(value));
+        return !http_check(value);
     default:
         return false;
     }
@@ -138,6 +151,10 @@ static int read_options(int argc, char **argv)
         }
         if (option == VERSION) {
             printf("wirtd %s\n", wirt_version);
+            return WIRT_OK;
+        }
+        if (option == LIST_METRICS) {
+            metrics_list(stdout);
             return WIRT_OK;
         }
         if (option == JOB)
@@ -172,10 +189,8 @@ static int open_dir(const char *parent, const char *name, mode_t mode)
 static bool open_dirs(void)
 {
     const struct options *o = &daemon_state.options;
-    int run = open_dir(o->run_dir, "", 0755);
 
-    if (run >= 0)
-        close(run);
+    daemon_state.run_dir = open_dir(o->run_dir, "", 0755);
     daemon_state.console_dir = open_dir(o->run_dir, "console", 0700);
     daemon_state.restart_dir = open_dir(o->run_dir, "restart", 0700);
     if (o->log_dir)
@@ -259,10 +274,11 @@ static bool start(void)
     }
     fcntl(xenevtchn_fd(daemon_state.w->events), F_SETFL, O_NONBLOCK);
     console_init();
+    event_init();
     if (!guest_init())
         return false;
     ends_init();
-    if (!client_listen())
+    if (!client_listen() || !http_listen())
         return false;
     autostart_once();
     return true;
@@ -343,6 +359,8 @@ int main(int argc, char **argv)
     while (!daemon_state.is_ending)
         loop_turn();
     client_close_socket();
+    http_close();
+    event_say(NULL, "wirtd-ended", "%s", "");
     log_say("ended by a signal; guests go on");
     return WIRT_OK;
 }

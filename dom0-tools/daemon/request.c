@@ -8,29 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "event.h"
 #include "internal.h"
 
 #define WORDS 4
 
-static void put_string(FILE *out, const char *text)
-{
-    putc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fprintf(out, "\\%c", *c);
-        else if (*c < ' ' || *c == 0x7f)
-            fprintf(out, "\\u%04x", *c);
-        else
-            putc(*c, out);
-    }
-    putc('"', out);
-}
-
 static void put_member(FILE *out, const char *name, const char *text)
 {
     fprintf(out, ",\"%s\":", name);
-    put_string(out, text);
+    text_json(out, text);
 }
 
 static void refuse(FILE *out, enum wirt_code code, const char *object, const char *step, const char *cause,
@@ -59,7 +45,7 @@ static void put_console(FILE *out, const struct console *c)
     bool is_live = c->ring.page != NULL;
 
     fputs("{\"name\":", out);
-    put_string(out, c->name);
+    text_json(out, c->name);
     if (is_live)
         fprintf(out, ",\"domain\":%u", c->keep.head.domid);
     fprintf(out, ",\"live\":%s,\"kept\":%llu,\"total\":%llu,\"readers\":%u,\"floods\":%llu,\"rubbish\":%llu",
@@ -113,6 +99,28 @@ static void do_log(FILE *out, char **words, struct answer *answer)
     answer->console = c;
     answer->is_log = true;
     fprintf(out, "{\"ok\":true,\"bytes\":%llu}", (unsigned long long)(c->keep.head.total - keep_first(&c->keep)));
+}
+
+/* From a number on, or what comes from now on. */
+static void do_events(FILE *out, char **words, struct answer *answer)
+{
+    bool is_new = strcmp(words[1], "new") == 0;
+    uint64_t first, next, behind;
+    char *end;
+
+    behind = strtoull(words[1], &end, 10);
+    if (!is_new && (*end || words[1][0] == '-')) {
+        refuse(out, WIRT_USAGE, "wirtd", "read the request", "it is: events new, or events NUMBER", "man wirtd");
+        return;
+    }
+    if (event_journal()->fd < 0) {
+        refuse(out, WIRT_NO_ROOM, "wirtd", "read the events", "they are not kept", "see the log of wirtd");
+        return;
+    }
+    event_range(&first, &next);
+    answer->does_follow = true;
+    answer->at = is_new ? event_journal()->head.total : event_behind(behind);
+    fprintf(out, "{\"ok\":true,\"first\":%llu,\"next\":%llu}", (unsigned long long)first, (unsigned long long)next);
 }
 
 static void do_forget(FILE *out, char **words, struct answer *answer)
@@ -186,7 +194,7 @@ static const struct {
 } requests[] = {
     {"list", 0, 0, do_list},           {"console", 1, 2, do_console}, {"log", 1, 1, do_log},
     {"forget", 1, 1, do_forget},       {"tty", 1, 1, do_tty},         {"cancel", 1, 1, do_cancel},
-    {"autostart", 1, 1, do_autostart}, {"status", 0, 0, do_status},
+    {"autostart", 1, 1, do_autostart}, {"status", 0, 0, do_status},   {"events", 0, 1, do_events},
 };
 
 /* Words of the line, at most WORDS of them; the rest of `words` is empty strings. */
@@ -228,6 +236,6 @@ void request_answer(const char *line, struct answer *answer)
         return;
     }
     refuse(out, WIRT_USAGE, words[0], "read the request",
-           "requests are list, console, log, forget, tty, cancel, autostart and status", "man wirtd");
+           "requests are list, console, log, forget, tty, cancel, autostart, status and events", "man wirtd");
     fclose(out);
 }

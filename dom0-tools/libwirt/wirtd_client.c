@@ -215,6 +215,11 @@ int wirt_daemon_request(struct wirt *w, const char *request, char **reply)
     return code;
 }
 
+int wirt_daemon_stream(struct wirt *w, const char *request, char **reply, int *fd)
+{
+    return ask(w, request, reply, fd);
+}
+
 bool wirt_restart_waits(const char *name)
 {
     DIR *dir = opendir(from_environment("WIRTD_RESTART", WIRTD_RESTART));

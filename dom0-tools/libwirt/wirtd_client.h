@@ -29,6 +29,11 @@ int wirt_console_log(struct wirt *w, const char *name_or_id, char **text, size_t
  * JSON line without its newline; NULL if it is not wanted. */
 int wirt_daemon_request(struct wirt *w, const char *request, char **reply);
 
+/* The same for a request with more behind its answer, "events NUMBER" for one: it comes on *fd until either side
+ * closes.
+ */
+int wirt_daemon_stream(struct wirt *w, const char *request, char **reply, int *fd);
+
 /* Whether this domain (NULL: any) waits to be started again, by what wirtd writes down: true also while wirtd is away.
  */
 bool wirt_restart_waits(const char *name);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests that go to xenstored together (libwirt/batch.c), with a real one over its socket: all of a batch or nothing;
+ * what fails is named with its key; what is read together comes in its own places, also from a xenstored that was
+ * started anew meanwhile, and when none is there that is said.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "check.h"
+
+#define MANY 700 /* names: more than one message holds */
+
+unsigned int check_passed, check_failed;
+static const char *program;
+static struct wirt *w;
+static pid_t daemon_pid;
+
+static void start(void)
+{
+    daemon_pid = fork();
+    if (!daemon_pid) {
+        execl(program, program, "--foreground", "--pid-file", "", "--log-file", "/dev/null", NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 1000; i++) {
+        struct xs_handle *s = xs_open(XS_OPEN_SOCKETONLY);
+
+        if (s) {
+            xs_close(s);
+            return;
+        }
+        usleep(10000);
+    }
+}
+
+static void stop(void)
+{
+    kill(daemon_pid, SIGKILL);
+    waitpid(daemon_pid, NULL, 0);
+}
+
+static bool is_value(const char *path, const char *wanted)
+{
+    char *value;
+    bool is = !batch_read(w, &path, &value, 1) && (wanted ? value && !strcmp(value, wanted) : !value);
+
+    free(value);
+    return is;
+}
+
+/* The error names all of them. */
+static bool does_name(enum wirt_code code, const char *object, const char *step, const char *cause)
+{
+    const struct wirt_error *e = wirt_error(w);
+
+    return e->code == code && strstr(e->object, object) && strstr(e->step, step) && strstr(e->cause, cause);
+}
+
+static void writes(void)
+{
+    char path[32];
+    struct batch b;
+
+    batch_begin(&b, w);
+    batch_mkdir(&b, "/t");
+    batch_permit(&b, "/t", "n0", "r7");
+    for (int i = 0; i < MANY; i++) {
+        snprintf(path, sizeof(path), "/t/many/%05d", i);
+        batch_write(&b, path, "%d", i);
+    }
+    CHECK(batch_commit(&b, "the object", "fill it") == 0);
+    CHECK(is_value("/t/many/00000", "0"));
+    CHECK(is_value("/t/many/00699", "699"));
+    /* one request, without a transaction */
+    batch_begin(&b, w);
+    batch_write(&b, "/t/one", "%s", "1");
+    CHECK(batch_commit(&b, "the object", "write one") == 0);
+    CHECK(is_value("/t/one", "1"));
+    batch_begin(&b, w);
+    batch_remove(&b, "/t/none");
+    CHECK(batch_commit(&b, "the object", "remove one") == 0);
+    batch_begin(&b, w);
+    batch_absent(&b, "/t/one");
+    CHECK(batch_commit(&b, "the object", "look for one") == WIRT_EXISTS && !strcmp(b.taken, "/t/one"));
+}
+
+static void failures(void)
+{
+    struct batch b;
+
+    batch_begin(&b, w);
+    batch_write(&b, "/t/before", "%s", "x");
+    batch_write(&b, "/t/not a path", "%s", "x");
+    batch_write(&b, "/t/after", "%s", "x");
+    CHECK(batch_commit(&b, "the object", "fail") != 0);
+    CHECK(does_name(WIRT_REFUSED, "the object", "fail", "/t/not a path"));
+    CHECK(is_value("/t/before", NULL));
+    CHECK(is_value("/t/after", NULL));
+    batch_begin(&b, w);
+    batch_absent(&b, "/t/new");
+    batch_absent(&b, "/t/one");
+    batch_write(&b, "/t/new", "%s", "x");
+    CHECK(batch_commit(&b, "the object", "take it") == WIRT_EXISTS && !strcmp(b.taken, "/t/one"));
+    CHECK(does_name(WIRT_EXISTS, "the object", "take it", "/t/one"));
+    CHECK(is_value("/t/new", NULL));
+    /* there is no hypervisor here */
+    batch_begin(&b, w);
+    batch_introduce(&b, 7, 1234, 1);
+    CHECK(batch_commit(&b, "domain 7", "introduce it") != 0);
+    CHECK(does_name(WIRT_FAILED, "domain 7", "introduce it", "ENOSYS"));
+    CHECK(is_value("/t/one", "1")); /* the connection is in step */
+}
+
+static void reads(void)
+{
+    static const char *const keys[] = {"/t/one", "/t/none", "/t/many/00042", "bad path", "/t/many/00001"};
+    static const char *const directories[] = {"/t", "/t/none", "/t/many", "/t/one"};
+    uint32_t names[4] = {9, 9, 9, 9};
+    char *value[5];
+
+    CHECK(batch_read(w, keys, value, 5) == 0);
+    CHECK(value[0] && !strcmp(value[0], "1") && value[2] && !strcmp(value[2], "42") && value[4]);
+    CHECK(!value[1] && !value[3]);
+    for (int i = 0; i < 5; i++)
+        free(value[i]);
+    CHECK(batch_count(w, directories, names, 4) == 0);
+    CHECK(names[0] == 2 && names[1] == 0 && names[2] == BATCH_MANY && names[3] == 0);
+}
+
+/* The connection is one to a xenstored that is no more; then there is none at all. */
+static void restarts(void)
+{
+    const char *path = "/t/one";
+    char *value;
+
+    stop();
+    start();
+    CHECK(is_value("/t/one", "1"));
+    stop();
+    CHECK(batch_read(w, &path, &value, 1) == WIRT_NO_HOST && !value);
+    CHECK(does_name(WIRT_NO_HOST, "xenstored", "connect", "does not answer"));
+    start();
+    CHECK(is_value("/t/one", "1"));
+    stop();
+}
+
+int main(void)
+{
+    char dir[] = "/tmp/wirt-together.XXXXXX", command[200];
+
+    program = getenv("XENSTORED");
+    w = wirt_open();
+    if (!program || !w || !mkdtemp(dir))
+        return 1;
+    setenv("XENSTORED_RUNDIR", dir, 1);
+    start();
+    writes();
+    failures();
+    reads();
+    restarts();
+    wirt_close(w);
+    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    if (system(command))
+        check_failed++;
+    return check_end("together");
+}
