@@ -23,14 +23,14 @@ struct source {
     int fd;
 };
 struct options {
-    const char *run_dir, *log_dir, *socket;
+    const char *run_dir, *log_dir, *socket, *metrics; /* metrics: an address of the loopback interface, or NULL */
     uint32_t keep_bytes, dead_count, log_bytes, log_count;
     bool is_foreground, has_autostart, has_policy;
 };
 struct daemon {
     struct options options;
     struct wirt *w;
-    int epoll, console_dir, restart_dir, log_dir;
+    int epoll, run_dir, console_dir, restart_dir, log_dir;
     int64_t started_ms;
     bool is_ending;
 };
@@ -46,9 +46,7 @@ void source_remove(struct source *source); /* does not close */
 /* ---- store.c ---- */
 /* A key of xenstore, NULL if there is none. Connects anew if xenstored has gone. */
 char *store_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Several keys of a domain, asked together; text[i] to be freed, NULL of a key that is not there. */
-void store_texts(uint32_t domid, const char *const key[], char *text[], size_t count);
-bool store_number(const char *text, uint64_t *number);
+bool store_number(uint64_t *number, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void store_set(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets the connection after a failure that says that xenstored has gone. */
 void store_check(void);
@@ -98,17 +96,22 @@ bool console_has_room(const struct console *c);
 void console_note(struct console *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int64_t console_due(int64_t now); /* does what is due; when the next is, INT64_MAX: none */
 
+/* ---- text.c: in quotes, as a JSON string or as the value of a metric's label ---- */
+void text_json(FILE *out, const char *text);
+void text_label(FILE *out, const char *text);
+
 /* ---- logfile.c ---- */
 bool logfile_write(const char *name, const char *bytes, size_t count);
 
-/* ---- client.c: whoever reads a console: a socket, or a pty ---- */
+/* ---- client.c: whoever reads a console or the events: a socket, or a pty ---- */
 bool client_listen(void);
 void client_close_socket(void);
-void client_kick(struct console *c);   /* there is output */
-void client_hangup(struct console *c); /* no output will come any more */
-void client_drop(struct console *c);   /* drops those who read it, whatever they have not got yet */
-void client_room(struct console *c);   /* the guest takes input again */
+void client_kick(const struct keep *from); /* there is more in it */
+void client_hangup(struct console *c);     /* no output will come any more */
+void client_drop(struct console *c);       /* drops those who read it, whatever they have not got yet */
+void client_room(struct console *c);       /* the guest takes input again */
 uint32_t client_count(const struct console *c);
+uint32_t client_count_all(void);
 const char *client_tty(struct console *c); /* name of its pty, made now if need be; NULL: said why */
 void client_tty_close(struct console *c);
 
@@ -117,6 +120,8 @@ struct answer {
     char *text;              /* a line of JSON without its newline, to be freed */
     struct console *console; /* bytes of it follow */
     bool does_replay, is_log;
+    bool does_follow; /* lines of the journal follow, from this place on */
+    uint64_t at;
 };
 void request_answer(const char *line, struct answer *answer);
 
@@ -125,6 +130,7 @@ bool guest_init(void);
 int64_t guest_due(int64_t now);
 void guest_look_soon(void); /* at all of them, with the next turn */
 bool guest_is_there(const char *name);
+const char *guest_name(uint32_t domid); /* empty: not known */
 
 /* ---- ends.c: what is done about domains that have ended ---- */
 void ends_init(void);
@@ -135,7 +141,8 @@ bool ends_is_pending(const char *name);
 enum wirt_code ends_cancel(const char *name); /* NOT_FOUND: none is waiting; REFUSED: it is being started */
 void ends_autostart(void);
 int64_t ends_due(int64_t now);
-void ends_list(FILE *out); /* members of a JSON array */
+void ends_list(FILE *out);   /* members of a JSON array */
+uint32_t ends_waiting(void); /* how many there are */
 
 /* ---- job.c: child processes ---- */
 typedef void job_done_fn(const char *name, uint32_t domid, int status);

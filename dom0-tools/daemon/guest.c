@@ -2,7 +2,8 @@
 /*
  * The domains that there are, followed by xenstore's events about them and by the hypervisor's list: an event only says
  * that something changed, the list says what. Here consoles are taken up and let go, and each end of a domain is
- * noticed once. What a killed command left half done is looked for twice a minute, and ended by libwirt's collector.
+ * noticed once, and change.c told of all of it. What a killed command left half done is looked for twice a minute, and
+ * ended by libwirt's collector.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,14 +12,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "daemon.h"
+#include "event.h"
 #include "hyper.h"
 #include "internal.h"
 #include "note.h"
 
 #include <xen/version.h>
 
-#define LOOK_MS    30000
+#define LOOK_MS    1000
+#define ORPHANS_MS 30000
 #define AGAIN_MS   1000
 #define LIST_COUNT 256
 #define DOMIDS     0x7ff0u /* the hypervisor's own numbers begin there */
@@ -34,7 +36,7 @@ struct guest {
 static struct guest *guests, *by_id[DOMIDS];
 static struct watch watch;
 static struct source watch_source;
-static int64_t look_ms, connect_ms;
+static int64_t look_ms, connect_ms, orphans_ms;
 
 static struct guest *find(uint32_t domid)
 {
@@ -47,6 +49,13 @@ bool guest_is_there(const char *name)
         if (!strcmp(g->name, name) && !g->has_ended && !g->is_dying)
             return true;
     return false;
+}
+
+const char *guest_name(uint32_t domid)
+{
+    const struct guest *g = find(domid);
+
+    return g ? g->name : "";
 }
 
 static void watch_both(struct guest *g, bool is_on)
@@ -73,10 +82,31 @@ static void choose_name(const struct guest *g, char name[WIRT_NAME_MAX + 1])
         snprintf(name, WIRT_NAME_MAX + 1, "domain-%u", g->domid);
 }
 
-static void start_console(struct guest *g, uint64_t mfn, uint64_t port, bool is_ours)
+static bool is_ours(uint32_t domid)
 {
-    char name[WIRT_NAME_MAX + 1];
+    char *config = store_text("/local/domain/%u/wirt/config", domid);
 
+    free(config);
+    return config != NULL;
+}
+
+/* Takes up the console if xenstore says where it is and it is one for us. */
+static void try_console(struct guest *g)
+{
+    char name[WIRT_NAME_MAX + 1], *type;
+    uint64_t mfn, port;
+    bool is_another;
+
+    if (g->console || g->is_dying || g->has_failed || !g->name[0])
+        return;
+    if (!store_number(&mfn, "/local/domain/%u/console/ring-ref", g->domid) ||
+        !store_number(&port, "/local/domain/%u/console/port", g->domid))
+        return;
+    type = store_text("/local/domain/%u/console/type", g->domid);
+    is_another = type && strcmp(type, "xenconsoled");
+    free(type);
+    if (is_another)
+        return;
     choose_name(g, name);
     g->console = console_get(name);
     if (g->console && !console_start(g->console, g->domid, mfn, (uint32_t)port)) {
@@ -84,26 +114,8 @@ static void start_console(struct guest *g, uint64_t mfn, uint64_t port, bool is_
         g->has_failed = true;
     }
     /* Programs of other tools look for the terminal in xenstore and cannot ask for it. */
-    if (g->console && !is_ours)
+    if (g->console && !is_ours(g->domid))
         client_tty(g->console);
-}
-
-/* Takes up the console if xenstore says where it is and it is one for us. */
-static void try_console(struct guest *g)
-{
-    enum { MFN, PORT, TYPE, CONFIG, KEYS };
-    static const char *const key[KEYS] = {"console/ring-ref", "console/port", "console/type", "wirt/config"};
-    char *text[KEYS];
-    uint64_t mfn, port;
-
-    if (g->console || g->is_dying || g->has_failed || !g->name[0])
-        return;
-    store_texts(g->domid, key, text, KEYS);
-    if (store_number(text[MFN], &mfn) && store_number(text[PORT], &port) &&
-        (!text[TYPE] || !strcmp(text[TYPE], "xenconsoled")))
-        start_console(g, mfn, port, text[CONFIG] != NULL);
-    for (int i = 0; i < KEYS; i++)
-        free(text[i]);
 }
 
 static void read_name(struct guest *g)
@@ -115,6 +127,7 @@ static void read_name(struct guest *g)
             log_warn("console of %s (%u): it cannot take the new name %s: %s", g->name, g->domid, name,
                      strerror(errno));
         snprintf(g->name, sizeof(g->name), "%s", name);
+        change_named(g->domid, name);
     }
     free(name);
     try_console(g);
@@ -122,19 +135,15 @@ static void read_name(struct guest *g)
 
 static int64_t read_start(uint32_t domid)
 {
-    static const char *const key[] = {"wirt/started", "wirt/config"};
-    char path[64], *text[2];
+    char path[64];
     uint64_t started;
 
-    store_texts(domid, key, text, 2);
-    if (!store_number(text[0], &started)) {
-        started = (uint64_t)now_ms();
-        snprintf(path, sizeof(path), "/local/domain/%u/wirt/started", domid);
-        if (text[1])
-            store_set(path, "%" PRIu64, started);
-    }
-    free(text[0]);
-    free(text[1]);
+    if (store_number(&started, "/local/domain/%u/wirt/started", domid))
+        return (int64_t)started;
+    started = (uint64_t)now_ms();
+    snprintf(path, sizeof(path), "/local/domain/%u/wirt/started", domid);
+    if (is_ours(domid))
+        store_set(path, "%" PRIu64, started);
     return (int64_t)started;
 }
 
@@ -178,6 +187,7 @@ static void remove_gone(struct guest **at)
     by_id[g->domid] = NULL;
     watch_both(g, false);
     let_go(g);
+    change_gone(g->domid);
     if (!g->is_dying)
         ends_left_over(g->domid, g->name);
     free(g);
@@ -192,6 +202,7 @@ static void look_at(const struct xen_domctl_getdomaininfo *info)
         g = add(info->domain);
     if (!g)
         return;
+    change_seen(info, g->name);
     if (info->flags & XEN_DOMINF_dying && !g->is_dying) {
         g->is_dying = true;
         let_go(g);
@@ -284,6 +295,7 @@ static bool connect_watch(void)
     }
     watch_add(&watch, "@introduceDomain", "d");
     watch_add(&watch, "@releaseDomain", "d");
+    watch_add(&watch, CHANGE_BACKEND, "b");
     for (struct guest *g = guests; g; g = g->next)
         watch_both(g, true);
     watch_source.fd = watch.fd;
@@ -291,12 +303,14 @@ static bool connect_watch(void)
     return true;
 }
 
-static void event(const char *token, bool *does_look)
+static void event(const char *path, const char *token, bool *does_look)
 {
     struct guest *g = find((uint32_t)strtoul(token + (token[0] != 0), NULL, 10));
 
     if (token[0] == 'd')
         *does_look = true;
+    else if (token[0] == 'b')
+        change_device(path);
     else if (g && token[0] == 'n')
         read_name(g);
     else if (g && token[0] == 'c')
@@ -313,7 +327,7 @@ static void watch_ready(struct source *source, uint32_t events)
     do {
         result = watch_next(&watch, 0, &path, &token);
         if (result == 1)
-            event(token, &does_look);
+            event(path, token, &does_look);
         else if (result == -EREMOTE && strcmp(path, "ENOENT") && strcmp(path, "EEXIST"))
             log_warn("xenstored refuses a watch: %s", path);
     } while (result == 1 || result == -EREMOTE);
@@ -352,12 +366,11 @@ int64_t guest_due(int64_t now)
         if (!connect_ms)
             look();
     }
-    if (look_ms <= now) {
-        bool is_between = !look_ms;
-
+    if (look_ms <= now)
         look();
-        if (!is_between)
-            look_for_orphans();
+    if (orphans_ms <= now) {
+        orphans_ms = now + ORPHANS_MS;
+        look_for_orphans();
     }
     return connect_ms && connect_ms < look_ms ? connect_ms : look_ms;
 }
@@ -394,6 +407,8 @@ bool guest_init(void)
         return false;
     }
     look();
+    change_started();
+    orphans_ms = now_ms() + ORPHANS_MS;
     look_for_remains();
     /* Consoles of domains that ended while nobody looked. */
     for (struct console *c = consoles, *next; c; c = next) {

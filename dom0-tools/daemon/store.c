@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "batch.h"
 #include "daemon.h"
-
-#define KEYS_MOST 4
+#include "internal.h"
 
 void store_check(void)
 {
@@ -39,25 +37,21 @@ char *store_text(const char *format, ...)
     return text;
 }
 
-void store_texts(uint32_t domid, const char *const key[], char *text[], size_t count)
+bool store_number(uint64_t *number, const char *format, ...)
 {
-    char full[KEYS_MOST][96];
-    const char *path[KEYS_MOST];
+    char path[256], *text, *end;
+    va_list args;
+    bool is_number;
 
-    for (size_t i = 0; i < count; i++) {
-        snprintf(full[i], sizeof(full[i]), "/local/domain/%u/%s", domid, key[i]);
-        path[i] = full[i];
-    }
-    batch_read(daemon_state.w, path, text, count);
-}
-
-bool store_number(const char *text, uint64_t *number)
-{
-    char *end;
-
+    va_start(args, format);
+    vsnprintf(path, sizeof(path), format, args);
+    va_end(args);
+    text = store_text("%s", path);
     errno = 0;
     *number = text ? strtoull(text, &end, 10) : 0;
-    return text && *text && !*end && !errno;
+    is_number = text && *text && !*end && !errno;
+    free(text);
+    return is_number;
 }
 
 void store_set(const char *path, const char *format, ...)

@@ -96,6 +96,16 @@ void batch_permit(struct batch *b, const char *path, const char *first, const ch
     add(b, XS_SET_PERMS, PLAIN, path, first, true, second);
 }
 
+void batch_introduce(struct batch *b, uint32_t domid, uint64_t frame, uint32_t port)
+{
+    char id[16], mfn[24], text[16];
+
+    snprintf(id, sizeof(id), "%u", domid);
+    snprintf(mfn, sizeof(mfn), "%lu", frame);
+    snprintf(text, sizeof(text), "%u", port);
+    add(b, XS_INTRODUCE, PLAIN, id, mfn, true, text);
+}
+
 /* ---- the connection ---- */
 
 static void hang_up(struct wirt *w)
@@ -137,33 +147,56 @@ static bool send_all(struct wirt *w, const char *data, size_t size)
     return true;
 }
 
-static bool receive_all(struct wirt *w, char *data, size_t size)
+/* What has come of the answers. */
+struct inbox {
+    struct wirt *w;
+    size_t have, taken;
+    char data[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
+};
+
+static void inbox_open(struct inbox *in, struct wirt *w)
 {
-    while (size) {
-        ssize_t n = recv(w->batch_fd, data, size, 0);
+    in->w = w;
+    in->have = in->taken = 0;
+}
+
+/* At least `size` bytes that are not taken yet. */
+static bool receive(struct inbox *in, size_t size)
+{
+    if (in->have - in->taken >= size)
+        return true;
+    memmove(in->data, in->data + in->taken, in->have - in->taken);
+    in->have -= in->taken;
+    in->taken = 0;
+    while (in->have < size) {
+        ssize_t n = recv(in->w->batch_fd, in->data + in->have, sizeof(in->data) - in->have, 0);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return false;
-        data += n;
-        size -= (size_t)n;
+        in->have += (size_t)n;
     }
     return true;
 }
 
 /* The answer with this number. text: its payload, ended by NUL. */
-static bool answer(struct wirt *w, uint32_t id, struct xsd_sockmsg *m, char text[XENSTORE_PAYLOAD_MAX + 1])
+static bool answer(struct inbox *in, uint32_t id, struct xsd_sockmsg *m, char text[XENSTORE_PAYLOAD_MAX + 1])
 {
     do {
-        if (!receive_all(w, (char *)m, sizeof(*m)) || m->len > XENSTORE_PAYLOAD_MAX || !receive_all(w, text, m->len))
+        if (!receive(in, sizeof(*m)))
             return false;
+        memcpy(m, in->data + in->taken, sizeof(*m));
+        if (m->len > XENSTORE_PAYLOAD_MAX || !receive(in, sizeof(*m) + m->len))
+            return false;
+        memcpy(text, in->data + in->taken + sizeof(*m), m->len);
+        in->taken += sizeof(*m) + m->len;
     } while (m->type == XS_WATCH_EVENT);
     text[m->len] = 0;
     return m->req_id == id;
 }
 
-static bool ask(struct wirt *w, uint32_t type, uint32_t tx, const char *payload, struct xsd_sockmsg *m,
+static bool ask(struct inbox *in, uint32_t type, uint32_t tx, const char *payload, struct xsd_sockmsg *m,
                 char text[XENSTORE_PAYLOAD_MAX + 1])
 {
     struct {
@@ -172,7 +205,7 @@ static bool ask(struct wirt *w, uint32_t type, uint32_t tx, const char *payload,
     } out = {{.type = type, .req_id = 0, .tx_id = tx, .len = (uint32_t)strlen(payload) + 1}, ""};
 
     memcpy(out.payload, payload, out.m.len);
-    return send_all(w, (char *)&out, sizeof(out.m) + out.m.len) && answer(w, 0, m, text);
+    return send_all(in->w, (char *)&out, sizeof(out.m) + out.m.len) && answer(in, 0, m, text);
 }
 
 /* ---- a batch ---- */
@@ -197,23 +230,13 @@ static void judge(struct verdict *v, uint32_t id, const char *path, const struct
         snprintf(v->error, sizeof(v->error), "%.31s", is_error ? text : "an answer that fits no request");
 }
 
-/* One transaction. false: the connection is of no more use. */
-static bool run(struct batch *b, struct verdict *v)
+/* The requests, all in one piece, and what is said to each. false: the connection is of no more use. */
+static bool converse(struct batch *b, struct inbox *in, uint32_t tx, struct verdict *v)
 {
     char text[XENSTORE_PAYLOAD_MAX + 1];
     struct xsd_sockmsg m, request;
-    uint32_t tx;
-    bool is_good;
 
-    memset(v, 0, sizeof(*v));
-    if (!ask(b->w, XS_TRANSACTION_START, 0, "", &m, text))
-        return false;
-    if (m.type == XS_ERROR) {
-        snprintf(v->error, sizeof(v->error), "%.31s", text);
-        return true;
-    }
-    tx = (uint32_t)strtoul(text, NULL, 10);
-    for (size_t at = 0; at < b->used; at += sizeof(request) + request.len) {
+    for (size_t at = 0; tx && at < b->used; at += sizeof(request) + request.len) {
         memcpy(&request, b->data + at, sizeof(request));
         request.tx_id = tx;
         memcpy(b->data + at, &request, sizeof(request));
@@ -222,12 +245,37 @@ static bool run(struct batch *b, struct verdict *v)
         return false;
     for (size_t at = 0; at < b->used; at += sizeof(request) + request.len) {
         memcpy(&request, b->data + at, sizeof(request));
-        if (!answer(b->w, request.req_id, &m, text))
+        if (!answer(in, request.req_id, &m, text))
             return false;
         judge(v, request.req_id, b->data + at + sizeof(request), &m, text);
     }
+    return true;
+}
+
+/* One transaction; what is one request needs none. false: the connection is of no more use. */
+static bool run(struct batch *b, struct verdict *v)
+{
+    char text[XENSTORE_PAYLOAD_MAX + 1];
+    struct xsd_sockmsg m;
+    struct inbox in;
+    uint32_t tx;
+    bool is_good;
+
+    inbox_open(&in, b->w);
+    memset(v, 0, sizeof(*v));
+    if (b->count == 1)
+        return converse(b, &in, 0, v);
+    if (!ask(&in, XS_TRANSACTION_START, 0, "", &m, text))
+        return false;
+    if (m.type == XS_ERROR) {
+        snprintf(v->error, sizeof(v->error), "%.31s", text);
+        return true;
+    }
+    tx = (uint32_t)strtoul(text, NULL, 10);
+    if (!converse(b, &in, tx, v))
+        return false;
     is_good = !v->error[0] && !v->is_absent_broken;
-    if (!ask(b->w, XS_TRANSACTION_END, tx, is_good ? "T" : "F", &m, text))
+    if (!ask(&in, XS_TRANSACTION_END, tx, is_good ? "T" : "F", &m, text))
         return false;
     if (is_good && m.type == XS_ERROR)
         snprintf(v->error, sizeof(v->error), "%.31s", text);
@@ -290,4 +338,80 @@ int batch_commit(struct batch *b, const char *object, const char *step)
     }
     batch_drop(b);
     return code;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    char **value;    /* of keys, */
+    uint32_t *names; /* or of directories */
+};
+
+static void note(const struct reading *r, size_t at, const struct xsd_sockmsg *m, const char *text)
+{
+    bool is_error = m->type == XS_ERROR;
+
+    if (r->value) {
+        free(r->value[at]); /* of an attempt before */
+        r->value[at] = is_error ? NULL : malloc(m->len + 1u);
+        if (r->value[at])
+            memcpy(r->value[at], text, m->len + 1u);
+        return;
+    }
+    r->names[at] = is_error && strcmp(text, "E2BIG") == 0 ? BATCH_MANY : 0;
+    for (uint32_t i = 0; i < m->len && !is_error; i++)
+        r->names[at] += text[i] == 0;
+}
+
+static bool read_once(const struct batch *b, const struct reading *r)
+{
+    char text[XENSTORE_PAYLOAD_MAX + 1];
+    struct xsd_sockmsg m;
+    struct inbox in;
+
+    inbox_open(&in, b->w);
+    if (!send_all(b->w, b->data, b->used))
+        return false;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (!answer(&in, i, &m, text))
+            return false;
+        note(r, i, &m, text);
+    }
+    return true;
+}
+
+static int read_together(struct wirt *w, uint32_t type, const char *const path[], size_t count, const struct reading *r)
+{
+    bool was_up = w->batch_fd > 0, is_read = false;
+    int code = 0;
+    struct batch b;
+
+    batch_begin(&b, w);
+    for (size_t i = 0; i < count; i++)
+        add(&b, type, PLAIN, path[i], NULL, false, NULL);
+    if (b.has_failed)
+        code = wirt_fail(w, WIRT_NO_ROOM, path[0], "read xenstore", "", "a path is too long, or dom0 has no memory");
+    /* A connection that is kept may be one to a xenstored that is no more. */
+    for (int tries = was_up ? 2 : 1; !code && !is_read && tries; tries--) {
+        code = call_up(w);
+        is_read = !code && read_once(&b, r);
+        if (!is_read)
+            hang_up(w);
+    }
+    if (!code && !is_read)
+        code = wirt_fail(w, WIRT_NO_HOST, path[0], "read xenstore", "is xenstored running?", "xenstored hung up");
+    batch_drop(&b);
+    return code;
+}
+
+int batch_read(struct wirt *w, const char *const path[], char *value[], size_t count)
+{
+    memset(value, 0, count * sizeof(*value));
+    return read_together(w, XS_READ, path, count, &(struct reading){.value = value});
+}
+
+int batch_count(struct wirt *w, const char *const path[], uint32_t names[], size_t count)
+{
+    memset(names, 0, count * sizeof(*names));
+    return read_together(w, XS_DIRECTORY, path, count, &(struct reading){.names = names});
 }

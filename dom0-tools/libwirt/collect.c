@@ -7,6 +7,7 @@
  * acted upon, so that nobody removes what another has begun anew meanwhile.
  */
 #include "collect.h"
+#include "batch.h"
 #include "device.h"
 #include "domctl.h"
 #include "life.h"
@@ -59,14 +60,18 @@ static int end_domains(struct wirt *w, size_t *count)
 
 int collect_all(struct wirt *w, size_t *count)
 {
+    static const char *const notes[] = {NOTE_BUILDING, NOTE_CHANGING};
     size_t collected = 0;
-    int lock, code = need_store(w);
+    uint32_t any[2];
+    int lock, code = batch_count(w, notes, any, 2);
 
     if (count)
         *count = 0;
-    if (code || (!note_is_any(w, NOTE_BUILDING) && !note_is_any(w, NOTE_CHANGING)))
+    if (code || (!any[0] && !any[1]))
         return code;
-    code = device_lock(w, &lock);
+    code = need_store(w);
+    if (!code)
+        code = device_lock(w, &lock);
     if (code)
         return code;
     code = end_domains(w, &collected);

@@ -94,9 +94,8 @@ static int make_whole(struct wirt *w, struct build *b, uint32_t domid, const str
         domctl_claim(w, domid, 0);
     if (!code)
         code = record_keys(w, b);
-    if (!code && !xs_introduce_domain(w->store, domid, b->frame[b->plan.store_pfn], b->store_port))
-        code = fail_errno(w, WIRT_NO_HOST, b->object, "introduce it to xenstored", "see xenstored's log",
-                          "xenstored does not take it");
+    if (!code)
+        code = record_introduce(w, b);
     if (!code)
         code = attach_devices(w, c, domid);
     return code;
@@ -127,9 +126,9 @@ int wirt_create(struct wirt *w, const struct wirt_config *c, bool is_paused, con
     int code = need_call(w);
 
     if (!code)
-        code = need_store(w);
-    if (!code)
         code = collect_all(w, NULL);
+    if (!code && (c->disk_count || c->nic_count))
+        code = need_store(w);
     if (!code && (c->disk_count || c->nic_count))
         code = wirt_devices_check(w, c);
     if (!code)

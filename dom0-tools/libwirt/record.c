@@ -46,12 +46,22 @@ static bool uuid_from(const char *text, uint8_t uuid[16])
 
 /* ---- names ---- */
 
+/* As many as there may be. */
+static int count_records(struct wirt *w, uint32_t *names)
+{
+    int code = need_store(w);
+
+    if (!code)
+        free(xs_directory(w->store, XBT_NULL, "/wirt/name", names));
+    return code;
+}
+
 /* Whether a domain that is not dying has this UUID, and whether there are domains without a record of ours. */
 static int look(struct wirt *w, const uint8_t uuid[16], int *domid, bool *has_foreign)
 {
     struct xen_domctl_getdomaininfo *list;
+    static const char *const records[] = {"/wirt/name"};
     uint32_t count, first = 0, total = 0, names = 0;
-    char **entries;
     int code;
 
     *domid = -1;
@@ -66,18 +76,19 @@ static int look(struct wirt *w, const uint8_t uuid[16], int *domid, bool *has_fo
     } while (!code && count == HYPER_DATA_SIZE / sizeof(*list));
     if (code || !has_foreign)
         return code;
-    entries = xs_directory(w->store, XBT_NULL, "/wirt/name", &names);
-    free(entries);
+    code = batch_count(w, records, &names, 1);
+    if (!code && names == BATCH_MANY)
+        code = count_records(w, &names);
     *has_foreign = total > names;
-    return 0;
+    return code;
 }
 
 /* Names of domains that another toolstack made stand in their own directories only. */
 static int check_foreign(struct wirt *w, const char *name, const char *object)
 {
     unsigned int count = 0;
-    char **ids = xs_directory(w->store, XBT_NULL, "/local/domain", &count);
-    int code = 0;
+    int code = need_store(w);
+    char **ids = code ? NULL : xs_directory(w->store, XBT_NULL, "/local/domain", &count);
 
     for (unsigned int i = 0; ids && i < count && !code; i++) {
         char *other = wirt_store_read(w, "/local/domain/%s/name", ids[i]);
@@ -151,10 +162,8 @@ int record_claim(struct wirt *w, const struct wirt_config *c, const char *object
     char uuid[UUID_TEXT], name_path[96], building_path[64], self[NOTE_SELF];
     bool has_foreign = false;
     struct batch b;
-    int domid, code = need_store(w);
+    int domid, code = look(w, c->uuid, &domid, &has_foreign);
 
-    if (!code)
-        code = look(w, c->uuid, &domid, &has_foreign);
     if (!code && domid >= 0)
         return fail_taken(w, c, domid, object);
     if (!code && has_foreign)
@@ -330,14 +339,30 @@ int record_keys(struct wirt *w, const struct build *b)
     return batch_commit(&t, b->object, "write its keys");
 }
 
+int record_introduce(struct wirt *w, const struct build *b)
+{
+    struct batch t;
+    int code;
+
+    batch_begin(&t, w);
+    batch_introduce(&t, b->domid, b->frame[b->plan.store_pfn], b->store_port);
+    code = batch_commit(&t, b->object, "introduce it to xenstored");
+    if (code == WIRT_NO_HOST)
+        return code;
+    return code ? wirt_fail(w, WIRT_NO_HOST, b->object, "introduce it to xenstored", "see xenstored's log",
+                            "xenstored does not take it: %s", w->error.cause)
+                : 0;
+}
+
 int record_done(struct wirt *w, const uint8_t uuid[16], const char *object)
 {
     char path[64], text[UUID_TEXT];
-    int code;
+    struct batch t;
 
     snprintf(path, sizeof(path), "/wirt/building/%s", record_uuid(uuid, text));
-    code = wirt_store_remove(w, path);
-    return code ? wirt_fail(w, (enum wirt_code)code, object, "end its creation", "", "%s", w->error.cause) : 0;
+    batch_begin(&t, w);
+    batch_remove(&t, path);
+    return batch_commit(&t, object, "end its creation");
 }
 
 /* Whether the UUID, and the name with it, is another's already: of a domain that lives or is being made. */

@@ -20,6 +20,8 @@ const char *record_uuid(const uint8_t uuid[16], char text[UUID_TEXT]);
 int record_claim(struct wirt *w, const struct wirt_config *c, const char *object);
 /* All keys of a domain that is built. */
 int record_keys(struct wirt *w, const struct build *b);
+/* xenstored serves its ring from now on. */
+int record_introduce(struct wirt *w, const struct build *b);
 /* The builder is done: what it made stays. */
 int record_done(struct wirt *w, const uint8_t uuid[16], const char *object);
 /* Everything of a domain, of what is there of it; name may be NULL. */
