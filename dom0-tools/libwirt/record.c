@@ -358,11 +358,13 @@ int record_done(struct wirt *w, const uint8_t uuid[16], const char *object)
 {
     char path[64], text[UUID_TEXT];
     struct batch t;
+    int code;
 
     snprintf(path, sizeof(path), "/wirt/building/%s", record_uuid(uuid, text));
     batch_begin(&t, w);
     batch_remove(&t, path);
-    return batch_commit(&t, object, "end its creation");
+    code = batch_commit(&t, object, "remove a key");
+    return code ? wirt_fail(w, (enum wirt_code)code, object, "end its creation", "", "%s", w->error.cause) : 0;
 }
 
 /* Whether the UUID, and the name with it, is another's already: of a domain that lives or is being made. */

@@ -121,7 +121,7 @@ struct wirt_holder {
     char by[128];            /* of dom0: back ends and programs that may be the ones, or empty */
 };
 size_t wirt_holders(struct wirt *w, uint32_t domid, struct wirt_holder **out); /* how many */
-int wirt_list(struct wirt *w, struct wirt_domain **out, size_t *count); /* by id, dom0 first */
+int wirt_list(struct wirt *w, struct wirt_domain **out, size_t *count);        /* by id, dom0 first */
 int wirt_find(struct wirt *w, const char *name_or_id, struct wirt_domain *out);
 /* The configuration that it was made with, kept in xenstore (/local/domain/N/wirt/config). */
 int wirt_running_config(struct wirt *w, uint32_t domid, struct wirt_config **out);
