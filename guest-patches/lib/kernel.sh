@@ -34,26 +34,23 @@ refused() {
         sort | paste -s -d ' '
 }
 
-fragment >"$obj/fragment.new" || exit 1
-{ cat "$src/.package" "$src/.applied" "$obj/fragment.new" && ${CC:-gcc} --version; } >"$obj/made-of.new"
+fragment >"$obj/fragment" || exit 1
+{ cat "$src/.package" "$src/.applied" "$obj/fragment" && ${CC:-gcc} --version; } >"$obj/made-of.new"
 if cmp -s "$obj/made-of" "$obj/made-of.new" && [ -e "$out/vmlinuz-$flavour" ]; then
     say "$flavour: nothing changed ($out/vmlinuz-$flavour)"
     exit 0
 fi
 rm -f "$obj/made-of"
-export ARCH=x86_64 KBUILD_BUILD_USER=wirt KBUILD_BUILD_HOST=wirt KBUILD_BUILD_VERSION=1
+[ -e "$obj/vmlinux" ] || space_for 600 "the objects of $flavour"
+export ARCH=x86_64 LOCALVERSION=-wirt-$flavour KBUILD_BUILD_USER=wirt KBUILD_BUILD_HOST=wirt KBUILD_BUILD_VERSION=1
 KBUILD_BUILD_TIMESTAMP=$(date -u -R -r "$src/Makefile")
 export KBUILD_BUILD_TIMESTAMP
-export LOCALVERSION=-wirt-$flavour
-if ! cmp -s "$obj/fragment" "$obj/fragment.new" || [ ! -e "$obj/.config" ]; then
-    space_for 600 "the objects of $flavour"
-    rm -f "$obj/.config"
-    mv "$obj/fragment.new" "$obj/fragment"
-    (cd "$src" && scripts/kconfig/merge_config.sh -n -O "$obj" "$obj/fragment") >"$obj/config.log" 2>&1 ||
-        die "$flavour cannot be configured: $(tail -n 1 "$obj/config.log"); see $obj/config.log"
-    not=$(refused)
-    [ -z "$not" ] || [ -n "${PARTIAL-}" ] || { rm "$obj/.config"; die "$flavour: the kernel does not take $not: what that depends on is missing"; }
-fi
+# Each time, as a patch may bring options; what is compiled already stays, unless an option of its own changed.
+(cd "$src" && scripts/kconfig/merge_config.sh -n -O "$obj" "$obj/fragment") >"$obj/config.log" 2>&1 ||
+    die "$flavour cannot be configured: $(tail -n 1 "$obj/config.log"); see $obj/config.log"
+not=$(refused)
+[ -z "$not" ] || [ -n "${PARTIAL-}" ] ||
+    die "$flavour: the kernel does not take $not: what that depends on is missing"
 [ "${2-}" = config ] && exit 0
 say "building $flavour (the log is $obj/build.log)"
 make -C "$src" O="$obj" -j "${JOBS:-$(nproc)}" bzImage >"$obj/build.log" 2>&1 ||
