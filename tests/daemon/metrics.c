@@ -213,8 +213,8 @@ static void test_values(void)
     CHECK(has("wirt_cpu_interrupts_total{cpu=\"0\",kind=\"device\"} 9"));
     CHECK(
         has("wirt_domain_info{domid=\"1\",name=\"web\",uuid=\"01020300-0000-0000-0000-000000000000\",kind=\"pv\"} 1"));
-    CHECK(has(
-        "wirt_domain_state{domid=\"2\",name=\"ev\\\"il\\\\?\xef\xbf\xbd\",state=\"crashed\",reason=\"crash\"} 1"));
+    CHECK(
+        has("wirt_domain_state{domid=\"2\",name=\"ev\\\"il\\\\?\xef\xbf\xbd\",state=\"crashed\",reason=\"crash\"} 1"));
     CHECK(has("wirt_domain_state{domid=\"3\",name=\"\xe2\x82\xac\",state=\"running\",reason=\"\"} 1"));
     CHECK(has("wirt_domain_cap_ratio{domid=\"1\",name=\"web\"} 1.50"));
     CHECK(has("wirt_domain_uptime_seconds{domid=\"1\",name=\"web\"} 50.000000000"));
