@@ -44,6 +44,7 @@ check calls sh -c 'grep -q "^wirt_domain_hypercalls_total{domid=\"[0-9]*\",name=
 if is_wirt; then check tables sh -c '[ "$(sed -n "s/^wirt_domain_page_table_bytes{.*name=\"lives\",level=\"4\"} //p" /run/one)" -ge 4096 ]'; fi
 check pause wirt pause lives
 check paused wait_for 20 in_stream '"paused".*"lives"'
+sleep 2 # who asks within a second gets the text of before
 scrape /run/paused
 check paused-state grep -q '^wirt_domain_state{.*name="lives",state="paused",reason=""} 1' /run/paused
 check unpause wirt unpause lives
