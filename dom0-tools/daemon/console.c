@@ -22,6 +22,7 @@
 
 #define GRANT_OF_CONSOLE 0 /* the builder's first entry in each guest's grant table */
 #define EVENTS_AT_ONCE   64
+#define KEEP_AT_ONCE     4096
 
 struct console *consoles;
 static struct console **by_port; /* of local event channels */
@@ -172,6 +173,27 @@ void console_note(struct console *c, const char *format, ...)
     n += snprintf(text + n, 4, "]\r\n");
     keep_bytes(c, text, strnlen(text, (size_t)n), c->keep.head.cons);
     client_kick(&c->keep);
+}
+
+void console_keep(struct console *c, const char *bytes, size_t count)
+{
+    for (size_t done = 0, n; done < count; done += n) {
+        n = count - done < KEEP_AT_ONCE ? count - done : KEEP_AT_ONCE;
+        keep_bytes(c, bytes + done, n, c->keep.head.cons);
+    }
+    client_kick(&c->keep);
+}
+
+bool console_has_said(const struct console *c, const char *words)
+{
+    char last[2 * KEEP_AT_ONCE];
+    uint64_t first = keep_first(&c->keep), total = c->keep.head.total;
+    size_t n;
+
+    if (total - first > sizeof(last))
+        first = total - sizeof(last);
+    n = keep_read(&c->keep, first, last, (size_t)(total - first));
+    return memmem(last, n, words, strlen(words)) != NULL;
 }
 
 static void name_rubbish(struct console *c)

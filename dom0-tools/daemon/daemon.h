@@ -94,6 +94,9 @@ bool console_forget(struct console *c);
 size_t console_type(struct console *c, const char *bytes, size_t count);
 bool console_has_room(const struct console *c);
 void console_note(struct console *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Text as if the guest had printed it. Whether its last output has these words already. */
+void console_keep(struct console *c, const char *bytes, size_t count);
+bool console_has_said(const struct console *c, const char *words);
 int64_t console_due(int64_t now); /* does what is due; when the next is, INT64_MAX: none */
 
 /* ---- text.c: in quotes, as a JSON string or as the value of a metric's label ---- */

@@ -12,10 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "event.h"
+#include "internal.h"
 #include "policy.h"
+
+#include <xen/sched.h>
 
 #define RETRY_MS 5000
 #define CLEAN_MS 5000
@@ -187,6 +192,45 @@ static void announce(uint32_t domid, const char *name, const struct policy_verdi
         console_note(c, "%s (%u) %s: %s says %s%s", name, domid, v->reason, v->setting, act_name(v->act), wait);
 }
 
+/* A copy of the page that the guest names, which can only be one of its own. */
+static bool copy_crash_page(uint32_t domid, unsigned char copy[CRASH_PAGE])
+{
+    xen_pfn_t frame;
+    uint64_t number;
+    int error = 0;
+    void *page;
+
+    if (!store_number(&number, "/local/domain/%u/data/crash-page", domid))
+        return false;
+    frame = number;
+    page = xenforeignmemory_map(daemon_state.w->memory, domid, PROT_READ, 1, &frame, &error);
+    if (!page)
+        return false;
+    if (!error)
+        memcpy(copy, page, CRASH_PAGE);
+    xenforeignmemory_unmap(daemon_state.w->memory, page, 1);
+    return !error;
+}
+
+/* What the guest's kernel left when it panicked: behind what it printed, if it did not print it; why, for dominfo. */
+static void take_report(uint32_t domid, struct console *c)
+{
+    static unsigned char page[CRASH_PAGE];
+    static char text[CRASH_TEXT];
+    char reason[CRASH_REASON], path[64];
+    size_t count = copy_crash_page(domid, page) ? crash_text(page, text) : 0;
+
+    if (!count)
+        return;
+    crash_reason(text, count, reason);
+    snprintf(path, sizeof(path), "/local/domain/%u/wirt/crash", domid);
+    store_set(path, "%s", reason);
+    if (c && !console_has_said(c, reason)) {
+        console_note(c, "the end of its kernel's log");
+        console_keep(c, text, count);
+    }
+}
+
 void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_ms, struct console *c)
 {
     struct wirt_config *config = NULL;
@@ -199,6 +243,8 @@ void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_
         return;
     }
     free(text);
+    if (reason == SHUTDOWN_crash)
+        take_report(domid, c);
     if (wirt_running_config(daemon_state.w, domid, &config)) {
         log_error("a domain has ended and is left as it is");
         return;

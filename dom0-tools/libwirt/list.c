@@ -41,6 +41,18 @@ static void fill_holders(struct wirt *w, struct wirt_domain *d)
              who[0] ? who : "others, most likely back ends of dom0, still hold its memory");
 }
 
+/* Why, as wirtd found it in the guest's memory. */
+static void fill_crash(struct wirt *w, struct wirt_domain *d)
+{
+    struct wirt_error kept = error_keep(w);
+    char *why = d->state == WIRT_CRASHED ? wirt_store_read(w, "/local/domain/%u/wirt/crash", d->id) : NULL;
+
+    if (why)
+        snprintf(d->note, sizeof(d->note), "%s", why);
+    free(why);
+    error_restore(w, &kept);
+}
+
 /* The name, from whoever knows it; the guest cannot write this key. */
 static void fill_name(struct wirt *w, struct wirt_domain *d)
 {
@@ -131,8 +143,10 @@ int wirt_list(struct wirt *w, struct wirt_domain **out, size_t *count)
     } while (n == HYPER_DATA_SIZE / sizeof(*info));
     for (size_t i = 0; i < total; i++)
         fill_name(w, &list[i]);
-    for (size_t i = 0; i < total; i++)
+    for (size_t i = 0; i < total; i++) {
         fill_holders(w, &list[i]);
+        fill_crash(w, &list[i]);
+    }
     mark_building(w, list, total);
     mark_changing(w, list, total);
     *out = list;
@@ -153,6 +167,7 @@ static int find_id(struct wirt *w, uint32_t domid, struct wirt_domain *out)
     fill(out, &info);
     fill_name(w, out);
     fill_holders(w, out);
+    fill_crash(w, out);
     if (out->state == WIRT_PAUSED)
         mark_building(w, out, 1);
     mark_changing(w, out, 1);

@@ -15,6 +15,7 @@
 
 #include "bucket.h"
 #include "check.h"
+#include "crash.h"
 #include "disk.h"
 #include "keep.h"
 #include "nic.h"
@@ -357,6 +358,64 @@ static void test_mac(void)
     }
 }
 
+static size_t report(unsigned char crash[CRASH_PAGE], const char *words, uint32_t length, char text[CRASH_TEXT])
+{
+    memset(crash, 0, CRASH_PAGE);
+    memcpy(crash, "crashlog", 8);
+    memcpy(crash + 8, &length, 4);
+    memcpy(crash + CRASH_HEAD, words, strlen(words));
+    return crash_text(crash, text);
+}
+
+static void check_reason(const char *text, const char *want)
+{
+    char reason[CRASH_REASON];
+
+    crash_reason(text, strlen(text), reason);
+    CHECK(!strcmp(reason, want));
+}
+
+/* What a guest writes into its page: a report, one that is full, and anything else. */
+static void test_crash(void)
+{
+    static unsigned char crash[CRASH_PAGE];
+    static char text[CRASH_TEXT];
+    char reason[CRASH_REASON];
+    size_t n = report(crash, "one\ntwo\tx\033[2J\200\n", 15, text);
+
+    CHECK(n == 17 && !memcmp(text, "one\r\ntwo x?[2J?\r\n", 17));
+    CHECK(report(crash, "", 0, text) == 0);
+    CHECK(report(crash, "x", CRASH_PAGE - CRASH_HEAD + 1, text) == 0);
+    CHECK(report(crash, "x", UINT32_MAX, text) == 0);
+    memset(crash + CRASH_HEAD, '\n', CRASH_PAGE - CRASH_HEAD);
+    memcpy(crash + 8, &(uint32_t){CRASH_PAGE - CRASH_HEAD}, 4);
+    CHECK(crash_text(crash, text) == CRASH_TEXT);
+    crash[0] = 'C';
+    CHECK(crash_text(crash, text) == 0);
+    check_reason("", "");
+    check_reason("\r\n\r\n", "");
+    check_reason("a\r\n[    1.000000] Kernel panic - not syncing: why\r\n[    1.1] CPU: 0\r\n",
+                 "Kernel panic - not syncing: why");
+    check_reason("[    1.0] BUG: a\r\n[    1.1] last", "last");
+    check_reason("[no end", "[no end");
+    check_reason("[ 1.0]", "");
+    memset(text, 'y', CRASH_TEXT);
+    crash_reason(text, CRASH_TEXT, reason);
+    CHECK(strlen(reason) == CRASH_REASON - 1);
+    for (int round = 0; round < 20000; round++) {
+        uint32_t length = (uint32_t)rand() % 5000;
+
+        for (int i = 0; i < 64; i++)
+            crash[CRASH_HEAD + rand() % (CRASH_PAGE - CRASH_HEAD)] = (unsigned char)"[] \nK\177\r\0"[rand() % 8];
+        memcpy(crash, "crashlog", 8);
+        memcpy(crash + 8, &length, 4);
+        n = crash_text(crash, text);
+        CHECK(n <= CRASH_TEXT && (length <= CRASH_PAGE - CRASH_HEAD) == (n > 0 || !length));
+        crash_reason(text, n, reason);
+        CHECK(!strpbrk(reason, "\r\n\177"));
+    }
+}
+
 int main(void)
 {
     char path[] = "/tmp/wirt-keep.XXXXXX", command[64];
@@ -379,5 +438,6 @@ int main(void)
     test_bucket();
     test_disk_names();
     test_mac();
+    test_crash();
     return check_end("pure");
 }

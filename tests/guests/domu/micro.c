@@ -2,9 +2,10 @@
 /*
  * The micro-guest: the smallest PV kernel that is a whole domain. It says "WIRT-MICRO NAME up" on its console ring,
  * does what the first word of its command line asks, and powers off. One vCPU, 4 MiB, no page table of its own, no
- * interrupt: it waits by polling ports. Words: (none) | wait | spin | panic | reboot | flood | rubbish | echo | lend
- * | borrow. The second word, if any, is its name, the third another domain's number: lend grants it a page, borrow maps
- * that. flood and rubbish are what a hostile guest does to rings that dom0 reads.
+ * interrupt: it waits by polling ports. Words: (none) | wait | spin | panic | report | reboot | flood | rubbish | echo
+ * | lend | borrow. report is a panic that leaves a crash page for dom0. The second word, if any, is its name, the third
+ * another domain's number: lend grants it a page, borrow maps that. flood and rubbish are what a hostile guest does to
+ * rings that dom0 reads.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -168,6 +169,34 @@ static void echo(uint64_t shared_info)
     }
 }
 
+/* As a kernel of guest-patches panics: a page whose frame xenstore knows, then the end. */
+static void report(const struct start_info *si, struct xenstore_domain_interface *store, uint32_t store_port)
+{
+    static struct {
+        char magic[8];
+        uint32_t length, zero;
+        char text[4080];
+    } page __attribute__((aligned(4096))) = {
+        "crashlog", 69, 0, "[    0.1] \033[2J\n[    0.2] Kernel panic - not syncing: on purpose\nlast\n"};
+    static char message[64] = "data/crash-page";
+    char digits[21], *number = digits + 20;
+    uint64_t frame = ((const uint64_t *)si->mfn_list)[((uint8_t *)&page - guest_base) >> 12];
+    struct xsd_sockmsg head = {.type = XS_WRITE, .req_id = 1};
+    for (*number = 0; frame; frame /= 10)
+        *--number = (char)('0' + frame % 10);
+    for (head.len = 16; *number; head.len++)
+        message[head.len] = *number++;
+    for (uint32_t i = 0; i < sizeof(head) + head.len; i++)
+        store->req[MASK_XENSTORE_IDX(store->req_prod + i)] =
+            i < sizeof(head) ? ((const char *)&head)[i] : message[i - sizeof(head)];
+    __asm__ volatile("" ::: "memory");
+    store->req_prod += (uint32_t)sizeof(head) + head.len;
+    notify(store_port);
+    while (*(volatile XENSTORE_RING_IDX *)&store->rsp_prod == store->rsp_cons)
+        call(__HYPERVISOR_sched_op, CMD(SCHEDOP_yield), 0);
+    end(SHUTDOWN_crash);
+}
+
 #define LENT 8u /* the entry */
 
 static void show(void *at, uint64_t mfn)
@@ -229,6 +258,8 @@ void micro_main(struct start_info *si)
     if (is(act, "spin"))
         for (;;)
             __asm__ volatile("pause");
+    if (is(act, "report"))
+        report(si, store, si->store_evtchn);
     if (is(act, "flood"))
         flood(store, si->store_evtchn);
     if (is(act, "rubbish"))
