@@ -9,36 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const calls[SAMPLE_CALLS] = {[0] = "set_trap_table",
-                                                [1] = "mmu_update",
-                                                [2] = "set_gdt",
-                                                [3] = "stack_switch",
-                                                [4] = "set_callbacks",
-                                                [5] = "fpu_taskswitch",
-                                                [7] = "platform_op",
-                                                [8] = "set_debugreg",
-                                                [9] = "get_debugreg",
-                                                [10] = "update_descriptor",
-                                                [12] = "memory_op",
-                                                [13] = "multicall",
-                                                [14] = "update_va_mapping",
-                                                [15] = "set_timer_op",
-                                                [17] = "xen_version",
-                                                [18] = "console_io",
-                                                [20] = "grant_table_op",
-                                                [21] = "vm_assist",
-                                                [22] = "update_va_mapping_otherdomain",
-                                                [23] = "iret",
-                                                [24] = "vcpu_op",
-                                                [25] = "set_segment_base",
-                                                [26] = "mmuext_op",
-                                                [29] = "sched_op",
-                                                [30] = "callback_op",
-                                                [32] = "event_channel_op",
-                                                [33] = "physdev_op",
-                                                [34] = "hvm_op",
-                                                [35] = "sysctl",
-                                                [36] = "domctl"};
+#include "word.h"
+
 static const char *const events[SAMPLE_EVENTS] = {"page faults, the long way",
                                                   "  stores to page tables",
                                                   "general protection",
@@ -141,7 +113,8 @@ size_t model_calls(const struct model *m, uint64_t domain, struct top_rate *out,
     add_up(m, domain, offsetof(struct sample_vcpu, call), SAMPLE_CALLS, rate);
     for (size_t i = 0; i < SAMPLE_CALLS; i++)
         if (rate[i] > 0)
-            all[count++] = (struct top_rate){calls[i] ? calls[i] : "(none such)", rate[i]};
+            all[count++] =
+                (struct top_rate){word_call((unsigned int)i) ? word_call((unsigned int)i) : "(none such)", rate[i]};
     qsort(all, count, sizeof(all[0]), by_rate);
     count = count < most ? count : most;
     memcpy(out, all, count * sizeof(all[0]));
