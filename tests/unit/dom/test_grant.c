@@ -260,7 +260,8 @@ static u32 listed(u32 user, u32 g, u32 ref, u32 *devices)
         if (!grant_mapping(doms[user], &from, &m) || m.granter != doms[g]->id || m.ref != ref)
             continue;
         count++;
-        *devices += m.flags == WIRT_MAPPING_device;
+        CU_ASSERT(m.flags & WIRT_MAPPING_readonly);
+        *devices += (m.flags & WIRT_MAPPING_device) != 0;
     } while (from);
     return count;
 }
