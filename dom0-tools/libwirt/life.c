@@ -104,10 +104,14 @@ static int make_whole(struct wirt *w, struct build *b, uint32_t domid, const str
 void life_unmake(struct wirt *w, int domid, const uint8_t uuid[16], const char *name, const char *object)
 {
     struct wirt_error kept = error_keep(w);
+    char path[32];
     int code = 0;
 
     if (domid > 0) {
         wirt_devices_remove(w, (uint32_t)domid);
+        /* Before it goes: then nobody who finds only the note would know its number. */
+        snprintf(path, sizeof(path), "/local/domain/%d", domid);
+        wirt_store_remove(w, path);
         code = domctl_plain(w, XEN_DOMCTL_destroydomain, (uint32_t)domid, object, "destroy it");
         if (!need_store(w))
             xs_release_domain(w->store, (unsigned int)domid);

@@ -137,7 +137,7 @@ accounts_same all-gone /run/accounts.before
 
 # Nobody asks again: wirtd itself ends what was broken off.
 micro victim wait
-for at in 60 50 40; do
+for at in 32 28 24 20; do
     /run/killat "$at" wirt create /run/xml/victim.xml >/dev/null 2>&1
     wirt list >/run/list
     grep -q 'broken off' /run/list && break
