@@ -115,10 +115,10 @@ int need_grants(struct wirt *w)
 }
 
 /* The socket and nothing but it: through the kernel's device a call would wait for ever for a daemon that is not there.
- */
+ * libxenstore takes the device next, whatever its flags say; by the variable the device is the socket, too. */
 int need_store(struct wirt *w)
 {
-    if (!w->store)
+    if (!w->store && !setenv("XENSTORED_PATH", xs_daemon_socket(), 0))
         w->store = xs_open(XS_OPEN_SOCKETONLY);
     if (!w->store)
         return fail_errno(w, WIRT_NO_HOST, "xenstored", "connect", "is it running? try systemctl start xenstored",
