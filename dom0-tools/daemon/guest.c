@@ -198,6 +198,8 @@ static void look_at(const struct xen_domctl_getdomaininfo *info)
 {
     struct guest *g = find(info->domain);
 
+    if (g && !g->console)
+        read_name(g); /* its event may have come while xenstored was away */
     if (!g)
         g = add(info->domain);
     if (!g)
