@@ -312,8 +312,8 @@ static void test_killed(bool is_short)
     while (waitpid(guest, &status, WNOHANG) == 0) {
         if (is_short)
             ask_around(w);
-        /* On a busy machine a life can be too short to do anything; later ones are longer. */
-        usleep((useconds_t)rand() % 60000 + (rounds < 60 ? 20000 : 400000));
+        /* On a busy machine a life can be too short to do anything; later ones are longer and longer. */
+        usleep((useconds_t)rand() % 60000 + (rounds < 60 ? 20000 : (useconds_t)(rounds - 50) * 40000));
         kill(daemon, SIGKILL);
         waitpid(daemon, &status, 0);
         CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 1);
