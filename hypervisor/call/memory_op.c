@@ -66,13 +66,21 @@ static bool extent_show(struct domain *d, u64 first, u32 order, u64 gfn)
     return shown == count;
 }
 
+/* Once for each size that the domain has: whoever asks again and again does not push its other news out of the log. */
+static void extent_refuse(struct domain *d, u32 order)
+{
+    if (d->page_refused != d->page_count + 1)
+        domain_log(d, "it may have %lu frames, has %lu, and is refused %llu more", d->page_max, d->page_count,
+                   1ull << order);
+    d->page_refused = d->page_count + 1;
+}
+
 static bool extent_take(struct domain *d, const struct xen_memory_reservation *r, u64 gpfn, u64 *first)
 {
     *first = MFN_NONE;
     lock_take(&d->lock);
     if (1ull << r->extent_order > domain_page_room(d))
-        domain_log(d, "it may have %lu frames, has %lu, and is refused %llu more", d->page_max, d->page_count,
-                   1ull << r->extent_order);
+        extent_refuse(d, r->extent_order);
     else if (!domain_is_dying(d))
         *first = extent_alloc(d, r).n;
     if (*first != MFN_NONE) {

@@ -60,13 +60,14 @@ struct domain {
     struct lock page_lock;
     mfn_t pages; /* list by page.next/prev; n == 0: empty */
     u64 page_count, page_max;
-    u64 page_held;   /* frames that are still its own in any way, given back or not, those of page_shared as well;
-                        atomic; changed by domain_hold_frames and domain_drop_frame only */
-    u64 page_shared; /* frames that Wirt gave it besides page_max: shared_info, grant table; atomic */
-    u32 tables[4];   /* frames in use as page tables, by level; atomic */
-    u64 audit_held;  /* what the self-audit finds of page_held */
-    u64 claim;       /* frames that nobody else gets (core/frame.h) */
-    void *e820;      /* memory map that its builder gave it, NULL = none; under lock */
+    u64 page_refused; /* page_count + 1 when the log last said that it was refused more; under lock */
+    u64 page_held;    /* frames that are still its own in any way, given back or not, those of page_shared as well;
+                         atomic; changed by domain_hold_frames and domain_drop_frame only */
+    u64 page_shared;  /* frames that Wirt gave it besides page_max: shared_info, grant table; atomic */
+    u32 tables[4];    /* frames in use as page tables, by level; atomic */
+    u64 audit_held;   /* what the self-audit finds of page_held */
+    u64 claim;        /* frames that nobody else gets (core/frame.h) */
+    void *e820;       /* memory map that its builder gave it, NULL = none; under lock */
     u32 e820_bytes;
     struct shared_info *shared; /* direct-map address; of a dead domain: one for all of them */
     mfn_t shared_mfn;           /* MFN_NONE: gone */

@@ -85,6 +85,7 @@ ends rights rights "all $neighbour"
 named rights hv 'not its right'
 ends quotas quotas all
 named quotas hv 'event channels'
+named quotas hv 'is refused'
 named quotas hv 'grant table'
 lines=$(hv_log | grep -cE "domain $id: ")
 [ "$lines" -lt 500 ] && ok quotas-log-is-calm || bad quotas-log-is-calm "$lines lines"
