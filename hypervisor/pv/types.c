@@ -11,23 +11,26 @@
 
 #define BUDGET 64u /* entries between two looks at pending work */
 
-static void put_entries(struct page *p, enum page_kind kind, u32 from, u32 to)
-{
-    const pte_t *t = frame_va(frame_mfn(p));
-    if (kind == PAGE_L1) {
-        while (to-- > from)
-            pv_pte_put(t[to]);
-        return;
-    }
-    while (to-- > from)
-        if (kind != PAGE_L4 || to < HV_SLOT || to >= HV_SLOT + HV_SLOT_COUNT)
-            pv_pte_put_upper(t[to]);
-}
-
 /* Tables are mostly empty, or mostly full: eight entries at once, a line of the cache. */
 static inline bool is_zero_line(const pte_t *t)
 {
     return !(t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]);
+}
+
+static void put_entries(struct page *p, enum page_kind kind, u32 from, u32 to)
+{
+    const pte_t *t = frame_va(frame_mfn(p));
+    while (to > from) {
+        if (!(to & 7) && to - from >= 8 && is_zero_line(t + to - 8)) {
+            to -= 8;
+            continue;
+        }
+        to--;
+        if (kind == PAGE_L1)
+            pv_pte_put(t[to]);
+        else if (kind != PAGE_L4 || to < HV_SLOT || to >= HV_SLOT + HV_SLOT_COUNT)
+            pv_pte_put_upper(t[to]);
+    }
 }
 
 static int build_l1(struct domain *d, pte_t *t, u32 *progress)
@@ -36,8 +39,10 @@ static int build_l1(struct domain *d, pte_t *t, u32 *progress)
     for (u32 i = 0; i < 512; i++) {
         pte_t e = t[i], was = e;
         if (!(e & PTE_P)) {
-            if (!(i & 7) && is_zero_line(t + i))
+            if (!(i & 7) && is_zero_line(t + i)) {
                 i += 7;
+                continue;
+            }
             if (likely(!pv_pte_is_leaky(e)))
                 continue;
             *progress = i;
