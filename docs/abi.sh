@@ -29,6 +29,9 @@ success, a negative errno for failure. All other registers but RCX and R11 are k
 - *Who*: "all" is every domain; "control" is the control domain, others get `-EPERM`.
 - Long calls come back as continuations: the guest sees nothing of it, and interrupts are served in
   between; events for the vCPU that made the call wait until it is done.
+- What is Wirt's own and for guests' kernels (`wirt_...`) stands behind CPUID: leaf 0x40000100 has the last leaf of these
+  in EAX and "Wirt" in EBX, ECX and EDX, the next one a bit for each offer (`WIRT_FEATURE_*` in `public/wirt.h`) in EAX.
+  Elsewhere the leaf has no such signature, and the calls are answered by `-ENOSYS`.
 - Layouts and numbers stand in `hypervisor/include/public/`; `tests/abi` compares every one with libxen-dev's headers.
 
 END

@@ -5,6 +5,7 @@
  */
 #include "call/call.h"
 #include "pv/pv.h"
+#include "public/wirt.h"
 #include "public/xen.h"
 
 #define CALL(nr, fn, who, arguments)    [__HYPERVISOR_##nr] = {fn, who, false}
@@ -42,4 +43,5 @@ const struct call_entry call_table[CALL_TABLE_SIZE] = {
     CALL(hvm_op, call_hvm_op, CALL_SERVE, 2),                     /* parameters and interrupts of assisted domains */
     CALL_PV(sysctl, call_sysctl, CALL_MACHINE, 1),                /* the whole machine, for the tools */
     CALL_PV(domctl, call_domctl, CALL_TUNE, 1),                   /* one domain, for the tools */
+    CALL_PV(wirt_switch, pv_mmuext_switch, CALL_OWN, 5), /* Wirt's own: a whole switch of threads, see wirt.h */
 };

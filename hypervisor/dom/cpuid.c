@@ -9,6 +9,7 @@
 #include "hw/fpu.h"
 #include "hw/time.h"
 #include "lib/string.h"
+#include "public/wirt.h"
 
 #define BITS(a, b)        (((b) == 31 ? 0xffffffffu : (1u << ((b) + 1)) - 1) & ~((1u << (a)) - 1))
 #define B(n)              (1u << (n))
@@ -121,6 +122,14 @@ static struct cpuid hv_leaf(enum domain_kind kind, u32 vcpu, u32 leaf, u32 sub)
     }
 }
 
+/* Wirt's own leaves, public/wirt.h. */
+static struct cpuid wirt_leaf(enum domain_kind kind, u32 leaf)
+{
+    if (leaf == WIRT_CPUID_BASE)
+        return (struct cpuid){WIRT_CPUID_BASE + 1, WIRT_CPUID_SIGNATURE, WIRT_CPUID_SIGNATURE, WIRT_CPUID_SIGNATURE};
+    return (struct cpuid){kind == DOMAIN_PV ? WIRT_FEATURE_switch : 0, 0, 0, 0};
+}
+
 static struct cpuid xstate_leaf(enum domain_kind kind, u32 sub)
 {
     u64 allowed = cpuid_xcr0(kind);
@@ -143,6 +152,8 @@ struct cpuid cpuid_leaf(enum domain_kind kind, u32 vcpu, u32 leaf, u32 sub)
     const u32 *word = words[kind];
     struct cpuid c;
 
+    if (leaf - WIRT_CPUID_BASE < 2)
+        return wirt_leaf(kind, leaf);
     if (leaf >= HV_BASE && leaf < HV_BASE + 0x10000)
         return leaf <= HV_LAST ? hv_leaf(kind, vcpu, leaf, sub) : none;
     if (leaf > cpu_desc.max_leaf && (leaf < 0x80000000 || leaf > cpu_desc.max_ext))

@@ -88,7 +88,7 @@ void pv_misc_set_stack(struct vcpu *v, u64 ss, u64 sp)
 
 s64 pv_stack_switch(const struct call_args *a)
 {
-    if (a->a[1] < PAGE_SIZE || !guest_range_ok(a->a[1] - PAGE_SIZE, PAGE_SIZE))
+    if (!pv_misc_stack_ok(a->a[1]))
         return -EINVAL;
     pv_misc_set_stack(vcpu_current(), a->a[0], a->a[1]);
     return 0;

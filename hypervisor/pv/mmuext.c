@@ -2,7 +2,8 @@
 /*
  * Hypercall 26: pinning tables, changing address spaces, TLB flushes, the LDT. Operations come in batches; the cursor
  * is the index of the next one. A flush on other vCPUs is done when the call returns: it interrupts the CPUs
- * that have those vCPUs loaded right now, the others flush when they load them.
+ * that have those vCPUs loaded right now, the others flush when they load them. Hypercall 55 is a whole switch of
+ * threads.
  */
 #include "core/work.h"
 #include "pv/pv.h"
@@ -50,22 +51,50 @@ static int pin(struct domain *d, u64 m, enum page_kind kind)
     return rc == -EPERM ? -EINVAL : rc;
 }
 
+int pv_mmuext_take_l4(const struct vcpu *v, u64 frame, mfn_t *l4)
+{
+    struct page *p = frame_page(mfn(frame));
+    int rc = p ? page_get_as(p, domain_owner(v->domain), PAGE_L4) : -EINVAL;
+    *l4 = mfn(rc ? 0 : frame);
+    return rc == -EPERM ? -EINVAL : rc;
+}
+
 static int new_baseptr(struct vcpu *v, u64 m, bool is_user)
 {
-    struct page *p = frame_page(mfn(m));
-    if (m == 0 && is_user) {
-        pv_vcpu_set_user_l4(v, mfn(0));
-        return 0;
-    }
-    if (!p)
-        return -EINVAL;
-    int rc = page_get_as(p, domain_owner(v->domain), PAGE_L4);
+    mfn_t l4 = mfn(0);
+    int rc = m == 0 && is_user ? 0 : pv_mmuext_take_l4(v, m, &l4);
     if (rc)
-        return rc == -EPERM ? -EINVAL : rc;
+        return rc;
     if (is_user)
-        pv_vcpu_set_user_l4(v, mfn(m));
+        pv_vcpu_set_user_l4(v, l4);
     else
-        pv_vcpu_set_kernel_l4(v, mfn(m));
+        pv_vcpu_set_kernel_l4(v, l4);
+    return 0;
+}
+
+/* Everything is checked, and the references to the new tables are taken, before anything changes. */
+s64 pv_mmuext_switch(const struct call_args *a)
+{
+    struct vcpu *v = vcpu_current();
+    mfn_t kernel = mfn(0), user = mfn(0);
+    if (!pv_misc_stack_ok(a->a[0]) || !pv_is_canonical(a->a[1]) || !pv_is_canonical(a->a[2]))
+        return -EINVAL;
+    int rc = a->a[3] ? pv_mmuext_take_l4(v, a->a[3], &kernel) : 0;
+    if (rc)
+        return rc;
+    if (kernel.n && a->a[4])
+        rc = pv_mmuext_take_l4(v, a->a[4], &user);
+    if (rc) {
+        page_put_as(frame_page_raw(kernel));
+        return rc;
+    }
+    pv_misc_set_stack(v, v->pv.kernel_ss, a->a[0]);
+    cpu_wrmsr(MSR_FS_BASE, a->a[1]);
+    cpu_wrmsr(MSR_KERNEL_GS_BASE, a->a[2]);
+    if (kernel.n) {
+        pv_vcpu_set_user_l4(v, user);
+        pv_vcpu_set_kernel_l4(v, kernel);
+    }
     return 0;
 }
 

@@ -27,7 +27,10 @@ s64 pv_set_callbacks(const struct call_args *a);
 s64 pv_fpu_taskswitch(const struct call_args *a);
 s64 pv_set_debugreg(const struct call_args *a);
 s64 pv_get_debugreg(const struct call_args *a);
+s64 pv_mmuext_switch(const struct call_args *a); /* public/wirt.h */
 
+/* A typed reference to a frame that shall be an L4 table of v's. 0, -EINVAL: it cannot be one, -ERESTART. */
+int pv_mmuext_take_l4(const struct vcpu *v, u64 frame, mfn_t *l4) __must_use;
 /* CPUs that have one of these vCPUs (bit = id) loaded (mmuext.c). */
 cpuset_t pv_mmuext_cpus(const struct domain *d, u64 vcpus);
 /* The domain whose frames a call is about, as domain_target(); -ESRCH as well if it is dying. */
@@ -117,6 +120,10 @@ void pv_desc_drop_ldt(struct vcpu *v);
 int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
 
 /* --- pv/misc.c --- */
+static inline bool pv_misc_stack_ok(u64 sp) /* for entries from programs: a page below it is the guest's */
+{
+    return sp >= PAGE_SIZE && guest_range_ok(sp - PAGE_SIZE, PAGE_SIZE);
+}
 void pv_misc_set_stack(struct vcpu *v, u64 ss, u64 sp);
 void pv_misc_load_debug(struct vcpu *v);
 s64 pv_misc_set_debug(struct vcpu *v, u64 n, u64 value); /* 0, -EPERM, -EINVAL */

@@ -151,17 +151,9 @@ static bool context_ok(const struct vcpu_guest_context *c)
     return (!c->event_callback_eip || pv_trap_rip_ok(c->event_callback_eip)) &&
            (!c->failsafe_callback_eip || pv_trap_rip_ok(c->failsafe_callback_eip)) &&
            (!c->syscall_callback_eip || pv_trap_rip_ok(c->syscall_callback_eip)) &&
-           (!c->kernel_sp || guest_range_ok(c->kernel_sp - PAGE_SIZE, PAGE_SIZE)) &&
-           c->gdt_ents <= GDT_RESERVED_PAGE * 512 && pv_is_canonical(c->user_regs.rip) && pv_is_canonical(c->fs_base) &&
-           pv_is_canonical(c->gs_base_kernel) && pv_is_canonical(c->gs_base_user);
-}
-
-static int take_l4(struct vcpu *v, u64 cr3, mfn_t *out)
-{
-    struct page *p = frame_page(mfn(cr3 >> PAGE_SHIFT));
-    int rc = p ? page_get_as(p, domain_owner(v->domain), PAGE_L4) : -EINVAL;
-    *out = mfn(rc ? 0 : cr3 >> PAGE_SHIFT);
-    return rc == -EPERM ? -EINVAL : rc;
+           (!c->kernel_sp || pv_misc_stack_ok(c->kernel_sp)) && c->gdt_ents <= GDT_RESERVED_PAGE * 512 &&
+           pv_is_canonical(c->user_regs.rip) && pv_is_canonical(c->fs_base) && pv_is_canonical(c->gs_base_kernel) &&
+           pv_is_canonical(c->gs_base_user);
 }
 
 static void copy_regs(struct vcpu *v, const struct cpu_user_regs *u)
@@ -217,11 +209,11 @@ int pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
         domain_log(v->domain, "vCPU %u: initial context has an address that is not the guest's to use", v->id);
         return -EINVAL;
     }
-    int rc = take_l4(v, c->ctrlreg[3], &kernel);
+    int rc = pv_mmuext_take_l4(v, c->ctrlreg[3] >> PAGE_SHIFT, &kernel);
     if (rc)
         return rc;
     if (c->ctrlreg[1])
-        rc = take_l4(v, c->ctrlreg[1], &user);
+        rc = pv_mmuext_take_l4(v, c->ctrlreg[1] >> PAGE_SHIFT, &user);
     if (rc == 0)
         rc = pv_desc_set_gdt(v, c->gdt_frames, (u32)c->gdt_ents);
     if (rc) {

@@ -85,6 +85,10 @@ static void effect(u32 v, const struct job *j, u32 i)
     case OP_DESC:
         shadow[j->table][j->index] = j->value;
         break;
+    case OP_SWITCH:
+        if (j->frames[0])
+            memcpy(known.l4[v], j->frames, sizeof(known.l4[v]));
+        break;
     case OP_GDT:
         known.gdt_count[v] = j->frame_count;
         memcpy(known.gdt[v], j->frames, sizeof(j->frames));
@@ -150,6 +154,10 @@ static bool would(u32 v, const struct job *j)
     case OP_VA:
     case OP_VA_OTHER:
         return j->owner != PAGE_OWNER_NONE && j->table && model_would_write(d, j->owner, j->table, j->index, j->value);
+    case OP_SWITCH:
+        return pv_misc_stack_ok(j->args.a[0]) && pv_is_canonical(j->args.a[1]) && pv_is_canonical(j->args.a[2]) &&
+               (!j->frames[0] || (model_would_take(owner, j->frames[0], PAGE_L4) &&
+                                  (!j->frames[1] || model_would_take(owner, j->frames[1], PAGE_L4))));
     case OP_GDT:
         for (u32 i = 0; i < j->frame_count; i++)
             if (!model_would_take(owner, j->frames[i], PAGE_SEG))

@@ -283,6 +283,16 @@ void pv_vcpu_set_user_l4(struct vcpu *v, mfn_t l4)
     if (old.n)
         page_put_as(frame_page_raw(old));
 }
+void pv_misc_set_stack(struct vcpu *v, u64 ss, u64 sp)
+{
+    if (!pv_misc_stack_ok(sp) || ss != v->pv.kernel_ss)
+        fail("stack 0x%lx for entries from programs", sp);
+}
+void cpu_wrmsr(u32 msr, u64 value)
+{
+    if (!pv_is_canonical(value))
+        fail("MSR 0x%x is to be 0x%lx, which is a fault", msr, value);
+}
 struct spec_policy spec_policy; /* not affected by anything */
 void desc_load_gdt(const mfn_t *frame, u32 count)
 {

@@ -12,6 +12,7 @@ const char *const op_name[OP_COUNT] = {"mmu_update",
                                        "unpin",
                                        "new baseptr",
                                        "new user baseptr",
+                                       "switch of threads",
                                        "flush",
                                        "set_ldt",
                                        "set_gdt",
@@ -105,6 +106,19 @@ static void op_ext(u32 v)
     j.args.a[2] = count > 1 || one_in(2) ? ops_in_guest(v, &none, sizeof(none), 2048) : 0;
     j.args.a[3] = d == v / 2 ? DOMID_SELF : d;
     note("vCPU %u mmuext of %u, domain 0x%lx: %u 0x%lx ...", v, count, j.args.a[3], j.ext[0].cmd, j.ext[0].arg1.mfn);
+    ops_start(v, &j);
+}
+
+static void op_switch(u32 v)
+{
+    struct job j = {.fn = pv_mmuext_switch, .op = OP_SWITCH, .count = 1, .tables = v / 2};
+    u64 sp = one_in(30) ? entries_va() : ~0ull - rnd(PAGE_SIZE), base = one_in(30) ? rnd64() : rnd(1u << 31);
+    j.frames[0] = one_in(6) ? 0 : ops_any_frame(v / 2, PAGE_L4);
+    j.frames[1] = one_in(4) ? 0 : ops_any_frame(v / 2, PAGE_L4);
+    if (one_in(40))
+        j.frames[rnd(2)] = RAM_LAST + rnd(0x10000);
+    j.args = (struct call_args){{sp, one_in(2) ? base : 0, base, j.frames[0], j.frames[1]}};
+    note("vCPU %u switches to 0x%lx, 0x%x and 0x%x", v, sp, j.frames[0], j.frames[1]);
     ops_start(v, &j);
 }
 
@@ -472,7 +486,8 @@ void ops_one(void)
         machine_mode(self, true);
         n < 56   ? ops_mmu(v)
         : n < 66 ? ops_va(v)
-        : n < 86 ? op_ext(v)
+        : n < 83 ? op_ext(v)
+        : n < 86 ? op_switch(v)
         : n < 88 ? op_gdt(v)
         : n < 91 ? op_desc(v)
         : n < 93 ? op_ldt_fault(v)

@@ -14,7 +14,7 @@ void ops_world_create(void);  /* every domain gets memory and a first address sp
 void ops_world_destroy(void); /* and gives all of it back; checks that nothing is left */
 void ops_one(void);           /* one operation, or a piece of one */
 void ops_alloc(u32 d);
-void ops_idle(void); /* a CPU has nothing else to do than scrub */
+void ops_idle(void);            /* a CPU has nothing else to do than scrub */
 void ops_release(u32 d, u32 i); /* frame i of the domain, as XENMEM_decrease_reservation does */
 
 /* How often each kind of operation was accepted and refused: a test that tries nothing proves nothing. */
@@ -27,6 +27,7 @@ enum op {
     OP_UNPIN,
     OP_BASE,
     OP_USER_BASE,
+    OP_SWITCH,
     OP_FLUSH,
     OP_SET_LDT,
     OP_GDT,

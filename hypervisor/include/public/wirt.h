@@ -154,4 +154,21 @@ struct wirt_sysctl_assist {
     char text[96]; /* what is used, or why nothing is; 0 at the end */
 };
 
+/*
+ * CPUID: what Wirt offers to kernels that know it. Leaf 0x40000100 has the last of these leaves in eax and the
+ * signature "WirtWirtWirt" in ebx, ecx and edx; the next one has WIRT_FEATURE_* in eax. Without its bit a call is
+ * -ENOSYS elsewhere.
+ */
+#define WIRT_CPUID_BASE      0x40000100
+#define WIRT_CPUID_SIGNATURE 0x74726957 /* "Wirt" */
+
+/*
+ * A PV kernel's whole switch of threads as one call: RDI is the stack for entries from programs (as stack_switch, the
+ * selector stays), RSI the FS base, RDX the program's GS base, R10 the frame of the kernel's L4 table or 0, R8 that of
+ * the program's or 0: none. With R10 = 0 the address space stays as it is and R8 is not looked at. -EINVAL: one of them
+ * is not acceptable, and nothing has changed.
+ */
+#define WIRT_FEATURE_switch      1u
+#define __HYPERVISOR_wirt_switch 55 /* of those that are left to architectures */
+
 #endif

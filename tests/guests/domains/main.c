@@ -327,6 +327,8 @@ static void tables(void)
     EQ(show(win, frame[L2] << 12 | RO_PAGE, dom), 0);
     EQ(pin_of(DOMID_SELF, MMUEXT_PIN_L1_TABLE, frame[L1]), E_INVAL);
     EQ(pin_of(dom, MMUEXT_NEW_BASEPTR, frame[L4]), E_PERM);
+    EQ(call5(__HYPERVISOR_wirt_switch, 0xffff880000100000, 0, 0, frame[L4], 0), E_INVAL);
+    EQ(call5(__HYPERVISOR_wirt_switch, 0xffff880000100000, 0, 0, mfn_of((void *)si->pt_base), frame[L4]), E_INVAL);
     EQ(pin_of(dom, MMUEXT_TLB_FLUSH_ALL, 0), E_PERM);
     EQ(pin_of(dom + 77, MMUEXT_PIN_L4_TABLE, frame[L4]), E_SRCH);
     EQ(memory(XENMEM_decrease_reservation, dom, &frame[L4], 1), 0); /* pinned */

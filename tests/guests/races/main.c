@@ -5,8 +5,10 @@
  * the hypervisor's accounts agree afterwards (the script asks for an audit).
  */
 #include "domu.h"
+#include "public/wirt.h"
 
-static u64 *l1, *shared_l1;
+static u64 *l1, *shared_l1, *spare_l4[2];
+static u64 stack = 0xffff880000100000;
 static u8 *data;
 static volatile u32 act, started;
 static volatile struct mmu_update update;
@@ -15,7 +17,7 @@ static volatile struct grant_entry_v1 *entry;
 static u64 good, evil;
 static u64 given[64];
 
-enum { IDLE, FLIP_UPDATE, FLIP_BATCH, FLIP_GRANT, SAME_PORTS, SAME_PINS, SAME_FRAMES };
+enum { IDLE, FLIP_UPDATE, FLIP_BATCH, FLIP_GRANT, SAME_PORTS, SAME_PINS, SAME_SWITCH, SAME_FRAMES };
 
 static void same_ports(void)
 {
@@ -35,6 +37,15 @@ static void same_pins(void)
     mmu1(maddr(&shared_l1[3]), good);
     mmu1(maddr(&shared_l1[3]), 0);
     unpin(shared_l1);
+}
+
+/* Tables that nobody pins: what is switched to is being checked, or taken apart, by the other vCPU. */
+static void same_switch(void)
+{
+    call5(__HYPERVISOR_wirt_switch, stack, 0, 0, mfn_of(spare_l4[0]), mfn_of(spare_l4[1]));
+    mmu1(maddr(&spare_l4[0][1]), 0);
+    call5(__HYPERVISOR_wirt_switch, stack, 0, 0, mfn_of(spare_l4[1]), mfn_of(data));
+    call5(__HYPERVISOR_wirt_switch, stack, 0, 0, mfn_of((void *)si->pt_base), 0);
 }
 
 static void same_frames(void)
@@ -69,6 +80,9 @@ static void second(void)
             break;
         case SAME_PINS:
             same_pins();
+            break;
+        case SAME_SWITCH:
+            same_switch();
             break;
         case SAME_FRAMES:
             same_frames();
@@ -153,7 +167,20 @@ static void same_objects(void)
     sleep_ms(20);
     unpin(shared_l1);
     EQ(page_rw(shared_l1), 0); /* no use of it was lost */
-    test("same-frames");       /* each is given back once */
+    test("same-switch");
+    for (u32 i = 0; i < COUNT(spare_l4); i++) {
+        spare_l4[i] = page_new();
+        for (u32 k = 0; k < 512; k++)
+            spare_l4[i][k] = k < 256 || k >= 272 ? ((u64 *)si->pt_base)[k] : 0;
+        EQ(page_ro(spare_l4[i]), 0);
+    }
+    act = SAME_SWITCH;
+    for (u64 end = soon(); now() < end;)
+        same_switch();
+    act = IDLE;
+    sleep_ms(20);
+    EQ(page_rw(spare_l4[0]) | page_rw(spare_l4[1]), 0);
+    test("same-frames"); /* each is given back once */
     for (u32 i = 0; i < COUNT(given); i++) {
         u8 *page = page_new();
         given[i] = mfn_of(page);

@@ -107,7 +107,13 @@ static void leaves(void)
     CU_ASSERT(cpuid_leaf(DOMAIN_HVM, 3, 0x40000004, 0).ebx == 3 && !cpuid_leaf(DOMAIN_PV, 3, 0x40000004, 0).eax);
     CU_ASSERT(cpuid_leaf(DOMAIN_PV, 0, 0x40000002, 0).ecx == 1 && !cpuid_leaf(DOMAIN_HVM, 0, 0x40000002, 0).ecx);
     CU_ASSERT(cpuid_leaf(DOMAIN_PV, 0, 0x40000005, 0).ebx == 44);
-    for (u32 leaf = 0x40000006; leaf < 0x40000200; leaf++) {
+    c = cpuid_leaf(DOMAIN_PV, 0, 0x40000100, 0);
+    CU_ASSERT(c.eax == 0x40000101 && c.ebx == c.ecx && c.ebx == c.edx && !memcmp(&c.ebx, "Wirt", 4));
+    CU_ASSERT_EQUAL(cpuid_leaf(DOMAIN_HVM, 0, 0x40000100, 0).eax, 0x40000101);
+    CU_ASSERT_EQUAL(cpuid_leaf(DOMAIN_PV, 0, 0x40000101, 0).eax, WIRT_FEATURE_switch);
+    for (u32 leaf = 0x40000006; leaf < 0x40000200; leaf++) { /* nothing of what PV kernels are offered is for others */
+        if (leaf == 0x40000100)
+            continue;
         c = cpuid_leaf(DOMAIN_HVM, 0, leaf, 0);
         CU_ASSERT(!(c.eax | c.ebx | c.ecx | c.edx));
     }
