@@ -27,6 +27,7 @@
 
 #define HEAD_BYTES      PAGE_SIZE /* program headers lie at byte 64 */
 #define FILE_SIZE_MAX   UNPACK_SIZE_MAX
+#define NARROW          "it is a 32-bit kernel; of 32-bit code only a boot loader (GRUB for PVH) runs here"
 #define PIECE           64u /* pages mapped at a time */
 #define pages_of(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 
@@ -34,6 +35,8 @@ static int refuse(struct wirt *w, const struct image *image, const char *step, c
 {
     if (strstr(why, "guest's memory"))
         return wirt_fail(w, WIRT_REFUSED, image->object, step, "give the guest more memory", "%s", why);
+    if (image->is_pvh)
+        return wirt_fail(w, WIRT_REFUSED, image->object, step, "give a 64-bit kernel with CONFIG_PVH", "%s", why);
     return wirt_fail(w, WIRT_REFUSED, image->object, step, "give a kernel for a Xen PV guest", "%s", why);
 }
 
@@ -54,6 +57,8 @@ static const char *check(const struct image *image)
 {
     if (!image->is_pvh)
         return elf_check_pv(image->elf);
+    if (image->is_narrow && strcmp(image->elf->guest_os, "linux") == 0)
+        return NARROW;
     return image->elf->phys32_entry == ELF_UNSET ? "it has no PVH entry (ELF note PHYS32_ENTRY)" : NULL;
 }
 
@@ -93,19 +98,22 @@ static int open_packed(struct wirt *w, struct image *image, uint64_t memory_byte
         return fail_errno(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "no address space");
     image->flat = at;
     wrong = unpack_image(&image->packed, at, HEAD_BYTES);
+    if (!wrong && elf32_is(at, HEAD_BYTES))
+        wrong = NARROW;
     if (!wrong)
         wrong = elf_parse(image->elf, at, image->packed.image_size, memory_bytes);
     return wrong ? refuse(w, image, "unpack the kernel's headers", wrong) : 0;
 }
 
-/* A plain ELF; one of 32 bits only for a guest that starts in that mode. */
+/* A plain ELF; one of 32 bits only for a guest that starts in that mode, and is not to stay in it. */
 static int open_plain(struct wirt *w, struct image *image, uint64_t memory_bytes)
 {
     const uint8_t *file = image->file;
     size_t size = image->file_size;
     const char *wrong = NULL;
 
-    if (image->is_pvh && elf32_is(file, size)) {
+    image->is_narrow = elf32_is(file, size);
+    if (image->is_pvh && image->is_narrow) {
         image->flat = elf32_widen(file, size, &image->packed.image_size, &wrong);
         file = image->flat;
         size = image->packed.image_size;

@@ -23,6 +23,7 @@ struct image {
     /* Known when it is loaded: */
     uint64_t virt_base, entry, init_p2m, hypercall_page;
     bool is_pvh;           /* set before it is opened: it starts at its PVH entry */
+    bool is_narrow;        /* a file of 32 bits */
     bool is_initrd_mapped; /* it needs its initrd in its address space */
     struct unpack packed;  /* decode NULL: a plain ELF */
     struct elf_image *elf;

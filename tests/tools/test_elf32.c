@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * 32-bit ELF files: what is widened says the same, and whatever bytes the headers have, nothing outside of the file is
- * read (the copy has exactly its size, and the sanitizer looks).
+ * read (the copy has exactly its size, and the sanitizer looks). A boot loader is taken, a Linux kernel is refused in
+ * words, plain or packed.
  */
 #include "elf32.h"
+#include "image.h"
 #include "test.h"
 
 #include "boot/elf.h"
@@ -17,7 +19,8 @@
 
 static void make(uint8_t *file)
 {
-    const uint32_t note[] = {4, 4, 18, 0x6e6558, 0x100010}; /* "Xen", PHYS32_ENTRY */
+    const uint32_t note[] = {4, 4, 18, 0x6e6558, 0x100010,          /* "Xen", PHYS32_ENTRY */
+                             4, 6, 6,  0x6e6558, 0x42555247, 0x20}; /* GUEST_OS "GRUB " */
     Elf32_Ehdr h = {.e_type = ET_EXEC,
                     .e_machine = EM_386,
                     .e_version = 1,
@@ -82,6 +85,35 @@ static void damaged(uint8_t *file)
     check(!parse(file, SIZE, &image, &first), "as it was");
 }
 
+/* What is said of these bytes as a PVH guest's kernel; "" when they are taken. */
+static const char *opened(const uint8_t *bytes, size_t size)
+{
+    static char text[400];
+    struct image image = {.is_pvh = true};
+    struct wirt *w = fake_handle();
+
+    if (image_open(w, kernel_write(bytes, size), 1ul << 30, &image))
+        return wirt_error_text(w, text, sizeof(text));
+    image_close(&image);
+    return "";
+}
+
+static void kinds(uint8_t *file)
+{
+    const char *said = opened(file, SIZE);
+    uint8_t *packed;
+    size_t size;
+
+    check(!*said, "a boot loader: %s", said);
+    memcpy(file + NOTE_AT + 36, "linux", 6);
+    said = opened(file, SIZE);
+    check(strstr(said, "it is a 32-bit kernel"), "Linux: %s", said);
+    packed = kernel_bzimage(PACK_XZ, file, SIZE, &size);
+    said = opened(packed, size);
+    check(strstr(said, "it is a 32-bit kernel"), "Linux, packed: %s", said);
+    free(packed);
+}
+
 void test_elf32(void)
 {
     uint8_t *file = malloc(SIZE), first = 0;
@@ -102,5 +134,6 @@ void test_elf32(void)
     check(parse(file, SIZE, &image, &first) != NULL, "for another processor");
     ((Elf32_Ehdr *)(void *)file)->e_machine = EM_386;
     damaged(file);
+    kinds(file);
     free(file);
 }
