@@ -258,6 +258,9 @@ static s64 sysctl_do(void *arg)
         return call_cpu_policy(&op->u.cpu_policy);
     case WIRT_SYSCTL_statistics: /* besides Xen's: public/wirt.h */
         return statistics((struct wirt_sysctl_statistics *)(void *)&op->u);
+    case WIRT_SYSCTL_frames:
+        stat_uses((struct wirt_sysctl_frames *)(void *)&op->u);
+        return 0;
     case WIRT_SYSCTL_assist:
         return assist((struct wirt_sysctl_assist *)(void *)&op->u);
     default:

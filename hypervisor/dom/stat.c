@@ -16,8 +16,9 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-#define GROWTH    16u /* frames at a time: the account of free memory is still while a few domains come and go */
-#define PER_FRAME ((u32)(PAGE_SIZE / sizeof(struct wirt_stat)))
+#define USES_PIECE 16384u /* frames that one call counts at most */
+#define GROWTH     16u    /* frames at a time: the account of free memory is still while a few domains come and go */
+#define PER_FRAME  ((u32)(PAGE_SIZE / sizeof(struct wirt_stat)))
 _Static_assert(sizeof(struct wirt_stat) == 1024, "as the tools know it");
 
 static struct lock lock = LOCK_INIT(RANK_STAT);
@@ -209,6 +210,28 @@ int stat_refresh(u32 *next)
             return -ERESTART;
     }
     return 0;
+}
+
+_Static_assert(WIRT_FRAMES_table + 3 == (int)PAGE_L4 && WIRT_FRAMES_descriptors == (int)PAGE_SEG &&
+                   WIRT_FRAMES_writable == (int)PAGE_WRITABLE,
+               "uses are kinds");
+
+/* Without a lock: what is read of a frame is not acted upon. */
+void stat_uses(struct wirt_sysctl_frames *f)
+{
+    u64 n = f->next, first = n;
+
+    memset(f, 0, sizeof(*f));
+    for (; n < frame_limit && !(n != first && n % 1024 == 0 && (n - first >= USES_PIECE || work_is_pending())); n++) {
+        const struct page *p = frame_page_raw(mfn(n));
+        u64 type = READ_ONCE(p->type);
+        u32 owner = READ_ONCE(p->owner), use = type & PAGE_COUNT ? min(page_kind(type), PAGE_WRITABLE) : PAGE_NONE;
+        if (owner == PAGE_OWNER_HV || owner == PAGE_OWNER_SHOWN)
+            f->count[WIRT_FRAMES_WIRT][owner == PAGE_OWNER_HV ? WIRT_FRAMES_none : WIRT_FRAMES_descriptors]++;
+        else if (owner >= PAGE_OWNER_DOMAIN)
+            f->count[owner == PAGE_OWNER_DOMAIN ? WIRT_FRAMES_DOM0 : WIRT_FRAMES_GUESTS][use]++;
+    }
+    f->next = n < frame_limit ? n : 0;
 }
 
 u32 stat_frames(void)

@@ -19,7 +19,8 @@ struct wirt_stat *stat_create(u8 kind, domid_t domain, u32 id);
 void stat_destroy(struct wirt_stat *s); /* NULL: nothing */
 /* Fill in what is not written as it happens. Domains from *next on: 0, or -ERESTART with *next where to go on. */
 int stat_refresh(u32 *next) __must_use;
-u32 stat_frames(void); /* how many there are */
+void stat_uses(struct wirt_sysctl_frames *f); /* counts one piece */
+u32 stat_frames(void);                        /* how many there are */
 mfn_t stat_frame(u32 index);
 
 /* Both sides of the version: readers take it before and behind what they read. x86 keeps stores in order. */

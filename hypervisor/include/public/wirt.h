@@ -147,6 +147,24 @@ struct wirt_stat {
     } u;
 };
 
+/* sysctl: what frames are used as, counted when it is asked for, a piece at a time; what changes meanwhile is counted
+ * as it was or as it is. */
+#define WIRT_SYSCTL_frames      130
+#define WIRT_FRAMES_DOM0        0 /* owners: domain 0, the others, Wirt */
+#define WIRT_FRAMES_GUESTS      1
+#define WIRT_FRAMES_WIRT        2 /* descriptors: the statistics; none: all else */
+#define WIRT_FRAMES_OWNERS      3
+#define WIRT_FRAMES_none        0 /* uses: no type (PVH; PV: nowhere writable, and no table) */
+#define WIRT_FRAMES_table       1 /* PV: page tables, of level 1 to 4 */
+#define WIRT_FRAMES_descriptors 5
+#define WIRT_FRAMES_writable    6
+#define WIRT_FRAMES_uses        7
+struct wirt_sysctl_frames {
+    unsigned long next; /* IN: 0 at first; OUT: for the next call; 0: that was all */
+    unsigned int count[WIRT_FRAMES_OWNERS][WIRT_FRAMES_uses]; /* OUT: of this piece */
+    unsigned int pad;
+};
+
 /* sysctl: what the machine offers for guests with hardware assistance, and whether Wirt uses it. */
 #define WIRT_SYSCTL_assist 128
 struct wirt_sysctl_assist {

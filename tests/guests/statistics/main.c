@@ -164,8 +164,62 @@ static void times(void)
     TRUE(answer->now >= s->u.vcpu.since);
 }
 
+/* All frames by owner and use; as many calls as it takes. */
+static u32 uses[WIRT_FRAMES_OWNERS][WIRT_FRAMES_uses];
+static void count_uses(void)
+{
+    struct wirt_sysctl_frames *f = (void *)&sys.u;
+    u32 calls = 0;
+
+    fill(uses, 0, sizeof(uses));
+    fill(&sys, 0, sizeof(sys));
+    sys.cmd = WIRT_SYSCTL_frames;
+    sys.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    do {
+        u64 before = f->next;
+        f->count[0][0] = 77; /* it is an answer only */
+        EQ(call1(__HYPERVISOR_sysctl, &sys), 0);
+        TRUE(f->next == 0 || f->next > before);
+        for (u32 o = 0; o < WIRT_FRAMES_OWNERS; o++)
+            for (u32 u = 0; u < WIRT_FRAMES_uses; u++)
+                uses[o][u] += f->count[o][u];
+    } while (f->next && ++calls < 100000);
+    EQ(f->next, 0);
+    TRUE(calls > 0);
+}
+
+static void used(const volatile struct wirt_stat_domain *d, u32 guest)
+{
+    const volatile struct wirt_stat *host = find(WIRT_STAT_HOST, 0, 0);
+    u64 of_dom0 = 0, of_guests = 0, of_wirt;
+    struct wirt_sysctl_frames *f = (void *)&sys.u;
+
+    refresh();
+    count_uses();
+    for (u32 i = 0; i < 4; i++)
+        EQ(uses[WIRT_FRAMES_DOM0][WIRT_FRAMES_table + i], d->tables[i]);
+    TRUE(uses[WIRT_FRAMES_DOM0][WIRT_FRAMES_writable] > 0);
+    EQ(uses[WIRT_FRAMES_WIRT][WIRT_FRAMES_descriptors], frame_count);
+    for (u32 u = 0; u < WIRT_FRAMES_uses; u++) {
+        of_dom0 += uses[WIRT_FRAMES_DOM0][u];
+        of_guests += uses[WIRT_FRAMES_GUESTS][u];
+        if (u != WIRT_FRAMES_none && u != WIRT_FRAMES_descriptors)
+            EQ(uses[WIRT_FRAMES_WIRT][u], 0);
+    }
+    of_wirt = uses[WIRT_FRAMES_WIRT][WIRT_FRAMES_none];
+    EQ(of_dom0, d->pages_held);
+    EQ(of_guests, find(WIRT_STAT_DOMAIN, guest, 0)->u.domain.pages_held);
+    TRUE(of_wirt * 4096 >= host->u.host.bytes_tables + host->u.host.bytes_objects);
+    TRUE(of_dom0 + of_guests + of_wirt + frame_count + host->u.host.pages_free <= host->u.host.pages);
+    f->next = ~0ul - 5; /* beyond all of them */
+    sys.cmd = WIRT_SYSCTL_frames;
+    EQ(call1(__HYPERVISOR_sysctl, &sys), 0);
+    EQ(f->next, 0);
+    EQ(f->count[WIRT_FRAMES_DOM0][WIRT_FRAMES_writable], 0);
+}
+
 /* A page table counts as long as it is one, at its level. */
-static void tables(const volatile struct wirt_stat_domain *d)
+static void tables(const volatile struct wirt_stat_domain *d, u32 guest)
 {
     u32 before[4] = {d->tables[0], d->tables[1], d->tables[2], d->tables[3]};
     void *page = page_new();
@@ -179,6 +233,7 @@ static void tables(const volatile struct wirt_stat_domain *d)
     refresh();
     EQ(d->tables[0], before[0]);
     EQ(d->tables[1], before[1] + 1);
+    used(d, guest);
     EQ(unpin(page) | page_rw(page), 0);
     refresh();
     for (u32 i = 0; i < 4; i++)
@@ -218,7 +273,7 @@ static void domains(void)
     EQ(find(WIRT_STAT_VCPU, id, 1)->u.vcpu.time[RUNSTATE_running], 0);
     EQ(find(WIRT_STAT_DOMAIN, 0, 0)->u.domain.flags, WIRT_STAT_CONTROL);
     EQ(find(WIRT_STAT_DOMAIN, 0, 0)->u.domain.pages, si->nr_pages);
-    tables(&((const volatile struct wirt_stat *)find(WIRT_STAT_DOMAIN, 0, 0))->u.domain);
+    tables(&((const volatile struct wirt_stat *)find(WIRT_STAT_DOMAIN, 0, 0))->u.domain, id);
     op.cmd = XEN_DOMCTL_destroydomain;
     EQ(call1(__HYPERVISOR_domctl, &op), 0);
     refresh();
