@@ -211,6 +211,22 @@ static void put_upcalls(FILE *out, const struct metric *m, const struct sample *
     put_value(out, ONE, sum(v, count, offsetof(struct sample_vcpu, event) + UPCALL * sizeof(uint64_t)));
 }
 
+enum { TRAPS, CALLS };
+static void put_vcpu_count(FILE *out, const struct metric *m, const struct sample *s, size_t i)
+{
+    const struct sample_vcpu *v = &s->vcpu[i];
+    uint64_t n = 0;
+
+    if (m->at == TRAPS)
+        n = v->event[0] + v->event[2] + v->event[4] + v->event[FIRST_EXIT];
+    for (size_t k = 0; k < SAMPLE_CALLS && m->at == CALLS; k++)
+        n += v->call[k];
+    fputs(m->name, out);
+    put_labels(out, m, s, i);
+    putc('}', out);
+    put_value(out, ONE, n);
+}
+
 /* Every second bucket: a factor of four between bounds. The last one has no bound. */
 static void put_latency(FILE *out, const struct metric *m, const struct sample *s, size_t i)
 {
@@ -354,6 +370,11 @@ static const struct metric metrics[] = {
     {"wirt_vcpu_seconds_total", COUNTER, VCPU, SECONDS_OF_NS, 0, "state",
      "time that a vCPU spent running, waiting for a CPU, blocked (idle), offline", put_vcpu_time, false},
     {"wirt_vcpu_cpu", GAUGE, VCPU, ONE, IN(sample_vcpu, cpu), "", "the CPU where it runs, or ran last", NULL, false},
+    {"wirt_vcpu_hypercalls_total", COUNTER, VCPU, ONE, CALLS, "", "its hypercalls", put_vcpu_count, false},
+    {"wirt_vcpu_traps_total", COUNTER, VCPU, ONE, TRAPS, "", "its exceptions that Wirt took (PV), or its exits (PVH)",
+     put_vcpu_count, false},
+    {"wirt_vcpu_upcalls_total", COUNTER, VCPU, ONE, IN(sample_vcpu, event) + UPCALL * sizeof(uint64_t), "",
+     "events delivered to it: its interrupts", NULL, false},
     {"wirt_disk_read_bytes_total", COUNTER, DISK, BYTES, IN(sample_device, in_bytes), "",
      "read from a disk by the guest", NULL, true},
     {"wirt_disk_written_bytes_total", COUNTER, DISK, BYTES, IN(sample_device, out_bytes), "", "written to a disk by it",

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of xenstored's that does not wait for one answer before it asks the next question. It has a connection of
- * its own, which stays with the handle. Requests of a batch are kept as they go out; only the transaction's id is
- * filled in when it is known. All answers are read whatever they are, so that the connection stays in step; when it is
- * not (an answer that fits no question), it is closed. Layout: xen/io/xs_wire.h.
+ * A client of xenstored's that does not wait for one answer before it asks the next question. Requests of a batch are
+ * kept as they go out; only the transaction's id is filled in when it is known. All answers are read whatever they are,
+ * so that the connection stays in step; when it is not (an answer that fits no question), it is closed. Layout:
+ * xen/io/xs_wire.h.
  */
 #include "batch.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-#include <xen/io/xs_wire.h>
+
+#include "batch_wire.h"
 
 #define TRIES 100
 
@@ -106,97 +103,9 @@ void batch_introduce(struct batch *b, uint32_t domid, uint64_t frame, uint32_t p
     add(b, XS_INTRODUCE, PLAIN, id, mfn, true, text);
 }
 
-/* ---- the connection ---- */
+/* ---- a transaction ---- */
 
-static void hang_up(struct wirt *w)
-{
-    if (w->batch_fd > 0)
-        close(w->batch_fd);
-    w->batch_fd = 0;
-}
-
-static int call_up(struct wirt *w)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-
-    if (w->batch_fd > 0)
-        return 0;
-    snprintf(to.sun_path, sizeof(to.sun_path), "%s", xs_daemon_socket());
-    w->batch_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (w->batch_fd < 0 || connect(w->batch_fd, (struct sockaddr *)&to, sizeof(to))) {
-        fail_errno(w, WIRT_NO_HOST, "xenstored", "connect", "is it running? try systemctl start xenstored",
-                   "it does not answer on %s", to.sun_path);
-        hang_up(w);
-        return WIRT_NO_HOST;
-    }
-    return 0;
-}
-
-static bool send_all(struct wirt *w, const char *data, size_t size)
-{
-    while (size) {
-        ssize_t n = send(w->batch_fd, data, size, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-/* What has come of the answers. */
-struct inbox {
-    struct wirt *w;
-    size_t have, taken;
-    char data[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
-};
-
-static void inbox_open(struct inbox *in, struct wirt *w)
-{
-    in->w = w;
-    in->have = in->taken = 0;
-}
-
-/* At least `size` bytes that are not taken yet. */
-static bool receive(struct inbox *in, size_t size)
-{
-    if (in->have - in->taken >= size)
-        return true;
-    memmove(in->data, in->data + in->taken, in->have - in->taken);
-    in->have -= in->taken;
-    in->taken = 0;
-    while (in->have < size) {
-        ssize_t n = recv(in->w->batch_fd, in->data + in->have, sizeof(in->data) - in->have, 0);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        in->have += (size_t)n;
-    }
-    return true;
-}
-
-/* The answer with this number. text: its payload, ended by NUL. */
-static bool answer(struct inbox *in, uint32_t id, struct xsd_sockmsg *m, char text[XENSTORE_PAYLOAD_MAX + 1])
-{
-    do {
-        if (!receive(in, sizeof(*m)))
-            return false;
-        memcpy(m, in->data + in->taken, sizeof(*m));
-        if (m->len > XENSTORE_PAYLOAD_MAX || !receive(in, sizeof(*m) + m->len))
-            return false;
-        memcpy(text, in->data + in->taken + sizeof(*m), m->len);
-        in->taken += sizeof(*m) + m->len;
-    } while (m->type == XS_WATCH_EVENT);
-    text[m->len] = 0;
-    return m->req_id == id;
-}
-
-static bool ask(struct inbox *in, uint32_t type, uint32_t tx, const char *payload, struct xsd_sockmsg *m,
+static bool ask(struct wire_inbox *in, uint32_t type, uint32_t tx, const char *payload, struct xsd_sockmsg *m,
                 char text[XENSTORE_PAYLOAD_MAX + 1])
 {
     struct {
@@ -205,7 +114,7 @@ static bool ask(struct inbox *in, uint32_t type, uint32_t tx, const char *payloa
     } out = {{.type = type, .req_id = 0, .tx_id = tx, .len = (uint32_t)strlen(payload) + 1}, ""};
 
     memcpy(out.payload, payload, out.m.len);
-    return send_all(in->w, (char *)&out, sizeof(out.m) + out.m.len) && answer(in, 0, m, text);
+    return wire_send(in->w, (char *)&out, sizeof(out.m) + out.m.len) && wire_answer(in, 0, m, text);
 }
 
 /* ---- a batch ---- */
@@ -231,7 +140,7 @@ static void judge(struct verdict *v, uint32_t id, const char *path, const struct
 }
 
 /* The requests, all in one piece, and what is said to each. false: the connection is of no more use. */
-static bool converse(struct batch *b, struct inbox *in, uint32_t tx, struct verdict *v)
+static bool converse(struct batch *b, struct wire_inbox *in, uint32_t tx, struct verdict *v)
 {
     char text[XENSTORE_PAYLOAD_MAX + 1];
     struct xsd_sockmsg m, request;
@@ -241,11 +150,11 @@ static bool converse(struct batch *b, struct inbox *in, uint32_t tx, struct verd
         request.tx_id = tx;
         memcpy(b->data + at, &request, sizeof(request));
     }
-    if (!send_all(b->w, b->data, b->used))
+    if (!wire_send(b->w, b->data, b->used))
         return false;
     for (size_t at = 0; at < b->used; at += sizeof(request) + request.len) {
         memcpy(&request, b->data + at, sizeof(request));
-        if (!answer(in, request.req_id, &m, text))
+        if (!wire_answer(in, request.req_id, &m, text))
             return false;
         judge(v, request.req_id, b->data + at + sizeof(request), &m, text);
     }
@@ -257,11 +166,11 @@ static bool run(struct batch *b, struct verdict *v)
 {
     char text[XENSTORE_PAYLOAD_MAX + 1];
     struct xsd_sockmsg m;
-    struct inbox in;
+    struct wire_inbox in;
     uint32_t tx;
     bool is_good;
 
-    inbox_open(&in, b->w);
+    wire_begin(&in, b->w);
     memset(v, 0, sizeof(*v));
     if (b->count == 1)
         return converse(b, &in, 0, v);
@@ -320,16 +229,16 @@ int batch_commit(struct batch *b, const char *object, const char *step)
 {
     struct wirt *w = b->w;
     struct verdict v;
-    int code = call_up(w);
+    int code = wire_call_up(w);
 
     if (!code && b->has_failed)
         code = wirt_fail(w, WIRT_NO_ROOM, object, step, "", "a value is too long for xenstore, or dom0 has no memory");
     for (int i = 0; !code; i++) {
         if (!run(b, &v)) {
-            hang_up(w);
-            code = wirt_fail(w, WIRT_NO_HOST, object, step, "is xenstored running?", "xenstored hung up");
+            code = wire_give_up(w, object, step);
             break;
         }
+        w->silent_ms = 0;
         if (strcmp(v.error, "EAGAIN") == 0 && i < TRIES)
             continue;
         if (v.error[0] || v.is_absent_broken)
@@ -342,66 +251,103 @@ int batch_commit(struct batch *b, const char *object, const char *step)
 
 /* ---- reading ---- */
 
+enum { LOOK_VALUE, LOOK_ACCESS, LOOK_NAMES, LOOKS };
+
+/* Where what is read goes to: to one of these. */
 struct reading {
-    char **value;    /* of keys, */
-    uint32_t *names; /* or of directories */
+    char **value;            /* of keys, */
+    uint32_t *names;         /* of directories, */
+    struct batch_look *look; /* or all of one key */
 };
+
+static void put(char **to, const char *text, size_t bytes)
+{
+    free(*to); /* of an attempt before */
+    *to = malloc(bytes + 1);
+    if (*to)
+        memcpy(*to, text, bytes + 1);
+}
+
+static void note_look(struct batch_look *l, size_t at, const struct xsd_sockmsg *m, const char *text)
+{
+    bool is_error = m->type == XS_ERROR;
+    struct batch_piece *p = at == LOOK_VALUE ? &l->value : at == LOOK_ACCESS ? &l->access : &l->names;
+
+    l->is_absent |= is_error && strcmp(text, "ENOENT") == 0;
+    l->has_more |= at == LOOK_NAMES && is_error && strcmp(text, "E2BIG") == 0;
+    p->bytes = is_error ? 0 : m->len;
+    put(&p->data, is_error ? "" : text, p->bytes);
+}
 
 static void note(const struct reading *r, size_t at, const struct xsd_sockmsg *m, const char *text)
 {
     bool is_error = m->type == XS_ERROR;
 
-    if (r->value) {
-        free(r->value[at]); /* of an attempt before */
-        r->value[at] = is_error ? NULL : malloc(m->len + 1u);
-        if (r->value[at])
-            memcpy(r->value[at], text, m->len + 1u);
-        return;
+    if (r->look) {
+        note_look(r->look, at, m, text);
+    } else if (r->value && is_error) {
+        free(r->value[at]);
+        r->value[at] = NULL;
+    } else if (r->value) {
+        put(&r->value[at], text, m->len);
+    } else {
+        r->names[at] = is_error && strcmp(text, "E2BIG") == 0 ? BATCH_MANY : 0;
+        for (uint32_t i = 0; i < m->len && !is_error; i++)
+            r->names[at] += text[i] == 0;
     }
-    r->names[at] = is_error && strcmp(text, "E2BIG") == 0 ? BATCH_MANY : 0;
-    for (uint32_t i = 0; i < m->len && !is_error; i++)
-        r->names[at] += text[i] == 0;
 }
 
 static bool read_once(const struct batch *b, const struct reading *r)
 {
     char text[XENSTORE_PAYLOAD_MAX + 1];
     struct xsd_sockmsg m;
-    struct inbox in;
+    struct wire_inbox in;
 
-    inbox_open(&in, b->w);
-    if (!send_all(b->w, b->data, b->used))
+    wire_begin(&in, b->w);
+    if (!wire_send(b->w, b->data, b->used))
         return false;
     for (uint32_t i = 0; i < b->count; i++) {
-        if (!answer(&in, i, &m, text))
+        if (!wire_answer(&in, i, &m, text))
             return false;
         note(r, i, &m, text);
     }
     return true;
 }
 
-static int read_together(struct wirt *w, uint32_t type, const char *const path[], size_t count, const struct reading *r)
+/* Sends what the batch has, and is the end of it. */
+static int read_all(struct batch *b, const char *object, const struct reading *r)
 {
+    struct wirt *w = b->w;
     bool was_up = w->batch_fd > 0, is_read = false;
     int code = 0;
+
+    if (b->has_failed)
+        code = wirt_fail(w, WIRT_NO_ROOM, object, "read xenstore", "", "a path is too long, or dom0 has no memory");
+    /* A connection that is kept may be one to a xenstored that is no more. */
+    for (int tries = was_up ? 2 : 1; !code && !is_read && tries; tries--) {
+        code = wire_call_up(w);
+        is_read = !code && read_once(b, r);
+        if (w->owes_answer)
+            break;
+        if (!is_read)
+            wire_hang_up(w);
+    }
+    if (is_read)
+        w->silent_ms = 0;
+    else if (!code)
+        code = wire_give_up(w, object, "read xenstore");
+    batch_drop(b);
+    return code;
+}
+
+static int read_together(struct wirt *w, uint32_t type, const char *const path[], size_t count, const struct reading *r)
+{
     struct batch b;
 
     batch_begin(&b, w);
     for (size_t i = 0; i < count; i++)
         add(&b, type, PLAIN, path[i], NULL, false, NULL);
-    if (b.has_failed)
-        code = wirt_fail(w, WIRT_NO_ROOM, path[0], "read xenstore", "", "a path is too long, or dom0 has no memory");
-    /* A connection that is kept may be one to a xenstored that is no more. */
-    for (int tries = was_up ? 2 : 1; !code && !is_read && tries; tries--) {
-        code = call_up(w);
-        is_read = !code && read_once(&b, r);
-        if (!is_read)
-            hang_up(w);
-    }
-    if (!code && !is_read)
-        code = wirt_fail(w, WIRT_NO_HOST, path[0], "read xenstore", "is xenstored running?", "xenstored hung up");
-    batch_drop(&b);
-    return code;
+    return read_all(&b, path[0], r);
 }
 
 int batch_read(struct wirt *w, const char *const path[], char *value[], size_t count)
@@ -414,4 +360,67 @@ int batch_count(struct wirt *w, const char *const path[], uint32_t names[], size
 {
     memset(names, 0, count * sizeof(*names));
     return read_together(w, XS_DIRECTORY, path, count, &(struct reading){.names = names});
+}
+
+/* ---- all of one key ---- */
+
+void batch_look_end(struct batch_look *l)
+{
+    free(l->value.data);
+    free(l->access.data);
+    free(l->names.data);
+    memset(l, 0, sizeof(*l));
+}
+
+/* Names that no single message holds: GENERATION NUL names, and a NUL more at their end. */
+static int look_further(struct wirt *w, const char *path, struct batch_look *l)
+{
+    char offset[24], *all = NULL, *more;
+    size_t used = 0, from;
+    struct batch_look part;
+    int code = 0;
+
+    for (bool is_last = false; !code && !is_last; batch_look_end(&part)) {
+        struct batch b;
+
+        memset(&part, 0, sizeof(part));
+        snprintf(offset, sizeof(offset), "%zu", used);
+        batch_begin(&b, w);
+        add(&b, XS_DIRECTORY_PART, PLAIN, path, offset, true, NULL);
+        code = read_all(&b, path, &(struct reading){.look = &part});
+        from = code || !part.value.data ? 0 : strlen(part.value.data) + 1;
+        if (part.value.bytes <= from) /* it went meanwhile */
+            break;
+        more = realloc(all, used + part.value.bytes);
+        if (!more)
+            break;
+        all = more;
+        memcpy(all + used, part.value.data + from, part.value.bytes - from);
+        used += part.value.bytes - from;
+        is_last = !all[used - 1] && (used == 1 || !all[used - 2]);
+        used -= is_last;
+    }
+    batch_look_end(&part);
+    free(l->names.data);
+    l->names.data = all;
+    l->names.bytes = used;
+    return code;
+}
+
+int batch_look(struct wirt *w, const char *path, struct batch_look *l)
+{
+    struct batch b;
+    int code;
+
+    memset(l, 0, sizeof(*l));
+    batch_begin(&b, w);
+    add(&b, XS_READ, PLAIN, path, NULL, false, NULL);
+    add(&b, XS_GET_PERMS, PLAIN, path, NULL, false, NULL);
+    add(&b, XS_DIRECTORY, PLAIN, path, NULL, false, NULL);
+    code = read_all(&b, path, &(struct reading){.look = l});
+    if (!code && l->has_more)
+        code = look_further(w, path, l);
+    if (code)
+        batch_look_end(l);
+    return code;
 }

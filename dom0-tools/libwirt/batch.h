@@ -37,4 +37,21 @@ int batch_read(struct wirt *w, const char *const path[], char *value[], size_t c
 #define BATCH_MANY UINT32_MAX
 int batch_count(struct wirt *w, const char *const path[], uint32_t names[], size_t count);
 
+/* All that there is of one key, in one round trip. Texts end with a NUL beyond their bytes; NULL: no memory. */
+struct batch_piece {
+    char *data;
+    size_t bytes;
+};
+struct batch_look {
+    struct batch_piece value, access, names; /* access: "n0" NUL "r3" NUL; names: each with its NUL */
+    bool is_absent, has_more;                /* has_more: for batch.c */
+};
+int batch_look(struct wirt *w, const char *path, struct batch_look *l); /* not there, or not allowed: empty pieces */
+void batch_look_end(struct batch_look *l);
+
+/* For who has something else to do: from now on an answer has to come in so many ms, and while one is owed xenstored is
+ * asked no more; all fails at once with WIRT_NO_HOST until it has come. */
+void batch_patience(struct wirt *w, int ms);
+uint64_t batch_silence_ms(const struct wirt *w); /* since the first failure; 0: the last answer came */
+
 #endif

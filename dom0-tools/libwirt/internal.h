@@ -24,6 +24,9 @@ struct wirt {
     struct xs_handle *store;
     void *arena;  /* hyper.c */
     int batch_fd; /* batch.c; 0: none */
+    bool owes_answer;
+    int patience_ms;
+    uint64_t silent_ms;
 };
 
 int need_call(struct wirt *w); /* hypercalls: root in dom0, under a hypervisor with Xen's ABI */

@@ -14,11 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "domctl.h"
 #include "public/wirt.h"
 
 #define FRAMES_MOST  4096
-#define NAMES_A_TIME 32  /* asked again */
+#define NAMES_A_TIME 32  /* asked together, and so many again */
 #define TRIES        100 /* at a record that changes */
 #define PER_FRAME    (4096 / sizeof(struct wirt_stat))
 
@@ -40,6 +41,7 @@ struct sampler {
     uint32_t maps;
     struct known *known;
     uint32_t knows, next_asked;
+    struct sample_scan scan;
     uint64_t now; /* of the hypervisor's clock, at the last call */
 };
 
@@ -75,47 +77,75 @@ bool sampler_has_names(const struct sampler *s)
 
 /* ---- names ---- */
 
-static void ask_name(struct sampler *s, uint32_t id, struct known *k)
+static void set_name(const struct sampler *s, uint64_t id, char *name)
 {
-    struct wirt_error kept = error_keep(s->w);
-    char *name = s->has_no_names ? NULL : wirt_store_read(s->w, "/local/domain/%u/name", id);
+    struct known *k = &s->known[id];
 
-    if (!name && wirt_error(s->w)->code == WIRT_NO_HOST && !s->has_no_names) {
-        wirt_store_forget(s->w);
-        s->has_no_names = true;
-    }
-    if (s->has_no_names && k->name[0]) { /* it keeps the one that it had */
-        error_restore(s->w, &kept);
-        return;
-    }
-    snprintf(k->name, sizeof(k->name), "%s", name && name[0] ? name : id ? "(unnamed)" : "Domain-0");
+    if (!s->has_no_names || !k->name[0]) /* else it keeps the one that it had */
+        snprintf(k->name, sizeof(k->name), "%s", name && name[0] ? name : id ? "(unnamed)" : "Domain-0");
     for (char *c = k->name; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
     free(name);
-    error_restore(s->w, &kept);
 }
 
-static void name_domain(struct sampler *s, struct sample_domain *d, const uint8_t uuid[16], bool does_ask)
+static void ask_names(struct sampler *s, const uint64_t *id, size_t count)
 {
-    struct known *k;
+    char path[NAMES_A_TIME][40], *name[NAMES_A_TIME] = {0};
+    const char *paths[NAMES_A_TIME];
 
-    if (d->id >= s->knows) {
-        k = realloc(s->known, (d->id + 1) * sizeof(*k));
-        if (!k)
-            return;
-        memset(k + s->knows, 0, (d->id + 1 - s->knows) * sizeof(*k));
-        s->known = k;
-        s->knows = (uint32_t)d->id + 1;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path[i], sizeof(path[i]), "/local/domain/%lu/name", id[i]);
+        paths[i] = path[i];
     }
-    k = &s->known[d->id];
-    if (does_ask || !k->name[0] || memcmp(k->uuid, uuid, 16)) {
-        if (memcmp(k->uuid, uuid, 16))
-            k->name[0] = 0;
-        memcpy(k->uuid, uuid, 16);
-        ask_name(s, (uint32_t)d->id, k);
+    if (count && !s->has_no_names)
+        s->has_no_names = batch_read(s->w, paths, name, count) != 0;
+    for (size_t i = 0; i < count; i++)
+        set_name(s, id[i], name[i]);
+}
+
+static bool know_all(struct sampler *s, uint64_t last)
+{
+    struct known *k = last < s->knows ? s->known : realloc(s->known, (last + 1) * sizeof(*k));
+
+    if (!k)
+        return false;
+    s->known = k;
+    if (last >= s->knows) {
+        memset(k + s->knows, 0, (last + 1 - s->knows) * sizeof(*k));
+        s->knows = (uint32_t)last + 1;
     }
-    memcpy(d->name, k->name, sizeof(d->name));
+    return true;
+}
+
+/* Of domains that are new, and of some of the others, in turn; many with one question. */
+static void name_domains(struct sampler *s, struct sample *out)
+{
+    struct wirt_error kept = error_keep(s->w);
+    uint64_t id[NAMES_A_TIME];
+    size_t count = 0;
+
+    s->has_no_names = false; /* it may be back */
+    if (!out->domains || !know_all(s, out->domain[out->domains - 1].id))
+        return;
+    for (size_t i = 0; i < out->domains; i++) {
+        struct known *k = &s->known[out->domain[i].id];
+        bool is_new = memcmp(k->uuid, out->domain[i].uuid, 16) != 0;
+
+        if (is_new)
+            *k = (struct known){.name = ""};
+        memcpy(k->uuid, out->domain[i].uuid, 16);
+        if (is_new || !k->name[0] || i - s->next_asked < NAMES_A_TIME)
+            id[count++] = out->domain[i].id;
+        if (count == NAMES_A_TIME || i + 1 == out->domains) {
+            ask_names(s, id, count);
+            count = 0;
+        }
+    }
+    for (size_t i = 0; i < out->domains; i++)
+        memcpy(out->domain[i].name, s->known[out->domain[i].id].name, sizeof(out->domain[i].name));
+    s->next_asked = s->next_asked + NAMES_A_TIME < out->domains ? s->next_asked + NAMES_A_TIME : 0;
+    error_restore(s->w, &kept);
 }
 
 /* ---- the list of domains ---- */
@@ -140,7 +170,6 @@ static int add_domains(struct sampler *s, struct sample *out)
     struct xen_domctl_getdomaininfo *info;
     uint32_t n, first = 0;
 
-    s->has_no_names = false; /* it may be back */
     do {
         int code = domctl_list(s->w, first, &info, &n);
         struct sample_domain *more = code ? NULL : realloc(out->domain, (out->domains + n + 1) * sizeof(*more));
@@ -149,14 +178,11 @@ static int add_domains(struct sampler *s, struct sample *out)
             return code ? code : wirt_fail(s->w, WIRT_NO_ROOM, "dom0", "list domains", "", "it is out of memory");
         out->domain = more;
         memset(more + out->domains, 0, (n + 1) * sizeof(*more));
-        for (uint32_t i = 0; i < n; i++) {
-            struct sample_domain *d = &more[out->domains++];
-            fill(d, &info[i]);
-            name_domain(s, d, info[i].handle, out->domains - 1 - s->next_asked < NAMES_A_TIME);
-        }
+        for (uint32_t i = 0; i < n; i++)
+            fill(&more[out->domains++], &info[i]);
         first = n ? (uint32_t)more[out->domains - 1].id + 1 : 0;
     } while (n == HYPER_DATA_SIZE / sizeof(*info));
-    s->next_asked = s->next_asked + NAMES_A_TIME < out->domains ? s->next_asked + NAMES_A_TIME : 0;
+    name_domains(s, out);
     return 0;
 }
 
@@ -355,6 +381,8 @@ int sampler_take(struct sampler *s, struct sample *out)
         code = sample_channels(s->w, out);
     if (!code && s->wants & SAMPLE_MAPPINGS && !s->has_none)
         code = sample_mappings(s->w, out);
+    if (!code && s->wants & SAMPLE_USES && !s->has_none)
+        code = sample_uses(s->w, &s->scan, out);
     if (code) {
         sample_clear(out);
         return code;

@@ -5,7 +5,7 @@
  * of domains alone), from xenstore (names, which it remembers) and from the back ends' counters in /sys. Counters only
  * grow as long as a domain lives; rates are for whoever has two samples. A sample can be written to a file and read
  * back, so that what a host did can be looked at elsewhere. Channels and mappings take a call each, or one for some
- * hundred, and are taken only when somebody looks at them.
+ * hundred, and what memory is used as is counted for the asking: they are taken only when somebody looks at them.
  * Units: KiB, ns, bytes, as the names say.
  */
 #ifndef WIRT_SAMPLE_H
@@ -51,26 +51,30 @@ struct sample_channel {                /* one end of an event channel */
 struct sample_mapping {                          /* a grant of the granter's that the mapper maps */
     uint64_t mapper, granter, ref, frame, flags; /* WIRT_MAPPING_*: 1 read only, 2 for devices */
 };
-enum { SAMPLE_CHANNELS = 1, SAMPLE_MAPPINGS = 2 };
+struct sample_use {           /* memory by who has it and what it is used as */
+    uint64_t owner, use, kib; /* WIRT_FRAMES_* of public/wirt.h */
+};
+enum { SAMPLE_CHANNELS = 1, SAMPLE_MAPPINGS = 2, SAMPLE_USES = 4 };
 struct sample {
     uint64_t at_ns; /* of a clock that only goes forward */
     uint64_t memory_kib, free_kib, claimed_kib, tables_kib, cpu_khz;
     bool has_statistics; /* false: vCPUs, CPUs, ports, grants and ages are not known */
-    bool has_channels, has_mappings;
+    bool has_channels, has_mappings, has_uses;
     struct sample_domain *domain;
     struct sample_vcpu *vcpu; /* by domain, then number */
     struct sample_cpu *cpu;
     struct sample_channel *channel; /* by domain, then port */
     struct sample_mapping *mapping; /* by mapper */
+    struct sample_use *use;         /* by owner, then use; those that are not 0 */
     struct sample_device *device;   /* by domain, then disks first, then id; not in files */
-    size_t domains, vcpus, cpus, channels, mappings, devices;
+    size_t domains, vcpus, cpus, channels, mappings, uses, devices;
 };
 
 struct sampler;
 /* root: what stands before /sys, "" on a real host. NULL: no memory. */
 struct sampler *sampler_open(struct wirt *w, const char *root);
 void sampler_close(struct sampler *s);
-void sampler_want(struct sampler *s, unsigned int what); /* SAMPLE_CHANNELS, SAMPLE_MAPPINGS besides the others */
+void sampler_want(struct sampler *s, unsigned int what); /* SAMPLE_* besides the others */
 bool sampler_has_names(const struct sampler *s); /* false: xenstored did not answer the last time; names may be old */
 int sampler_take(struct sampler *s, struct sample *out); /* a wirt code; sample_clear when done */
 void sample_clear(struct sample *s);
@@ -84,6 +88,12 @@ int sample_read(struct wirt *w, FILE *from, const char *name, unsigned int *line
 int sample_channels(struct wirt *w, struct sample *s);
 int sample_mappings(struct wirt *w,
                     struct sample *s); /* adds none, and SAMPLE_MAPPINGS neither, where it is not Wirt */
+/* ---- sample_uses.c: adds what memory is used as, as of the last whole count; scan: zeroed at first ---- */
+struct sample_scan {
+    uint64_t next, so_far[3][7], kib[3][7];
+    bool is_whole, has_none;
+};
+int sample_uses(struct wirt *w, struct sample_scan *scan, struct sample *s);
 /* Room for one more record behind the `count` at *list, a pointer to records; zeroed. NULL: no memory. */
 void *sample_grow(void *list, size_t *count, size_t size);
 

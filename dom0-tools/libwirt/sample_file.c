@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Samples as text. A line is a word and numbers: "sample", "cpu", "domain", "vcpu", and "end" behind the last record of
- * a sample; "channel" and "mapping" where they were looked at. The numbers are the members of the structures in their
- * order, by tables; a domain's name stands last, as it is. Long rows of counters are pairs INDEX:VALUE of those that
- * are not zero. What is not understood is refused with its line, and nothing of that sample is kept.
+ * a sample; "channel", "mapping" and "use" where they were looked at. The numbers are the members of the structures in
+ * their order, by tables; a domain's name stands last, as it is. Long rows of counters are pairs INDEX:VALUE of those
+ * that are not zero. What is not understood is refused with its line, and nothing of that sample is kept.
  */
 #include "sample.h"
 
@@ -64,6 +64,8 @@ static const size_t of_mapping[] = {AT(sample_mapping, mapper), AT(sample_mappin
                                     AT(sample_mapping, frame), AT(sample_mapping, flags)};
 static const struct layout the_channel = {"channel", sizeof(struct sample_channel), COUNT(of_channel), of_channel},
                            the_mapping = {"mapping", sizeof(struct sample_mapping), COUNT(of_mapping), of_mapping};
+static const size_t of_use[] = {AT(sample_use, owner), AT(sample_use, use), AT(sample_use, kib)};
+static const struct layout the_use = {"use", sizeof(struct sample_use), COUNT(of_use), of_use};
 static const struct {
     char letter;
     size_t at, count;
@@ -78,6 +80,7 @@ void sample_clear(struct sample *s)
     free(s->cpu);
     free(s->channel);
     free(s->mapping);
+    free(s->use);
     free(s->device);
     memset(s, 0, sizeof(*s));
 }
@@ -92,7 +95,7 @@ static void write_numbers(FILE *to, const struct layout *l, const void *record)
 bool sample_write(FILE *to, const struct sample *s)
 {
     write_numbers(to, &the_sample, s);
-    fprintf(to, " %d\n", s->has_statistics + 2 * s->has_channels + 4 * s->has_mappings);
+    fprintf(to, " %d\n", s->has_statistics + 2 * s->has_channels + 4 * s->has_mappings + 8 * s->has_uses);
     for (size_t i = 0; i < s->cpus; i++) {
         write_numbers(to, &the_cpu, &s->cpu[i]);
         fputc('\n', to);
@@ -117,6 +120,10 @@ bool sample_write(FILE *to, const struct sample *s)
     }
     for (size_t i = 0; i < s->mappings; i++) {
         write_numbers(to, &the_mapping, &s->mapping[i]);
+        fputc('\n', to);
+    }
+    for (size_t i = 0; i < s->uses; i++) {
+        write_numbers(to, &the_use, &s->use[i]);
         fputc('\n', to);
     }
     fputs("end\n", to);
@@ -196,6 +203,8 @@ static bool take_line(struct sample *s, const char *line)
         return take_plain(&s->channel, &s->channels, &the_channel, line);
     if (strncmp(line, "mapping ", 8) == 0)
         return take_plain(&s->mapping, &s->mappings, &the_mapping, line);
+    if (strncmp(line, "use ", 4) == 0)
+        return take_plain(&s->use, &s->uses, &the_use, line);
     if (strncmp(line, "vcpu ", 5) == 0)
         return (record = sample_grow(&s->vcpu, &s->vcpus, the_vcpu.size)) &&
                read_numbers(line + 4, &the_vcpu, record, &rest) && read_rows(rest, record);
@@ -240,6 +249,7 @@ int sample_read(struct wirt *w, FILE *from, const char *name, unsigned int *line
             out->has_statistics = flags & 1;
             out->has_channels = flags & 2;
             out->has_mappings = flags & 4;
+            out->has_uses = flags & 8;
             is_begun = true;
         } else if (strcmp(text, "end") == 0) {
             return 0;

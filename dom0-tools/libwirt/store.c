@@ -17,13 +17,6 @@ struct xs_handle *wirt_store(struct wirt *w)
     return need_store(w) ? NULL : w->store;
 }
 
-void wirt_store_forget(struct wirt *w)
-{
-    if (w->store)
-        xs_close(w->store);
-    w->store = NULL;
-}
-
 /* What xenstored's answers mean; a closed connection gives all of the others. */
 static int store_fail(struct wirt *w, const char *path, const char *step)
 {

@@ -190,6 +190,5 @@ struct xs_handle *wirt_store(struct wirt *w); /* NULL: error set */
 char *wirt_store_read(struct wirt *w, const char *format, ...) __attribute__((format(printf, 2, 3))); /* NULL: none */
 int wirt_store_write(struct wirt *w, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int wirt_store_remove(struct wirt *w, const char *path); /* absent is no error */
-void wirt_store_forget(struct wirt *w);                  /* the connection, which is made anew when it is needed */
 
 #endif

@@ -32,7 +32,7 @@ static const char *from_environment(const char *name, const char *otherwise)
     return value && value[0] ? value : otherwise;
 }
 
-static int connect_to(struct wirt *w, int *fd)
+static int connect_to(struct wirt *w, int *fd, bool does_wait)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = from_environment("WIRTD_SOCKET", WIRTD_SOCKET);
@@ -40,7 +40,7 @@ static int connect_to(struct wirt *w, int *fd)
     if (strlen(path) >= sizeof(address.sun_path))
         return wirt_fail(w, WIRT_USAGE, path, "connect to wirtd", "", "the path of the socket is too long");
     strcpy(address.sun_path, path);
-    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (does_wait ? 0 : SOCK_NONBLOCK), 0);
     if (*fd < 0)
         return fail_errno(w, WIRT_NO_HOST, "wirtd", "connect", "", "no socket");
     if (connect(*fd, (struct sockaddr *)&address, sizeof(address))) {
@@ -178,23 +178,28 @@ static int pass_on(struct wirt *w, const char *reply)
     return number;
 }
 
+static int verdict(struct wirt *w, const char *line)
+{
+    char *ok = wirt_daemon_member(line, "ok");
+    int code = ok && !strcmp(ok, "true") ? 0 : pass_on(w, line);
+
+    free(ok);
+    return code;
+}
+
 /* Sends a request and takes the answer's line; *fd stays open for what follows it. */
 static int ask(struct wirt *w, const char *request, char **reply, int *fd)
 {
-    char *ok, *line = NULL;
-    int code = connect_to(w, fd);
+    char *line = NULL;
+    int code = connect_to(w, fd, true);
 
     if (code)
         return code;
     code = send_line(w, *fd, request);
     if (!code)
         code = read_line(w, *fd, &line);
-    if (!code) {
-        ok = wirt_daemon_member(line, "ok");
-        if (!ok || strcmp(ok, "true"))
-            code = pass_on(w, line);
-        free(ok);
-    }
+    if (!code)
+        code = verdict(w, line);
     if (code || !reply) {
         free(line);
         line = NULL;
@@ -233,14 +238,38 @@ bool wirt_restart_waits(const char *name)
     return is_found;
 }
 
-int wirt_console_open(struct wirt *w, const char *name_or_id, bool does_replay, int *fd)
+#define CONSOLE_REQUEST (WIRT_NAME_MAX + 32)
+static int console_request(struct wirt *w, const char *name_or_id, bool does_replay, char request[CONSOLE_REQUEST])
 {
-    char request[WIRT_NAME_MAX + 32];
-
     if (strlen(name_or_id) > WIRT_NAME_MAX || strpbrk(name_or_id, " \n"))
         return wirt_fail(w, WIRT_NOT_FOUND, name_or_id, "open the console", "", "this cannot be a domain's name");
-    snprintf(request, sizeof(request), "console %s %s", name_or_id, does_replay ? "replay" : "new");
-    return ask(w, request, NULL, fd);
+    snprintf(request, CONSOLE_REQUEST, "console %s %s", name_or_id, does_replay ? "replay" : "new");
+    return 0;
+}
+
+int wirt_console_open(struct wirt *w, const char *name_or_id, bool does_replay, int *fd)
+{
+    char request[CONSOLE_REQUEST];
+    int code = console_request(w, name_or_id, does_replay, request);
+
+    return code ? code : ask(w, request, NULL, fd);
+}
+
+int wirt_console_ask(struct wirt *w, const char *name_or_id, int *fd)
+{
+    char request[CONSOLE_REQUEST];
+    int code = console_request(w, name_or_id, true, request);
+
+    if (!code)
+        code = connect_to(w, fd, false);
+    if (!code && (code = send_line(w, *fd, request)))
+        close(*fd);
+    return code;
+}
+
+int wirt_console_answer(struct wirt *w, const char *line)
+{
+    return verdict(w, line);
 }
 
 /* All that comes until the end of file. */

@@ -20,6 +20,10 @@
  * guest, until it is closed. does_replay: what it printed before comes first, as far as it is kept. End of file: the
  * domain has ended and is not being restarted. Several may be open at a time. */
 int wirt_console_open(struct wirt *w, const char *name_or_id, bool does_replay, int *fd);
+/* The same, with what was printed, for who does not wait: *fd does not block. First there comes the answer's line,
+ * which wirt_console_answer takes without its newline: 0, or the code of the refusal. */
+int wirt_console_ask(struct wirt *w, const char *name_or_id, int *fd);
+int wirt_console_answer(struct wirt *w, const char *line);
 
 /* What is kept of the output of a domain, alive or dead; *text ends in a 0 byte and may hold others: *bytes counts.
  * Works while the daemon is down, from the file that it keeps. */

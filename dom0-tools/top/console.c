@@ -6,16 +6,26 @@
 #include "console.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "wirtd_client.h"
 
-#define PIECES 64 /* of 4 KiB at a time: a guest that floods does not stop the screen */
+#define ANSWER_MS 300 /* wirtd has it at once; when it does not, the screen goes on and it may come later */
+#define PIECES    64  /* of 4 KiB at a time: a guest that floods does not stop the screen */
 enum { TEXT, BEGUN, CONTROL, STRING, STRING_END };
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 void console_close(struct console *c)
 {
@@ -36,12 +46,50 @@ void console_open(struct console *c, struct wirt *w, const char *name, double id
     c->id = id;
     if (id == 0) {
         snprintf(c->why, sizeof(c->why), "%s has the machine's own console.", name);
-    } else if (wirt_console_open(w, name, true, &fd)) {
+    } else if (wirt_console_ask(w, name, &fd)) {
         snprintf(c->why, sizeof(c->why), "%.290s", wirt_error_text(w, text, sizeof(text)));
     } else {
         c->fd = fd;
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+        c->w = w;
+        c->is_asked = true;
+        c->asked_ms = now_ms();
+        poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, ANSWER_MS);
+        console_poll(c);
     }
+}
+
+bool console_is_open(const struct console *c)
+{
+    return c->fd > 0 && !c->is_asked;
+}
+
+static void end(struct console *c, const char *why)
+{
+    close(c->fd);
+    c->fd = 0;
+    c->is_asked = false;
+    snprintf(c->why, sizeof(c->why), "%.290s", why);
+}
+
+/* Byte by byte: what is behind the line is the guest's. */
+static void take_answer(struct console *c)
+{
+    char text[800], byte = 0;
+    ssize_t n = 0;
+
+    while (c->answered + 1 < sizeof(c->answer) && (n = recv(c->fd, &byte, 1, MSG_DONTWAIT)) == 1 && byte != '\n')
+        c->answer[c->answered++] = byte;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        snprintf(c->why, sizeof(c->why), "wirtd does not answer, for %lu s now",
+                 (unsigned long)(now_ms() - c->asked_ms) / 1000);
+        return;
+    }
+    c->answer[c->answered] = 0;
+    c->is_asked = false;
+    c->why[0] = 0;
+    if (n != 1 || wirt_console_answer(c->w, c->answer)) /* a line that is too long is no answer either */
+        end(c,
+            n == 0 ? "wirtd: open the console: it closed the connection" : wirt_error_text(c->w, text, sizeof(text)));
 }
 
 static char *line_at(struct console *c, unsigned int line)
@@ -116,15 +164,14 @@ void console_poll(struct console *c)
 {
     char piece[4096];
 
-    for (int i = 0; c->fd > 0 && i < PIECES; i++) {
+    if (c->is_asked)
+        take_answer(c);
+    for (int i = 0; console_is_open(c) && i < PIECES; i++) {
         ssize_t n = read(c->fd, piece, sizeof(piece));
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
-            close(c->fd);
-            c->fd = 0;
-            snprintf(c->why, sizeof(c->why), "%s",
-                     n == 0 ? "The console has ended: the domain has gone, or wirtd." : strerror(errno));
+            end(c, n == 0 ? "The console has ended: the domain has gone, or wirtd." : strerror(errno));
             return;
         }
         for (ssize_t k = 0; k < n; k++)
@@ -134,7 +181,7 @@ void console_poll(struct console *c)
 
 bool console_send(struct console *c, const char *data, size_t size)
 {
-    return c->fd > 0 && send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
+    return console_is_open(c) && send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
 }
 
 const char *console_line(const struct console *c, unsigned int back)

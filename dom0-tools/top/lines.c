@@ -114,8 +114,13 @@ void lines_host(struct lines *l, const struct model *m, int width)
     struct top_rate call[SHOWN], event[SHOWN];
     size_t calls = model_calls(m, MODEL_ALL, call, SHOWN), events = model_events(m, MODEL_ALL, event, SHOWN);
     int gap = width >= 100 ? 6 : 2;
+    char line[160];
 
     lines_clear(l);
+    for (size_t row = 0; lines_memory_row(m, row, line, sizeof(line)); row++)
+        add(l, "%s", line);
+    if (m->now.uses)
+        add(l, "%s", "");
     if (calls || events)
         add(l, "%-34s%*s%s", "Hypercalls of all domains", gap, "", "What the hypervisor had to do");
     for (size_t i = 0; i < calls || i < events; i++) {
@@ -219,26 +224,6 @@ void lines_summary(const struct model *m, const struct ui *u, char *buffer, size
              running == 1 ? "" : "s", m->now.cpus, m->now.cpus == 1 ? "" : "s", busy, all, left,
              u->is_frozen ? "standing still, " : "", u->delay_ms / 1000.0,
              m->now.has_statistics ? "" : "  (no statistics: not Wirt)");
-}
-
-void lines_memory(const struct model *m, int width, char *buffer, size_t size)
-{
-    double control = 0, guests = 0, free_kib = (double)m->now.free_kib, all = (double)m->now.memory_kib, at = 0;
-    const char *marks = "0G.";
-
-    for (size_t i = 0; i < m->now.domains; i++)
-        *(m->now.domain[i].is_control ? &control : &guests) += (double)m->now.domain[i].memory_kib;
-    width = width < (int)size - 1 ? width : (int)size - 1;
-    memset(buffer, 'h', (size_t)width);
-    buffer[width] = 0;
-    for (int part = 0; part < 2 && all > 0; part++) {
-        double end = at + (part ? guests : control) / all * width;
-        for (int i = (int)round(at); i < (int)round(end) && i < width; i++)
-            buffer[i] = marks[part];
-        at = end;
-    }
-    for (int i = 0; all > 0 && i < (int)round(free_kib / all * width) && i < width; i++)
-        buffer[width - 1 - i] = marks[2];
 }
 
 static const char *const logs[] = {"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/wirtd.log"};

@@ -13,8 +13,9 @@ void lines_log(struct lines *l, const char *text);
 void lines_summary(const struct model *m, const struct ui *u, char *buffer, size_t size);
 /* Lines of the system's log that wirtd wrote; NULL: there are none, and why. The caller frees. */
 char *lines_daemon_log(char *why, size_t size);
-/* Bytes of `width` characters that show shares of a whole: used by dom0, by guests, by the hypervisor; the rest free.
- */
+/* ---- memory.c: a bar of `width` characters, and the table below it: titles, then a row for each owner; false: no such
+ * row, or uses are not known ---- */
 void lines_memory(const struct model *m, int width, char *buffer, size_t size);
+bool lines_memory_row(const struct model *m, size_t row, char *buffer, size_t size);
 
 #endif

@@ -12,8 +12,10 @@
 #include <time.h>
 
 #include "action.h"
+#include "batch.h"
 #include "screen.h"
 
+#define PATIENCE_MS 500 /* with xenstored, when it hangs: once */
 #define SOON_MS     300 /* a view that wants more is not made to wait for the next sample */
 #define LEAVE_KEY   0x1d
 #define KEYS_A_TIME 256
@@ -50,7 +52,10 @@ static void refresh_sample(struct loop *l, uint64_t now)
     char text[900];
     int code;
 
-    source_want(l->source, l->ui.view == UI_EVENTS ? SAMPLE_CHANNELS : l->ui.view == UI_GRANTS ? SAMPLE_MAPPINGS : 0);
+    source_want(l->source, l->ui.view == UI_EVENTS   ? SAMPLE_CHANNELS
+                           : l->ui.view == UI_GRANTS ? SAMPLE_MAPPINGS
+                           : l->ui.view == UI_HOST   ? SAMPLE_USES
+                                                     : 0);
     code = source_take(l->source);
     if (code && !(code == WIRT_NOT_FOUND && is_replay(l)))
         ui_say(&l->ui, true, "%.590s", wirt_error_text(l->w, text, sizeof(text)));
@@ -66,7 +71,8 @@ static bool wants_more(const struct loop *l)
     const struct sample *now = &l->source->model.now;
 
     return !is_replay(l) && ((l->ui.view == UI_EVENTS && !now->has_channels) ||
-                             (l->ui.view == UI_GRANTS && !now->has_mappings && now->has_statistics));
+                             (l->ui.view == UI_GRANTS && !now->has_mappings && now->has_statistics) ||
+                             (l->ui.view == UI_HOST && !now->has_uses && now->has_statistics));
 }
 
 /* ---- pages ---- */
@@ -119,7 +125,7 @@ static void follow_console(struct loop *l)
     else
         console_open(&l->console, l->w, u->name, u->domain);
     console_poll(&l->console);
-    if (u->mode == UI_TYPE && l->console.fd <= 0) {
+    if (u->mode == UI_TYPE && !console_is_open(&l->console)) {
         u->mode = UI_LOOK;
         ui_say(u, true, "console of %s: %s", u->name, l->console.why);
     }
@@ -191,7 +197,7 @@ static void act(struct loop *l)
     } else if (u->action == UI_CONSOLE) {
         if (u->view != UI_ONE)
             ui_show(u, &l->source->model, UI_ONE);
-        else if (l->console.fd <= 0)
+        else if (!l->console.fd)
             console_close(&l->console); /* perhaps it is there now */
         u->mode = UI_TYPE;
     } else if (is_replay(l)) {
@@ -222,10 +228,12 @@ static void take_key(struct loop *l, int key)
 static void draw(struct loop *l)
 {
     bool has_names = is_replay(l) || sampler_has_names(l->source->sampler);
-    struct scene s = {&l->ui,    &l->source->model, &l->lines,
-                      &l->store, &l->console,       has_names ? NULL : "xenstored does not answer",
-                      now_ms()};
+    struct scene s = {&l->ui, &l->source->model, &l->lines, &l->store, &l->console, NULL, now_ms()};
+    char silence[80];
 
+    if (!has_names)
+        store_silence(l->w, silence, sizeof(silence));
+    s.trouble = has_names ? NULL : silence;
     l->ui.page = screen_page(&l->ui);
     ui_update(&l->ui, &l->source->model);
     if (l->ui.view == UI_STORE)
@@ -272,9 +280,14 @@ static void loop(struct loop *l)
 
 int loop_run(struct source *s)
 {
-    struct loop *l = calloc(1, sizeof(*l));
+    struct loop *l;
     char why[100];
-    int code = l ? source_take(s) : wirt_fail(s->w, WIRT_NO_ROOM, "dom0", "begin", "", "it is out of memory");
+    int code;
+
+    screen_guard();
+    l = calloc(1, sizeof(*l));
+    batch_patience(s->w, PATIENCE_MS);
+    code = l ? source_take(s) : wirt_fail(s->w, WIRT_NO_ROOM, "dom0", "begin", "", "it is out of memory");
 
     if (!code && !screen_begin(why, sizeof(why)))
         code = wirt_fail(s->w, WIRT_FAILED, "terminal", "draw", "wirt top --batch needs none", "%s", why);

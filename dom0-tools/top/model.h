@@ -68,6 +68,7 @@ size_t model_order(const struct model *m, int table, const char *filter, const s
 bool model_is_same_group(const struct model *m, int table, size_t a, size_t b);
 const struct history *model_history(const struct model *m, uint64_t id); /* NULL: there is none */
 json_t *model_json(const struct model *m);
+json_t *model_uses_json(const struct model *m); /* memory.c */
 
 /* The same vCPU in the sample before; NULL: there was none. */
 const struct sample_vcpu *model_before(const struct model *m, const struct sample_vcpu *v);

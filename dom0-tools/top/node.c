@@ -2,10 +2,10 @@
 /* The tree of xenstore's keys as far as it was looked at: reading, walking, and forgetting. */
 #include "node.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xenstore.h>
+
+#include "batch.h"
 
 #define VALUE_MOST 300 /* bytes that are shown */
 
@@ -102,18 +102,14 @@ static void set_value(struct node *n, const char *value, size_t bytes)
     n->value = strdup(text);
 }
 
-static void read_access(struct xs_handle *xs, struct node *n, const char *path)
+/* "n0" NUL "r4" NUL becomes "n0,r4". */
+static void set_access(struct node *n, const struct batch_piece *list)
 {
-    static const char letters[] = "nrwb";
-    unsigned int count = 0;
     size_t used = 0;
-    struct xs_permissions *p = xs_get_permissions(xs, XBT_NULL, path, &count);
 
-    n->access[0] = 0;
-    for (unsigned int i = 0; p && i < count && used + 8 < sizeof(n->access); i++)
-        used += (size_t)snprintf(n->access + used, sizeof(n->access) - used, "%s%c%u", i ? "," : "",
-                                 letters[p[i].perms & 3], p[i].id);
-    free(p);
+    for (; used < list->bytes && used + 1 < sizeof(n->access); used++)
+        n->access[used] = list->data[used] ? list->data[used] : ',';
+    n->access[used ? used - 1 : 0] = 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -122,22 +118,26 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The children that there are now: those that stay, with all below them, and new ones. *gone: one that went. */
-static void take_names(struct node *n, char **names, unsigned int count, void (*gone)(void *arg, struct node *n),
+static void take_names(struct node *n, const struct batch_piece *list, void (*gone)(void *arg, struct node *n),
                        void *arg)
 {
-    struct node **child = calloc(count + 1, sizeof(struct node *));
-    size_t kept = 0;
+    const char *end = list->data + list->bytes;
+    size_t kept = 0, count = 0;
+    struct node **child;
 
+    for (const char *name = list->data; name < end; name += strlen(name) + 1)
+        count++;
+    child = calloc(count + 1, sizeof(struct node *));
     if (!child)
         return;
-    for (unsigned int i = 0; i < count; i++) {
+    for (const char *name = list->data; name < end; name += strlen(name) + 1) {
         for (size_t k = 0; k < n->children && !child[kept]; k++)
-            if (n->child[k] && strcmp(n->child[k]->name, names[i]) == 0) {
+            if (n->child[k] && strcmp(n->child[k]->name, name) == 0) {
                 child[kept] = n->child[k];
                 n->child[k] = NULL;
             }
         if (!child[kept])
-            child[kept] = node_new(n, names[i]);
+            child[kept] = node_new(n, name);
         kept += child[kept] != NULL;
     }
     for (size_t k = 0; k < n->children; k++)
@@ -151,34 +151,29 @@ static void take_names(struct node *n, char **names, unsigned int count, void (*
     qsort(child, kept, sizeof(struct node *), by_name);
 }
 
-int node_read(struct xs_handle *xs, struct node *n, void (*gone)(void *arg, struct node *n), void *arg)
+int node_read(struct wirt *w, struct node *n, void (*gone)(void *arg, struct node *n), void *arg)
 {
-    char path[512], *value, **names;
-    unsigned int bytes = 0, count = 0;
+    struct batch_look l;
+    char path[512];
+    int code;
 
     store_path(n, path, sizeof(path));
-    if (!n->parent)
-        strcpy(path, "/");
-    if (!n->is_read) {
-        value = xs_read(xs, XBT_NULL, path, &bytes);
-        if (!value && errno != ENOENT && errno != EACCES)
-            return errno;
-        if (!value && errno == ENOENT && n->parent)
-            n->parent->is_listed = false;
-        set_value(n, value ? value : "", value ? bytes : 0);
-        free(value);
-        read_access(xs, n, path);
+    code = batch_look(w, n->parent ? path : "/", &l);
+    if (code)
+        return code;
+    if (l.is_absent && n->parent)
+        n->parent->is_listed = false;
+    if (!n->is_read && l.value.data && l.access.data) {
+        set_value(n, l.value.data, l.value.bytes);
+        set_access(n, &l.access);
         n->is_read = true;
     }
-    if (!n->is_listed) {
-        names = xs_directory(xs, XBT_NULL, path, &count);
-        if (!names && errno != ENOENT && errno != EACCES)
-            return errno;
-        take_names(n, names, names ? count : 0, gone, arg);
+    if (!n->is_listed && l.names.data) {
+        take_names(n, &l.names, gone, arg);
         n->is_leaf = n->children == 0;
         n->is_listed = true;
-        free(names);
     }
+    batch_look_end(&l);
     return 0;
 }
 

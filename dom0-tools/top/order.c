@@ -145,5 +145,7 @@ json_t *model_json(const struct model *m)
     for (int t = 0; t < TOP_TABLES; t++)
         if ((t != TOP_CHANNELS || m->now.has_channels) && (t != TOP_MAPPINGS || m->now.has_mappings))
             json_object_set_new(o, top_table[t].name, table_json(&top_table[t], m->row[t], m->rows[t]));
+    if (m->now.uses)
+        json_object_set_new(o, "memory_use", model_uses_json(m));
     return o;
 }

@@ -91,11 +91,11 @@ static void draw_console(const struct ui *u, const struct console *c)
     screen_paint(PLAIN, 0);
     for (int i = 1; i < b.height; i++) {
         const char *line = console_line(c, (unsigned int)(b.height - 1 - i));
-        const char *text = c->fd <= 0 && i == 1 ? c->why : c->fd <= 0 || !line ? "" : line;
+        const char *text = !console_is_open(c) && i == 1 ? c->why : !console_is_open(c) || !line ? "" : line;
         move(b.y + i, b.x);
         screen_put(b.width, text);
     }
-    if (u->mode == UI_TYPE && c->fd > 0) {
+    if (u->mode == UI_TYPE && console_is_open(c)) {
         int x = b.x + (int)c->column < COLS ? b.x + (int)c->column : COLS - 1;
         mvchgat(b.y + b.height - 1, x, 1, A_REVERSE, 0, NULL);
     }
@@ -222,8 +222,8 @@ static void draw_view(const struct scene *s)
     if (s->ui->view == UI_HOST) {
         screen_paint(PLAIN, 0);
         mvprintw(y, 0, "memory [");
-        lines_memory(s->model, COLS - 44 > 10 ? COLS - 44 : 10, text, sizeof(text));
-        printw("%s] 0 dom0, G guests, h Wirt, . free", text);
+        lines_memory(s->model, s->model->now.uses ? COLS - 27 : COLS - 44 > 10 ? COLS - 44 : 10, text, sizeof(text));
+        printw("%s] %sh Wirt, . free", text, s->model->now.uses ? "" : "0 dom0, G guests, ");
         y++;
     }
     if (ui_is_table(s->ui))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal. It is put back as it was on every way out: screen_end, exit, and signals that kill, for which what has
- * to be written is kept ready. Only SIGKILL leaves it as it is: reset(1) helps then.
+ * The terminal. It is put back as it was on every way out: screen_end, and for whatever kills the program a guard. Only
+ * if that is killed at the same moment it stays as it is: reset(1) helps then.
  */
 #ifndef WIRT_TOP_SCREEN_H
 #define WIRT_TOP_SCREEN_H
@@ -11,6 +11,7 @@
 #include "store.h"
 
 /* ---- terminal.c ---- */
+void screen_guard(void); /* before anything is opened or mapped: what comes behind it is done by a child */
 bool screen_begin(char *why, size_t size); /* false: the terminal cannot do it, and why */
 void screen_end(void);
 void screen_leave(void); /* for another program, until screen_return */

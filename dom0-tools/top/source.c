@@ -30,7 +30,7 @@ int source_begin(struct source *s, const struct top_options *o)
 void source_want(struct source *s, unsigned int what)
 {
     if (s->sampler)
-        sampler_want(s->sampler, s->record ? SAMPLE_CHANNELS | SAMPLE_MAPPINGS : what);
+        sampler_want(s->sampler, s->record ? SAMPLE_CHANNELS | SAMPLE_MAPPINGS | SAMPLE_USES : what);
 }
 
 int source_take(struct source *s)

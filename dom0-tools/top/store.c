@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The view of xenstore: connection, cursor, keys, changes. One watch on "/" covers all; an event marks what has to be
- * read again, and no more: reading waits until it is shown. A guest that writes all the time costs one mark each.
+ * read again, and no more: reading waits until it is shown. A guest that writes all the time costs one mark each. All
+ * is asked by batches, whose patience the loop has limited: a xenstored that hangs stops nobody here.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xenstore.h>
 
+#include "batch.h"
 #include "node.h"
 
 #define EVENTS_A_TIME 2000
@@ -38,27 +39,34 @@ int store_fd(const struct store *s)
 
 /* ---- the connection ---- */
 
+/* error: of the watch; 0: no answer to a question. */
 static void lose(struct store *s, int error)
 {
     watch_close(&s->watch);
     s->is_watching = false;
-    wirt_store_forget(s->w);
-    snprintf(s->why, sizeof(s->why), "xenstored does not answer: %s", strerror(error));
+    if (error)
+        snprintf(s->why, sizeof(s->why), "xenstored does not answer: %s", strerror(error));
+    else
+        store_silence(s->w, s->why, sizeof(s->why));
+}
+
+void store_silence(const struct wirt *w, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "xenstored does not answer, for %lu s now", (unsigned long)(batch_silence_ms(w) / 1000));
 }
 
 static void connect_to(struct store *s)
 {
-    char text[800];
+    static const char *const root = "/";
+    uint32_t names;
     int error = 0;
+    bool is_there = !batch_count(s->w, &root, &names, 1);
 
-    if (!wirt_store(s->w)) {
-        snprintf(s->why, sizeof(s->why), "%.290s", wirt_error_text(s->w, text, sizeof(text)));
-        return;
-    }
-    error = watch_open_socket(&s->watch);
-    if (!error)
-        error = watch_add(&s->watch, "/", "top");
-    if (error) {
+    if (is_there)
+        error = watch_open_socket(&s->watch);
+    if (is_there && !error)
+        error = watch_add(&s->watch, root, "top");
+    if (!is_there || error) {
         lose(s, error);
         return;
     }
@@ -116,17 +124,13 @@ static void is_gone(void *arg, struct node *n)
 
 static bool read_node(struct store *s, struct node *n)
 {
-    struct xs_handle *xs = s->is_watching ? wirt_store(s->w) : NULL;
     bool was_known = n->value != NULL;
-    int error = 0;
 
-    if (xs && (!n->is_read || !n->is_listed))
-        error = node_read(xs, n, is_gone, s);
+    if (s->is_watching && (!n->is_read || !n->is_listed) && node_read(s->w, n, is_gone, s))
+        lose(s, 0);
     if (!was_known)
         n->changed_ms = 0;
-    if (error)
-        lose(s, error);
-    return xs && !error;
+    return s->is_watching;
 }
 
 /* Where the cursor is among the lines. */
@@ -261,12 +265,19 @@ bool store_key(struct store *s, struct ui *u, int key)
 bool store_do(struct store *s, const struct ui *u, char *outcome, size_t size)
 {
     bool is_write = u->action == UI_STORE_WRITE;
-    int code = is_write ? wirt_store_write(s->w, u->path, "%s", u->input) : wirt_store_remove(s->w, u->path);
+    struct batch b;
+    int code;
 
+    batch_begin(&b, s->w);
+    if (is_write)
+        batch_write(&b, u->path, "%s", u->input);
+    else
+        batch_remove(&b, u->path);
+    code = batch_commit(&b, u->path, is_write ? "write a key" : "remove a key");
     if (code) {
         wirt_error_text(s->w, outcome, size);
         if (code == WIRT_NO_HOST)
-            lose(s, errno);
+            lose(s, 0);
         return false;
     }
     if (is_write)

@@ -37,6 +37,7 @@ bool store_key(struct store *s, struct ui *u, int key);                         
 bool store_do(struct store *s, const struct ui *u, char *outcome, size_t size); /* what was confirmed; false: failed */
 /* Nodes from the first on the screen on, at most `most`, read if need be; how many. */
 size_t store_visible(struct store *s, struct node **list, size_t most);
+void store_silence(const struct wirt *w, char *buffer, size_t size); /* since when xenstored does not answer */
 void store_path(const struct node *n, char *buffer, size_t size);
 unsigned int store_depth(const struct node *n);
 

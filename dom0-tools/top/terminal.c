@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal in and out, by ncurses. A handler of a fatal signal writes the sequences that ncurses would, taken from
- * terminfo at the start, and restores the line's settings, with calls that a handler may make; then the signal does
- * what it would have done.
+ * The terminal in and out, by ncurses. What draws is a child, so that it may be killed in any way: whoever started the
+ * program waits for the parent, the guard, which then writes the sequences that ncurses would have written, taken from
+ * terminfo at the start, and restores the line's settings. The guard passes signals on and stops when the child stops;
+ * if it is killed itself, the child is told and ends.
  */
 #include <curses.h>
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <term.h>
 #include <termios.h>
 #include <unistd.h>
@@ -19,6 +24,7 @@
 
 #include "screen.h"
 
+#define GUARD     "top-guard"
 #define MOUSE_OFF "\033[?1006l\033[?1000l"
 
 volatile int screen_signal;
@@ -36,15 +42,6 @@ static void asked_to_end(int signal)
     screen_signal = signal;
 }
 
-static void fatal(int signal)
-{
-    ssize_t ignored = write(STDOUT_FILENO, restore, restore_length);
-
-    (void)ignored;
-    tcsetattr(STDIN_FILENO, TCSANOW, &before);
-    raise(signal); /* its old action is back: SA_RESETHAND */
-}
-
 static void add_restore(const char *text)
 {
     size_t length = text && text != (char *)-1 ? strlen(text) : 0;
@@ -57,13 +54,11 @@ static void add_restore(const char *text)
 
 static void catch_signals(void)
 {
-    static const int ends[] = {SIGTERM, SIGHUP, SIGINT}, kills[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGQUIT};
-    struct sigaction a = {.sa_handler = asked_to_end}, k = {.sa_handler = fatal, .sa_flags = SA_RESETHAND | SA_NODEFER};
+    static const int ends[] = {SIGTERM, SIGHUP, SIGINT};
+    struct sigaction a = {.sa_handler = asked_to_end};
 
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         sigaction(ends[i], &a, NULL);
-    for (size_t i = 0; i < sizeof(kills) / sizeof(kills[0]); i++)
-        sigaction(kills[i], &k, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -91,6 +86,73 @@ static void prepare_restore(void)
         add_restore(tigetstr(capabilities[i]));
 }
 
+/* ---- the guard ---- */
+
+static volatile pid_t drawing; /* in the guard: the child */
+static pid_t guarding;         /* in the child: the guard */
+
+static void pass_on(int signal)
+{
+    if (drawing > 0)
+        kill(drawing, signal);
+}
+
+/* As the child ended, so does the guard. */
+static _Noreturn void end_like(int status)
+{
+    if (WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    (void)!write(STDOUT_FILENO, restore, restore_length);
+    signal(SIGTTOU, SIG_IGN);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* the child's is the one to look at */
+    signal(WTERMSIG(status), SIG_DFL);
+    raise(WTERMSIG(status));
+    _exit(128 + WTERMSIG(status));
+}
+
+static _Noreturn void guard(void)
+{
+    static const int passed[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
+    struct sigaction a = {.sa_handler = pass_on};
+    int status;
+
+    /* Who kills all that are called wirt does not mean this one. */
+    prctl(PR_SET_NAME, GUARD);
+    strncpy(program_invocation_name, GUARD, strlen(program_invocation_name));
+    for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+        sigaction(passed[i], &a, NULL);
+    signal(SIGTSTP, SIG_IGN);
+    for (;;) {
+        if (waitpid(drawing, &status, WUNTRACED) != drawing)
+            continue;
+        if (!WIFSTOPPED(status))
+            end_like(status);
+        raise(SIGSTOP);
+        kill(drawing, SIGCONT);
+    }
+}
+
+void screen_guard(void)
+{
+    int error;
+
+    guarding = getpid();
+    signal(SIGCHLD, SIG_DFL);
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &before) ||
+        setupterm(NULL, STDOUT_FILENO, &error) != OK)
+        return; /* screen_begin says what is wrong */
+    prepare_restore();
+    drawing = fork();
+    if (drawing > 0)
+        guard();
+    if (drawing < 0) /* then without */
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != guarding)
+        screen_signal = SIGTERM;
+}
+
 bool screen_begin(char *why, size_t size)
 {
     const char *term = getenv("TERM");
@@ -102,7 +164,6 @@ bool screen_begin(char *why, size_t size)
     if (!setlocale(LC_ALL, ""))
         setlocale(LC_ALL, "C.UTF-8");
     has_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    tcgetattr(STDIN_FILENO, &before);
     set_escdelay(50);
     if (!newterm(NULL, stdout, stdin)) {
         snprintf(why, size, "nothing is known of a terminal \"%.40s\" (TERM)", term ? term : "");
@@ -116,13 +177,14 @@ bool screen_begin(char *why, size_t size)
     curs_set(0);
     mouseinterval(0);
     start_colours();
-    prepare_restore();
     catch_signals();
     return true;
 }
 
 void screen_end(void)
 {
+    if (drawing == 0 && getppid() != guarding) /* the guard is gone, and a shell may have the terminal */
+        signal(SIGTTOU, SIG_IGN);
     screen_mouse(false);
     endwin();
 }

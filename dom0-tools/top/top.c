@@ -44,7 +44,7 @@ static int run_batch(struct source *t)
     const char *filter = t->o->filter ? t->o->filter : "";
     int code;
 
-    source_want(t, t->o->does_json ? SAMPLE_CHANNELS | SAMPLE_MAPPINGS : 0);
+    source_want(t, t->o->does_json ? SAMPLE_CHANNELS | SAMPLE_MAPPINGS | SAMPLE_USES : 0);
     code = source_take(t);
     while (!code) {
         if (!t->replay)

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "check.h"
 #include "domctl.h"
 #include "event.h"
@@ -120,14 +121,19 @@ int wirt_store_write(struct wirt *w, const char *path, const char *format, ...)
 {
     return 0;
 }
-void wirt_store_forget(struct wirt *w)
+int batch_read(struct wirt *w, const char *const path[], char *value[], size_t count)
 {
+    return 0;
 }
 int sample_channels(struct wirt *w, struct sample *s)
 {
     return 0;
 }
 int sample_mappings(struct wirt *w, struct sample *s)
+{
+    return 0;
+}
+int sample_uses(struct wirt *w, struct sample_scan *scan, struct sample *s)
 {
     return 0;
 }
@@ -166,6 +172,8 @@ static void play(uint32_t count)
                                                .cap = 150,
                                                .ports = 7,
                                                .port_limit = 1024,
+                                               .grants = 3,
+                                               .grant_frame_limit = 4,
                                                .tables = {3, 2, 1, 1}}};
         *r = (struct wirt_stat){.kind = WIRT_STAT_VCPU, .domain = (uint16_t)i, .cpu = 1};
         r->u.vcpu = (struct wirt_stat_vcpu){.state = RUNSTATE_blocked,
@@ -231,6 +239,9 @@ static void test_values(void)
     CHECK(has("wirt_domain_scheduling_latency_seconds_count{domid=\"1\",name=\"web\"} 10"));
     CHECK(has("wirt_vcpu_seconds_total{domid=\"1\",name=\"web\",vcpu=\"0\",state=\"running\"} 1.500000000"));
     CHECK(has("wirt_vcpu_seconds_total{domid=\"1\",name=\"web\",vcpu=\"0\",state=\"blocked\"} 1.000000003"));
+    CHECK(has("wirt_vcpu_hypercalls_total{domid=\"1\",name=\"web\",vcpu=\"0\"} 66"));
+    CHECK(has("wirt_vcpu_traps_total{domid=\"1\",name=\"web\",vcpu=\"0\"} 24"));
+    CHECK(has("wirt_vcpu_upcalls_total{domid=\"1\",name=\"web\",vcpu=\"0\"} 12"));
     CHECK(has("wirt_disk_read_bytes_total{domid=\"1\",name=\"web\",device=\"51712\"} 5120"));
     CHECK(has("wirt_network_sent_bytes_total{domid=\"1\",name=\"web\",device=\"0\"} 77"));
     CHECK(has("wirt_host_domains{state=\"running\"} 3") && has("wirt_host_domains{state=\"crashed\"} 1"));
@@ -529,7 +540,10 @@ static void make_files(void)
 static void print_both(const char *to)
 {
     static const char *const files[] = {"text", "open"};
+    struct console c = {.name = "web", .ring = {.page = (void *)pages}, .keep.head = {.domid = 1, .total = 4711}};
     char path[300];
+
+    consoles = &c;
 
     for (int format = 0; format < 2; format++) {
         FILE *out;
@@ -539,6 +553,7 @@ static void print_both(const char *to)
         out = fopen(path, "w");
         CHECK(out && text && fputs(text, out) >= 0 && fclose(out) == 0);
     }
+    consoles = NULL;
 }
 
 struct sampler *__real_sampler_open(struct wirt *w, const char *root);

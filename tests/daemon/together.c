@@ -2,12 +2,13 @@
 /*
  * Requests that go to xenstored together (libwirt/batch.c), with a real one over its socket: all of a batch or nothing;
  * what fails is named with its key; what is read together comes in its own places, also from a xenstored that was
- * started anew meanwhile, and when none is there that is said.
+ * started anew meanwhile, and when none is there, or one that hangs, that is said.
  */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "batch.h"
@@ -132,6 +133,68 @@ static void reads(void)
     CHECK(names[0] == 2 && names[1] == 0 && names[2] == BATCH_MANY && names[3] == 0);
 }
 
+/* All of one key, and of one with more names than a message holds. */
+static void looks(void)
+{
+    struct batch_look l;
+    const char *name;
+    int names = 0;
+
+    CHECK(batch_look(w, "/t", &l) == 0 && !l.is_absent);
+    CHECK(l.access.bytes == 6 && !memcmp(l.access.data, "n0\0r7", 6));
+    CHECK(l.names.bytes == 9 && (!memcmp(l.names.data, "many\0one", 9) || !memcmp(l.names.data, "one\0many", 9)));
+    batch_look_end(&l);
+    CHECK(batch_look(w, "/t/one", &l) == 0 && l.value.bytes == 1 && !strcmp(l.value.data, "1") && !l.names.bytes);
+    batch_look_end(&l);
+    CHECK(batch_look(w, "/t/none", &l) == 0 && l.is_absent && !l.value.bytes && !l.names.bytes && !*l.value.data);
+    batch_look_end(&l);
+    CHECK(batch_look(w, "/t/many", &l) == 0 && l.names.bytes == MANY * 6);
+    for (name = l.names.data; name < l.names.data + l.names.bytes; name += strlen(name) + 1)
+        names += strlen(name) == 5 && atoi(name) == names;
+    CHECK(names == MANY);
+    batch_look_end(&l);
+}
+
+/* One that is stopped: who has no patience waits once, and then asks no more before it goes on. */
+static void hangs(void)
+{
+    const char *path = "/t/one";
+    struct timespec from, to;
+    struct batch_look l;
+    struct batch b;
+    char *value;
+
+    batch_patience(w, 200);
+    CHECK(is_value(path, "1") && batch_silence_ms(w) == 0);
+    kill(daemon_pid, SIGSTOP);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    CHECK(batch_read(w, &path, &value, 1) == WIRT_NO_HOST && !value);
+    CHECK(does_name(WIRT_NO_HOST, "/t/one", "read xenstore", "xenstored does not answer, for 0 s now"));
+    for (int i = 0; i < 1000; i++)
+        CHECK(batch_look(w, path, &l) == WIRT_NO_HOST && !l.value.data);
+    batch_begin(&b, w);
+    batch_write(&b, path, "%s", "2");
+    CHECK(batch_commit(&b, "the object", "write") == WIRT_NO_HOST);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    CHECK(to.tv_sec - from.tv_sec < 60); /* not 200 ms each */
+    sleep(1);
+    CHECK(batch_silence_ms(w) > 1200 && batch_read(w, &path, &value, 1));
+    CHECK(does_name(WIRT_NO_HOST, "xenstored", "wait for its answer", "does not answer, for"));
+    kill(daemon_pid, SIGCONT);
+    for (int i = 0; i < 500 && batch_read(w, &path, &value, 1); i++)
+        usleep(10000);
+    CHECK(value && !strcmp(value, "1") && batch_silence_ms(w) == 0); /* what could not be asked was not done */
+    free(value);
+    kill(daemon_pid, SIGSTOP);
+    CHECK(batch_read(w, &path, &value, 1) == WIRT_NO_HOST);
+    stop(); /* and never goes on */
+    CHECK(batch_read(w, &path, &value, 1) == WIRT_NO_HOST && does_name(WIRT_NO_HOST, "xenstored", "connect", ""));
+    start();
+    CHECK(batch_read(w, &path, &value, 1) == 0 && value);
+    free(value);
+    batch_patience(w, 0);
+}
+
 /* The connection is one to a xenstored that is no more; then there is none at all. */
 static void restarts(void)
 {
@@ -162,6 +225,8 @@ int main(void)
     writes();
     failures();
     reads();
+    looks();
+    hangs();
     restarts();
     wirt_close(w);
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);

@@ -11,17 +11,21 @@
 #include "wirtd_client.h"
 
 static int ends[2];
-static bool is_away;
+static bool is_away, is_stopped;
 
 /* Of libwirt: wirtd is the other end of a pair of sockets. */
-int wirt_console_open(struct wirt *w, const char *name_or_id, bool does_replay, int *fd)
+int wirt_console_ask(struct wirt *w, const char *name_or_id, int *fd)
 {
     (void)name_or_id;
-    check(does_replay);
-    if (is_away || socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
+    if (is_away || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends))
         return wirt_fail(w, WIRT_NO_HOST, "wirtd", "connect", "", "no answer");
     *fd = ends[0];
+    check(is_stopped || write(ends[1], "yes\n", 4) == 4);
     return 0;
+}
+int wirt_console_answer(struct wirt *w, const char *line)
+{
+    return strcmp(line, "yes") ? wirt_fail(w, WIRT_NOT_FOUND, "db", "open the console", "", "%s", line) : 0;
 }
 
 const char *wirt_error_text(const struct wirt *w, char *buffer, size_t size)
@@ -79,6 +83,20 @@ void test_console(void)
     close(ends[1]);
     console_poll(&c);
     check(c.fd == 0 && strstr(c.why, "has ended") && !console_send(&c, "x", 1));
+    is_stopped = true; /* what it says comes later, in pieces, with what the guest prints at once behind it */
+    console_open(&c, NULL, "late", 5);
+    check(c.fd > 0 && !console_is_open(&c) && strstr(c.why, "wirtd does not answer") && !console_send(&c, "x", 1));
+    PRINTS(&c, "ye");
+    check(!console_is_open(&c));
+    PRINTS(&c, "s\nlogin:");
+    check(console_is_open(&c) && has(&c, 0, "login:") && !c.why[0]);
+    console_open(&c, NULL, "none", 6);
+    PRINTS(&c, "no such\n");
+    check(c.fd == 0 && strstr(c.why, "no answer"));
+    console_open(&c, NULL, "gone", 7);
+    close(ends[1]);
+    console_poll(&c);
+    check(c.fd == 0 && strstr(c.why, "it closed the connection"));
     is_away = true;
     console_open(&c, NULL, "db", 4);
     check(c.fd == 0 && strstr(c.why, "no answer"));

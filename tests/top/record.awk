@@ -6,9 +6,9 @@ BEGIN {
     for (t = 1; t <= SAMPLES; t++)
         sample(t)
 }
-function sample(t,  c, d, v, run, wait, s) {
+function sample(t,  c, d, v, run, wait, s, kib) {
     s = 1000000000
-    printf "sample %.0f 8388608 %.0f 0 20480 2500000 7\n", t * s, 4000000 - t * 1000
+    printf "sample %.0f 8388608 %.0f 0 20480 2500000 15\n", t * s, 4000000 - t * 1000
     for (c = 0; c < 4; c++)
         printf "cpu %.0f %.0f %.0f %.0f %.0f\n", c, t * s / 5 * (4 - c), t * 250, t * 20, t * (c ? 3 : 100)
     for (d = 0; d < N; d++)
@@ -35,5 +35,10 @@ function sample(t,  c, d, v, run, wait, s) {
     for (d = 1; d < N; d++)
         for (v = 0; v < 2 + d % 3; v++)
             printf "mapping 0 %.0f %.0f %.0f %.0f\n", d, 8 + v, 1048576 + d * 16 + v, v % 2
+    # owner, use, KiB: as WIRT_FRAMES_* number them
+    split("20480 3000 200 40 8 16 500000 900000 12000 900 170 160 320 2800000 130000 0 0 0 0 1024", kib, " ")
+    for (v = 0; v < 20; v++)
+        if (kib[v + 1] > 0)
+            printf "use %.0f %.0f %.0f\n", int(v / 7), v % 7, kib[v + 1]
     print "end"
 }

@@ -59,6 +59,10 @@ compare() {
         diff "$here/screens/$1.txt" "$O/$1.txt" | head -n 6
     fi
 }
+lacks() {
+    for _ in $(seq 100); do screen | grep -qF -- "$2" || { ok; return; }; sleep 0.1; done
+    bad "$1: '$2' stays"
+}
 expect() { if sees "$2" "${3:-10}"; then ok; else bad "$1: no '$2' in:"; screen | head -n 8; fi; }
 
 # The xenstore and the wirtd of this test: our own xenstored, and a program that speaks as wirtd does to a console.
@@ -122,6 +126,13 @@ keys Down e; expect "store bytes are not edited" 'more than plain text'
 keys Up Down; kill -9 $store; wait $store 2>/dev/null; expect "xenstored dies" 'does not answer'
 "$xenstored" --foreground --fresh --run-dir "$O/store" --pid-file '' 2>>"$O/store/err" & store=$!
 sleep 2; write /back/again yes; expect "xenstored is back" '+ back'
+# It hangs, and nothing else does; what it owed is had when it goes on.
+write /back/deep/er 1 /back/deep/est 2
+keys Home Down; settled; kill -STOP $store; keys Right Down Right; expect "xenstored hangs" 'xenstored does not answer, for 2 s' 15
+for _ in 1 2 3; do keys 1; sees 'build-12' && keys 2 && sees 'RUN%' && keys 6 && sees 'does not answer' && ok || bad "a hanging xenstored stops the screen"; done
+keys e C-u x Enter y; sleep 1; keys 1; sees 'build-12' && ok || bad "an edit waits for a hanging xenstored"
+keys 6; kill -CONT $store; lacks "xenstored goes on" 'does not answer'
+keys Home; settled; write /back/later new; keys Left Right; expect "xenstored is read again" 'later = "new"'
 keys 1; expect "on from xenstore" 'build-12'; keys q; expect "store ends" 'status=0'
 
 # ---- the console beside, by a wirtd that says what is typed ----
@@ -133,6 +144,10 @@ keys c; expect "console typing" 'keys go to the guest'
 keys 'echo of q' Up C-c; sleep 0.5; keys Enter; expect "console types" 'echo of q'
 keys C-]; expect "console left" 'left the console of build-12'
 compare "132x43-console"
+keys Escape; sleep 0.3; kill -STOP $peer; keys Enter; expect "wirtd hangs" 'wirtd does not answer, for 2 s' 15
+keys c; expect "a hanging wirtd is named" 'console of build-12: wirtd does not answer'
+keys Escape; sees 'db-01' && keys 2 && sees 'RUN%' && ok || bad "a hanging wirtd stops the screen"
+keys 1; sees 'db-01'; keys Enter; sees 'wirtd does not'; kill -CONT $peer; expect "wirtd goes on" 'you asked: console build-12 replay'
 kill $peer; wait $peer 2>/dev/null; rm -f "$wirtd"
 expect "wirtd dies" 'The console has ended'
 keys c; expect "wirtd is dead" 'no answer on'
@@ -161,25 +176,50 @@ for size in 132x43 60x12 80x24; do
 done
 tm resize-window -t t -x 10 -y 3; expect "10x3" 'too small'
 tm resize-window -t t -x 80 -y 24; expect "large again" 'build-12'
-for signal in TERM HUP INT SEGV ABRT; do
-    child=$(pgrep -f "^$wirt top .*$O/forty.rec")
-    [ -n "$child" ] && kill -$signal "$child" || bad "$signal: it does not run"
+# Whatever ends it. The one that draws has the command's name, the guard does not; who kills it kills both.
+modes() { tm display-message -p -t t '#{cursor_flag}#{alternate_on}#{mouse_any_flag}'; }
+drawer() { pgrep -f "^$wirt top .*$1"; }
+for signal in TERM HUP INT QUIT SEGV ABRT KILL KILL-guard; do
+    child=$(drawer "$O/forty.rec")
+    [ "$signal" = KILL-guard ] && child=$(ps -o ppid= -p "$child" | tr -d ' ')
+    [ -n "$child" ] && kill "-${signal%-*}" "$child" || bad "$signal: it does not run"
     expect "$signal ends it" 'status='
+    if [ "$signal" = KILL-guard ]; then sleep 1; keys " clear; stty -a | grep -o -e '-*icanon' -e '-*echo\b' | tr '\n' ' '; echo again" Enter; sees again; fi # the shell was faster
     screen | grep -q -e '-icanon' -e '-echo' && bad "$signal: the terminal is not as it was" || ok
-    [ "$(tm display-message -p -t t '#{cursor_flag}#{alternate_on}')" = 10 ] && ok || bad "$signal: cursor or screen are not back"
+    for _ in $(seq 30); do [ "$(modes)" = 100 ] && break; sleep 0.1; done
+    [ "$(modes)" = 100 ] && ok || bad "$signal: cursor or screen are not back"
     open 80x24 "$O/forty.rec"; sees 'build-12' || bad "after $signal: no domains"
 done
+open 80x24 "$O/forty.rec"; sees 'build-12'
+keys C-z; expect "Ctrl-Z" 'Stopped'; [ "$(modes)" = 100 ] && ok || bad "Ctrl-Z: the terminal is not the shell's"
+keys fg Enter; expect "fg" 'build-12'; keys Down; [ "$(modes | cut -c 2)" = 1 ] && ok || bad "fg: it does not draw"
+keys q; expect "fg ends" 'status=0'
 open 80x24 "$O/forty.rec" LC_ALL=C
 sees 'build-12'; keys Enter; sees CPU; settled
 screen | LC_ALL=C grep -q '[^ -~]' && bad "LC_ALL=C: there is more than ASCII" || ok
 "$wirt" top --batch 2>&1 | grep -q 'no hypervisor' && ok || bad "no hypervisor: nothing is said"
+
+# What it cannot begin with: a line, a status, and the shell's terminal as it was.
+refuses() { # refuses NAME TEXT ENV...
+    local name=$1 text=$2
+    shift 2
+    tm kill-session -t t 2>/dev/null
+    tm new-session -d -s t -x 80 -y 24 "PS1='shell> ' bash --norc"
+    sees 'shell>'; keys " env $* $wirt top; echo status=\$?" Enter
+    expect "$name" "$text"; expect "$name: its status" 'status=6'
+    [ "$(modes)" = 100 ] && ok || bad "$name: the terminal is not the shell's"
+}
+refuses "no hypervisor on a screen" 'no hypervisor'
+refuses "another ABI" 'speaks another version o' LD_PRELOAD="$O/abi.so" PLAYS=interface
+refuses "other statistics" 'speaks version 99 of them' LD_PRELOAD="$O/abi.so" PLAYS=statistics
+open 80x24 "$O/forty.rec" TERM=no-such-terminal; expect "no such terminal" 'nothing is known of a terminal "no-such-terminal"'
 open 80x24 /nowhere/none; expect "no such file" 'No such file or directory'
 printf 'noise\n' >"$O/noise.rec"; open 80x24 "$O/noise.rec"; expect "no recording" 'read a sample'
 
 # What 200 domains cost a refresh: the time that the program ran, by the kernel's count; a recording is read meanwhile.
 awk -v N=200 -v SAMPLES=30 -f "$here/record.awk" >"$O/200.rec"
 open 132x43 "$O/200.rec"; sees '200 domains' || bad "200 domains: none"
-child=$(pgrep -f "^$wirt top .*$O/200.rec")
+child=$(drawer "$O/200.rec")
 ran() { cut -d ' ' -f 1 "/proc/$child/schedstat"; }
 before=$(ran); sleep 3; cost=$((($(ran) - before) / 15))
 [ $cost -gt 0 ] && [ $cost -lt 10000000 ] && ok || bad "200 domains: a refresh takes $cost ns"

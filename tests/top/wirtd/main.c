@@ -3,6 +3,7 @@
  * A wirtd that has one guest, which says what it was asked for and then what is typed: it speaks the protocol of
  * docs/guide/consoles.md over the socket that it is given, one connection after the other.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +35,7 @@ int main(int argc, char **argv)
 
     if (argc != 2 || strlen(argv[1]) >= sizeof(address.sun_path))
         return 2;
+    signal(SIGPIPE, SIG_IGN); /* one may have gone that was asked for meanwhile */
     strcpy(address.sun_path, argv[1]);
     unlink(argv[1]);
     if (bind(listens, (struct sockaddr *)&address, sizeof(address)) || listen(listens, 4)) {
