@@ -75,6 +75,7 @@ test-matrix: deps
 	@$(MAKE) --no-print-directory -C tests/boot matrix HV=$(HV)
 	@$(MAKE) --no-print-directory -C tests/domains matrix HV=$(HV)
 	@$(MAKE) --no-print-directory -C tests/kernels matrix HV=$(HV)
+	@$(MAKE) --no-print-directory -C tests/daemon dashboard
 
 bench: deps
 	@tests/lib/fetch.sh xen
