@@ -106,11 +106,12 @@ install: all
 	    install -d "$$dir" && gzip -n -9 -c "$$page" >"$$dir/$$(basename "$$page").gz" || exit 1; \
 	    echo "man page $$dir/$$(basename "$$page").gz"; \
 	done
-	install -d $(DESTDIR)/usr/share/doc/wirt/docs/guide
+	install -d $(DESTDIR)/usr/share/doc/wirt/docs/guide/top
 	install -m 644 README.md $(DESTDIR)/usr/share/doc/wirt/
 	install -m 644 LICENSE $(DESTDIR)/usr/share/doc/wirt/copyright
 	install -m 644 docs/*.md docs/*.svg docs/PERFORMANCE.dat $(DESTDIR)/usr/share/doc/wirt/docs/
-	install -m 644 docs/guide/* $(DESTDIR)/usr/share/doc/wirt/docs/guide/
+	install -m 644 docs/guide/*.md $(DESTDIR)/usr/share/doc/wirt/docs/guide/
+	install -m 644 docs/guide/top/*.svg $(DESTDIR)/usr/share/doc/wirt/docs/guide/top/
 	$(MAKE) --no-print-directory -C xenstore-lite O=$(O)/xenstore-lite DESTDIR=$(abspath $(DESTDIR)) install
 	@if [ -f dom0-tools/Makefile ]; then \
 	    $(MAKE) --no-print-directory -C dom0-tools O=$(O)/dom0-tools DESTDIR=$(abspath $(DESTDIR)) install; fi
