@@ -215,9 +215,9 @@ void conn_error(struct conn *c, const struct xsd_sockmsg *to, int errnum)
     conn_reply(c, &header, name, strlen(name) + 1);
 }
 
-static uint32_t event_limit(const struct conn *c)
+static uint64_t event_limit(const struct conn *c)
 {
-    uint32_t limit = quota_table[QUOTA_EVENT_BYTES].limit;
+    uint64_t limit = quota_table[QUOTA_EVENT_BYTES].limit;
 
     return c->who.domid ? limit : limit * DOM0_EVENTS;
 }
@@ -244,9 +244,9 @@ void conn_event(struct conn *c, struct watch *w, const char *path)
     header.len = (uint32_t)(path_size + token_size);
     if (c->event_bytes + WIRE_HEADER + header.len > event_limit(c)) {
         log_domain(c->who.domid, LOG_HELD,
-                   "does not read its events: more than %u bytes wait (quota event-bytes); "
+                   "does not read its events: more than %llu bytes wait (quota event-bytes); "
                    "further ones of a watch become one",
-                   event_limit(c));
+                   (unsigned long long)event_limit(c));
         collapse(c, w, true);
         return;
     }

@@ -65,7 +65,7 @@ void conn_set_partial(struct conn *c, const char *data, size_t length);
 void conn_skip(struct conn *c, size_t length);
 size_t conn_waiting(const struct conn *c);
 
-/* The lists, taken over by the loop, in order: a ring that a request resets is reset before the answer leaves. */
+/* The lists, taken over by the loop, in order. */
 struct conn *conn_take_ready(void);
 struct conn *conn_take_dirty(void);
 bool conn_has_ready(void);

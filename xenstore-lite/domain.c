@@ -291,16 +291,18 @@ void domain_consumed(struct domain *d)
     conn_dirty(d->conn);
 }
 
-bool domain_is_served(struct domain *d)
+bool domain_is_served(const struct domain *d)
 {
-    if (!d->ring.page || d->is_broken)
-        return false;
-    if (d->needs_reset && !d->conn->is_dirty) {
-        ring_reset(&d->ring);
-        host_notify(d->port);
-        d->needs_reset = false;
-    }
-    return !d->needs_reset;
+    return d->ring.page && !d->is_broken && !d->needs_reset;
+}
+
+void domain_begin_anew(struct domain *d)
+{
+    if (!d->needs_reset || !d->ring.page || d->is_broken)
+        return;
+    ring_reset(&d->ring);
+    host_notify(d->port);
+    d->needs_reset = false;
 }
 
 void domain_publish(struct domain *d)

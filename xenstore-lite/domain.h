@@ -36,7 +36,8 @@ long domain_take(struct domain *d, void *to, size_t want);
 void domain_keep_partial(struct domain *d);
 void domain_consumed(struct domain *d); /* all that was taken is one request, about to be answered */
 void domain_owes(struct domain *d, const void *data, size_t length, bool is_event); /* queued for it: into the log */
-bool domain_is_served(struct domain *d);
+bool domain_is_served(const struct domain *d);
+void domain_begin_anew(struct domain *d); /* if it is to; the log says so already */
 void domain_publish(struct domain *d);
 void domain_break(struct domain *d, uint32_t error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

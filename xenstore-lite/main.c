@@ -17,12 +17,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,7 +42,7 @@ static struct options {
 } options = {.run_dir = RUN_DIR, .pid_file = PID_FILE};
 
 static int epoll_fd, listen_fd, signal_fd;
-static bool is_ending;
+static bool is_ending, is_full; /* no file descriptor is left: clients wait */
 
 static void usage(FILE *to)
 {
@@ -254,8 +256,20 @@ static void take_state(void)
                  watch_count(), (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
 }
 
+/* Each client is a file: as many as the host allows, not the few that a program gets if it does not ask. */
+static void raise_limits(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files))
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static void accept_clients(void)
 {
+    bool was_full = is_full;
     int fd;
 
     while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
@@ -264,8 +278,11 @@ static void accept_clients(void)
         c->polled = EPOLLIN;
         poll_add(fd, c);
     }
-    if (errno == EMFILE || errno == ENFILE)
-        log_domain(0, LOG_HELD, "no file descriptors left: clients on the socket wait");
+    is_full = errno == EMFILE || errno == ENFILE;
+    if (is_full != was_full)
+        loop_poll(listen_fd, &listen_fd, is_full ? 0 : EPOLLIN);
+    if (is_full && !was_full)
+        log_domain(0, LOG_HELD, "no file descriptors left: new clients on the socket wait until others go");
 }
 
 static void take_host_events(void)
@@ -279,9 +296,23 @@ static void take_host_events(void)
             domain_event(port);
 }
 
-static void dispatch(const struct epoll_event *e)
+static void take_signal(void)
 {
     struct signalfd_siginfo info;
+
+    is_ending = read(signal_fd, &info, sizeof(info)) > 0;
+}
+
+/* While the log cannot be written nothing else is listened to, as all that came of it would have to be kept. */
+static int wait_for_signal(void)
+{
+    if (poll(&(struct pollfd){.fd = signal_fd, .events = POLLIN}, 1, 100) > 0)
+        take_signal();
+    return 0;
+}
+
+static void dispatch(const struct epoll_event *e)
+{
     struct conn *c = e->data.ptr;
 
     if (e->data.ptr == &listen_fd)
@@ -289,7 +320,7 @@ static void dispatch(const struct epoll_event *e)
     else if (e->data.ptr == &epoll_fd)
         take_host_events();
     else if (e->data.ptr == &signal_fd)
-        is_ending = read(signal_fd, &info, sizeof(info)) > 0;
+        take_signal();
     else {
         conn_ready(c);
         if (c->out) /* room again, or gone: sending finds out */
@@ -311,11 +342,15 @@ static void step_ready(void)
     }
 }
 
+/* Rings that are to begin anew do so before anybody reads the answer to whom asked for it. */
 static void flush_dirty(void)
 {
-    struct conn *c = conn_take_dirty(), *next;
+    struct conn *first = conn_take_dirty(), *next;
 
-    for (; c; c = next) {
+    for (struct conn *c = first; c; c = c->dirty_next)
+        if (!c->is_dead && c->domain)
+            domain_begin_anew(c->domain);
+    for (struct conn *c = first; c; c = next) {
         next = c->dirty_next;
         c->is_dirty = false;
         if (c->is_dead)
@@ -331,8 +366,8 @@ static void loop(void)
     bool is_stalled = false, has_work = false;
 
     while (!is_ending) {
-        int timeout = is_stalled ? 100 : has_work || conn_has_ready() ? 0 : -1;
-        int n = is_stalled ? (usleep(100000), 0) : epoll_wait(epoll_fd, events, EVENTS, timeout);
+        int timeout = has_work || conn_has_ready() ? 0 : is_full ? 1000 : -1;
+        int n = is_stalled ? wait_for_signal() : epoll_wait(epoll_fd, events, EVENTS, timeout);
 
         for (int i = 0; i < n; i++)
             dispatch(&events[i]);
@@ -342,6 +377,8 @@ static void loop(void)
         if (is_stalled)
             continue;
         flush_dirty();
+        if (is_full)
+            accept_clients();
         /* Flushing may have found a ring broken: that must be in the log before anything else is told. */
         is_stalled = !state_commit();
         has_work = state_work();
@@ -362,6 +399,7 @@ int main(int argc, char **argv)
     write_pid();
     must(!chdir(options.run_dir), "directory", options.run_dir);
     take_signals();
+    raise_limits();
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     take_state();
     domain_connect();

@@ -190,11 +190,8 @@ static int create_at(struct call *k, char *path, struct blob *value, struct node
 
     if (!(perm_of(n->perms, k->c->who) & PERM_WRITE))
         return EACCES;
-    if (k->t) { /* what it is made below must still be there at the end */
-        if (k->known) {
-            memcpy(above, path, k->known);
-            above[k->known] = 0;
-        }
+    if (k->t) { /* what it is made below, "/" if nothing of it is there, must still be at the end */
+        memcpy(above, path, k->known);
         if (txn_note(k->t, above, TXN_EXISTS))
             return ENOSPC;
     }

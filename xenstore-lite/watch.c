@@ -245,8 +245,6 @@ static void look(struct view *v)
 
     v->is_known = true;
     v->node = tree_find(v->root, v->change->path);
-    if (!v->change->path[1])
-        return;
     wire_parent(v->change->path, parent);
     v->parent = tree_find(v->root, parent);
 }

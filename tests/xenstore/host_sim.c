@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define ALARM      1
@@ -46,6 +47,31 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t length, off_t at)
     step();
     n = __real_pwrite(fd, data, length, at);
     step();
+    return n;
+}
+
+/* Answers to the socket. A kernel may take less than it is given, down to a byte: this one does, if the daemon is to
+ * die, so that it dies within a message as well; and with XENSTORED_LINGERS a client has read all that it was sent
+ * before the daemon does anything else. */
+ssize_t __real_sendmsg(int fd, const struct msghdr *all, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *all, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *all, int flags)
+{
+    struct iovec piece[3];
+    struct msghdr some = *all;
+    ssize_t n;
+
+    step();
+    if (getenv("XENSTORED_DIES_AT") && all->msg_iovlen > 3) {
+        memcpy(piece, all->msg_iov, sizeof(piece));
+        piece[2].iov_len = 5; /* of a header's sixteen */
+        some.msg_iov = piece;
+        some.msg_iovlen = 3;
+    }
+    n = __real_sendmsg(fd, &some, flags);
+    step();
+    if (getenv("XENSTORED_LINGERS"))
+        usleep(30000);
     return n;
 }
 

@@ -27,6 +27,11 @@ static void steps(void)
     test_steps(number("STRIDE", 1));
 }
 
+static void bursts(void)
+{
+    test_bursts(number("STRIDE", 1));
+}
+
 static void scale(void)
 {
     test_scale(number("DOMAINS", 1000));
@@ -35,11 +40,22 @@ static void scale(void)
 static const struct {
     const char *name;
     void (*fn)(void);
-} groups[] = {{"wire", test_wire},     {"tree", test_tree},       {"perms", test_perms},
-              {"txns", test_txns},     {"watches", test_watches}, {"domains", test_domains},
-              {"quotas", test_quotas}, {"rings", test_rings},     {"recovery", test_recovery},
-              {"model", model},        {"crash", crash},          {"steps", steps},
-              {"scale", scale},        {"memory", test_memory}};
+} groups[] = {{"wire", test_wire},
+              {"bursts", bursts},
+              {"crowd", test_crowd},
+              {"tree", test_tree},
+              {"perms", test_perms},
+              {"txns", test_txns},
+              {"watches", test_watches},
+              {"domains", test_domains},
+              {"quotas", test_quotas},
+              {"rings", test_rings},
+              {"recovery", test_recovery},
+              {"model", model},
+              {"crash", crash},
+              {"steps", steps},
+              {"scale", scale},
+              {"memory", test_memory}};
 
 int main(int argc, char **argv)
 {

@@ -86,12 +86,23 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
 }
 
-static void kick(struct peer *p)
+void peer_kick(struct peer *p)
 {
     int32_t port = (int32_t)p->domid + 16;
 
     if (write(p->events, &port, sizeof(port)) < 0)
         errno = 0;
+}
+
+void peer_reconnect(struct peer *g)
+{
+    g->page->connection = XENSTORE_RECONNECT;
+    peer_kick(g);
+    for (int i = 0; i < 200 && g->page->connection != XENSTORE_CONNECTED; i++)
+        usleep(5000);
+    g->in_len = 0;
+    CHECK(g->page->connection == XENSTORE_CONNECTED && g->page->error == XENSTORE_ERROR_NONE);
+    CHECK(!g->page->req_prod && !g->page->req_cons && !g->page->rsp_prod && !g->page->rsp_cons);
 }
 
 /* And nothing but the bell wakes: who is not rung for does not look. */
@@ -128,7 +139,7 @@ bool peer_put(struct peer *p, const void *data, size_t length, int timeout_ms)
         /* As Linux does: only who may have found nothing more to do is woken. */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if (prod == p->page->req_cons)
-            kick(p);
+            peer_kick(p);
         if (length)
             sleep_on_bell(p, until);
     }
@@ -147,6 +158,36 @@ bool peer_send(struct peer *p, uint32_t type, uint32_t tx, const void *data, siz
                peer_put(p, message + sizeof(h), length / 2, 2 * patience_ms) &&
                peer_put(p, message + sizeof(h) + length / 2, length - length / 2, 2 * patience_ms);
     return peer_put(p, message, sizeof(h) + length, 2 * patience_ms);
+}
+
+struct pile pile;
+void peer_add(struct peer *p, uint32_t type, uint32_t tx, const char *format, ...)
+{
+    char *payload = pile.data + pile.used + sizeof(struct xsd_sockmsg);
+    struct xsd_sockmsg h = {type, ++p->next_id, tx, 0};
+    va_list args;
+
+    va_start(args, format);
+    h.len = (uint32_t)vsnprintf(payload, XENSTORE_PAYLOAD_MAX + 1, format, args);
+    va_end(args);
+    for (char *c = payload; (c = memchr(c, '|', (size_t)(payload + h.len - c)));)
+        *c = 0;
+    memcpy(pile.data + pile.used, &h, sizeof(h));
+    pile.used += sizeof(h) + h.len;
+}
+
+void peer_go(struct peer *p)
+{
+    CHECK(peer_put(p, pile.data, pile.used, patience_ms));
+    pile.used = 0;
+}
+
+bool peer_is_over(struct peer *p)
+{
+    struct pollfd f = {.fd = p->fd, .events = POLLIN};
+    char byte;
+
+    return poll(&f, 1, patience_ms) > 0 && recv(p->fd, &byte, 1, 0) == 0;
 }
 
 static bool more(struct peer *p, size_t want, uint64_t until)
@@ -183,7 +224,7 @@ static bool more(struct peer *p, size_t want, uint64_t until)
             __atomic_store_n(&p->page->rsp_cons, cons + ready, __ATOMIC_RELEASE);
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
             if (p->page->rsp_prod - cons >= XENSTORE_RING_SIZE)
-                kick(p);
+                peer_kick(p);
         }
     }
     return true;
@@ -240,6 +281,20 @@ static const char *as_text(const struct message *m)
     return t;
 }
 
+const char *peer_said(struct peer *p)
+{
+    struct message m;
+    char *marked;
+
+    if (!peer_next(p, &m, patience_ms))
+        return "(none)";
+    if (m.h.type != XS_WATCH_EVENT)
+        return as_text(&m);
+    marked = text_slot();
+    snprintf(marked, XENSTORE_PAYLOAD_MAX + 8, "*%.*s", XENSTORE_PAYLOAD_MAX, as_text(&m));
+    return marked;
+}
+
 const char *call(struct peer *p, uint32_t type, uint32_t tx, const char *payload)
 {
     char data[8192];
@@ -264,6 +319,17 @@ const char *callf(struct peer *p, uint32_t type, uint32_t tx, const char *format
     vsnprintf(payload, sizeof(payload), format, args);
     va_end(args);
     return call(p, type, tx, payload);
+}
+
+unsigned rig_reported(struct peer *p, const char *word)
+{
+    const char *text = call(p, XS_CONTROL, 0, "memreport|"), *at = strstr(text, word);
+
+    if (*word != ' ')
+        return at ? (unsigned)strtoul(at + strlen(word), NULL, 10) : ~0u;
+    while (at > text && at[-1] >= '0' && at[-1] <= '9')
+        at--;
+    return at ? (unsigned)strtoul(at, NULL, 10) : ~0u;
 }
 
 uint32_t txn(struct peer *p)

@@ -113,6 +113,16 @@ void rig_kill(void)
     waitpid(daemon_pid, NULL, 0);
 }
 
+bool rig_is_dead(int timeout_ms)
+{
+    for (; timeout_ms >= 0; timeout_ms -= 5) {
+        if (waitpid(daemon_pid, NULL, WNOHANG) == daemon_pid)
+            return true;
+        usleep(5000);
+    }
+    return false;
+}
+
 int rig_stop(void)
 {
     int status = -1;

@@ -23,6 +23,7 @@ extern pid_t daemon_pid;
 void rig_open(const char *program); /* an empty directory, machine of files */
 void rig_start(bool is_fresh);      /* returns when it serves */
 void rig_kill(void);                /* kill -9 */
+bool rig_is_dead(int timeout_ms);   /* by itself, within the time; and waited for */
 int rig_stop(void);                 /* SIGTERM; its exit status */
 void rig_close(void);
 const char *rig_log(void);              /* all that it said; free nothing */
@@ -56,10 +57,23 @@ struct peer *peer_socket(void);
 struct peer *peer_ring(unsigned domid);   /* its page and bell as they are */
 struct peer *peer_domain(unsigned domid); /* a new domain, introduced through a socket */
 void peer_close(struct peer *p);
+void peer_kick(struct peer *g);      /* the guest rings for the daemon */
+void peer_reconnect(struct peer *g); /* it asks for a new ring, as its kernel does */
 bool peer_put(struct peer *p, const void *data, size_t length, int timeout_ms); /* raw bytes */
 bool peer_send(struct peer *p, uint32_t type, uint32_t tx, const void *data, size_t length);
 bool peer_next(struct peer *p, struct message *m, int timeout_ms);   /* any message */
 bool peer_answer(struct peer *p, struct message *m, int timeout_ms); /* the next that is no event */
+const char *peer_said(struct peer *p);                               /* the next as text, an event with '*' before it */
+
+/* Requests that are put after one another, '|' for NUL, and sent with one call. */
+extern struct pile {
+    char data[1 << 18];
+    size_t used;
+} pile;
+void peer_add(struct peer *p, uint32_t type, uint32_t tx, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void peer_go(struct peer *p);
+bool peer_is_over(struct peer *p); /* its connection has ended, and nothing came before that */
 
 /* A request and its answer as text: NUL bytes are '|', an error is '!ENAME', no answer "(none)". The text lives until
  * the sixteenth call after. Payloads are given with '|' for NUL. */
@@ -74,6 +88,8 @@ const char *callf(struct peer *p, uint32_t type, uint32_t tx, const char *format
 #define GP(p, path)         callf(p, XS_GET_PERMS, 0, "%s|", path)
 #define SP(p, path, perms)  callf(p, XS_SET_PERMS, 0, "%s|%s|", path, perms)
 #define WATCH(p, path, tok) callf(p, XS_WATCH, 0, "%s|%s|", path, tok)
+/* A number that CONTROL memreport says before (" records") or behind ("connections: ") a word. */
+unsigned rig_reported(struct peer *p, const char *word);
 uint32_t txn(struct peer *p);
 const char *end(struct peer *p, uint32_t tx, bool is_commit);
 /* The next event "path|token|", or "(none)" after 300 ms (or what is given). */
@@ -83,6 +99,8 @@ const char *no_event(struct peer *p); /* "(none)" if after a round trip there is
 
 void test_wire(void);
 void test_tree(void);
+void test_bursts(unsigned stride);
+void test_crowd(void);
 void test_perms(void);
 void test_txns(void);
 void test_watches(void);

@@ -18,7 +18,7 @@ trap 'rm -f "$out"' EXIT
 # Under sanitizers a start takes longer than a life: fewer kills, and the many without.
 KILLS=$((${KILLS:-200} / 8)) STRIDE=7 XENSTORED=$build/san/xenstored "$build/storetest" "$@" 2>&1 | tee "$out" | grep -v ' passed, '
 add "$out"
-FAILMALLOC=$build/failmalloc.so XENSTORED=$build/fast/xenstored "$build/storetest" crash steps scale memory 2>&1 | tee "$out" | grep -v ' passed, '
+FAILMALLOC=$build/failmalloc.so XENSTORED=$build/fast/xenstored "$build/storetest" crash steps bursts scale memory 2>&1 | tee "$out" | grep -v ' passed, '
 add "$out"
 ./clients.sh "$build/san/xenstored" 2>&1 | tee "$out" | grep -v ' passed, '
 add "$out"

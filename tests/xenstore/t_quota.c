@@ -154,6 +154,16 @@ static void quota_perms(struct peer *g)
     IS(call(g, XS_SET_PERMS, 0, big), "!ENOSPC");
 }
 
+/* A limit as high as it goes is no lower for dom0, whose clients may have many times as much. */
+static void quota_highest(struct peer *p)
+{
+    IS(call(p, XS_CONTROL, 0, "quota|set|event-bytes|67108864|"), "OK|");
+    IS(WATCH(p, "/high", "t"), "OK|");
+    IS(event(p), "/high|t|");
+    IS(callf(p, XS_UNWATCH, 0, "/high|t|"), "OK|");
+    IS(call(p, XS_CONTROL, 0, "quota|set|event-bytes|32768|"), "OK|");
+}
+
 void test_quotas(void)
 {
     struct peer *p = peer_socket(), *g = peer_domain(30), *h = peer_domain(31);
@@ -163,6 +173,7 @@ void test_quotas(void)
     quota_watches(g);
     quota_txns(g);
     quota_perms(g);
+    quota_highest(p);
     IS(call(p, XS_CONTROL, 0, "check|"), "OK|");
     rig_domain_gone(30);
     rig_domain_gone(31);

@@ -51,6 +51,7 @@ static void types_and_ids(struct peer *p)
     IS(call(p, XS_UNWATCH, 0, "/wired|t|"), "OK|");
 }
 
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_@"
 static void paths(struct peer *p)
 {
     char big[5000];
@@ -67,6 +68,8 @@ static void paths(struct peer *p)
     IS(RM(p, "/A-b_c@9"), "OK|");
     IS(RD(p, "name"), "Domain-0"); /* relative: dom0's own */
     IS(RD(p, "@introduceDomain"), "!EINVAL");
+    for (unsigned c = 1; c < 256; c++)
+        IS(callf(p, XS_READ, 0, "/x%c|", (int)c), strchr(NAME_CHARS, (int)c) ? "!ENOENT" : "!EINVAL");
     memset(big, 'a', sizeof(big));
     big[0] = '/';
     big[3072] = 0;
@@ -96,109 +99,6 @@ static void values(struct peer *p)
     IS(WR(p, "/v", big), "OK|"); /* a full payload */
     CHECK(strlen(RD(p, "/v")) == 4093);
     IS(RM(p, "/v"), "OK|");
-}
-
-/* Requests in several pieces, and several at once. */
-static void pieces(struct peer *p)
-{
-    struct message m;
-
-    {
-        struct xsd_sockmsg h = {XS_READ, 501, 0, 6};
-        char two[44];
-
-        CHECK(peer_put(p, &h, 7, 1000));
-        CHECK(!peer_next(p, &m, 50));
-        CHECK(peer_put(p, (char *)&h + 7, 9, 1000));
-        CHECK(peer_put(p, "/to", 3, 1000));
-        CHECK(!peer_next(p, &m, 50));
-        CHECK(peer_put(p, "ol", 3, 1000));
-        CHECK(peer_answer(p, &m, 1000) && m.h.req_id == 501 && m.h.type == XS_READ && m.h.len == 0);
-        memcpy(two, &h, 16);
-        memcpy(two + 16, "/tool", 6);
-        h.req_id = 502;
-        memcpy(two + 22, &h, 16);
-        memcpy(two + 38, "/nope", 6);
-        CHECK(peer_put(p, two, 44, 1000));
-        CHECK(peer_answer(p, &m, 1000) && m.h.req_id == 501);
-        CHECK(peer_answer(p, &m, 1000) && m.h.req_id == 502 && m.h.type == XS_ERROR);
-    }
-}
-
-/* Many requests in one piece, with far more answers than a socket holds: each comes, in order, and until the client
- * reads them they take no room. The last request is too long, which ends the connection, after the others' answers. */
-static void together(struct peer *p)
-{
-    enum { MANY = 2000, SIZE = 16 + 3 };
-    static char all[MANY * SIZE + 16], value[4001];
-    struct peer *q = peer_socket();
-    struct xsd_sockmsg h = {XS_READ, 0, 0, 3};
-    uint64_t before = rig_memory_kib("RssAnon");
-    struct message m;
-    unsigned n = 0;
-
-    memset(value, 'x', 4000);
-    IS(WR(p, "/v", value), "OK|");
-    for (h.req_id = 0; h.req_id < MANY; h.req_id++) {
-        memcpy(all + h.req_id * SIZE, &h, 16);
-        memcpy(all + h.req_id * SIZE + 16, "/v", 3);
-    }
-    h.len = 4097;
-    memcpy(all + MANY * SIZE, &h, 16);
-    CHECK(peer_put(q, all, sizeof(all), 1000));
-    for (int i = 0; i < 20; i++)
-        IS(RD(p, "/tool"), "");
-    CHECK(rig_memory_kib("RssAnon") < before + 4096);
-    while (n < MANY && peer_answer(q, &m, patience_ms) && m.h.req_id == n && m.h.len == 4000)
-        n++;
-    CHECK(n == MANY);
-    CHECK(!peer_next(q, &m, 200));
-    IS(RM(p, "/v"), "OK|");
-    peer_close(q);
-}
-
-/* A transaction in one piece with others' requests between its own. */
-static void burst(struct peer *p)
-{
-    static const char *const paths[] = {"/b/1", "/b/2", "/b", "/b/1/2/3", "/b-", "/b/10"};
-    struct peer *q = peer_socket();
-    uint32_t t = txn(p), first = p->next_id + 1;
-    struct message m;
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < 6; i++) {
-        CHECK(peer_send(p, XS_WRITE, t, paths[i], strlen(paths[i]) + 1));
-        if (i == 3)
-            IS(WR(q, "/b2", "other"), "OK|");
-    }
-    while (n < 6 && peer_answer(p, &m, patience_ms) && m.h.req_id == first + n && m.h.type == XS_WRITE)
-        n++;
-    CHECK(n == 6);
-    IS(RD(q, "/b"), "!ENOENT");
-    IS(end(p, t, true), "OK|");
-    IS(LS(q, "/b"), "1|10|2|");
-    IS(LS(q, "/b/1/2"), "3|");
-    IS(RM(p, "/b"), "OK|");
-    IS(RM(p, "/b-"), "OK|");
-    IS(RM(p, "/b2"), "OK|");
-    peer_close(q);
-}
-
-/* Too long: this connection ends, others do not. */
-static void too_long(struct peer *p)
-{
-    struct message m;
-
-    {
-        struct peer *q = peer_socket();
-        struct xsd_sockmsg h = {XS_READ, 1, 0, 4097};
-
-        CHECK(peer_put(q, &h, 16, 1000));
-        CHECK(!peer_next(q, &m, 200));
-        CHECK(!peer_send(q, XS_READ, 0, "/", 2) || !peer_next(q, &m, 200));
-        peer_close(q);
-        IS(RD(p, "/tool"), "");
-    }
 }
 
 static void control(struct peer *p)
@@ -241,10 +141,6 @@ void test_wire(void)
     types_and_ids(p);
     paths(p);
     values(p);
-    pieces(p);
-    together(p);
-    burst(p);
-    too_long(p);
     control(p);
     domain_paths(p);
     peer_close(p);

@@ -45,6 +45,8 @@ static void depth_and_relatives(struct peer *p, struct peer *g)
 
 static void permitted(struct peer *p, struct peer *g)
 {
+    uint32_t t;
+
     IS(WATCH(g, "/secret", "s"), "OK|"); /* may be set; tells nothing */
     IS(event(g), "/secret|s|");
     IS(WR(p, "/secret/a", "1"), "OK|");
@@ -61,6 +63,15 @@ static void permitted(struct peer *p, struct peer *g)
     IS(no_event(g), "(none)");
     IS(SP(p, "/secret/b", "n0|r15"), "OK|");
     IS(event(g), "/secret/b|s|");
+    t = txn(p); /* comes unreadable, and goes: that it does is its parent's list, which may be read */
+    IS(callf(p, XS_WRITE, t, "/secret/c|1"), "OK|");
+    IS(callf(p, XS_SET_PERMS, t, "/secret/c|n0|"), "OK|");
+    IS(end(p, t, true), "OK|");
+    IS(event(g), "/secret/c|s|");
+    IS(WR(p, "/secret/c", "2"), "OK|");
+    IS(no_event(g), "(none)");
+    IS(RM(p, "/secret/c"), "OK|");
+    IS(event(g), "/secret/c|s|");
     IS(RM(p, "/secret"), "OK|"); /* was readable */
     IS(event(g), "/secret|s|");
     IS(call(g, XS_RESET_WATCHES, 0, "|"), "OK|");
