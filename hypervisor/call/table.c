@@ -44,4 +44,5 @@ const struct call_entry call_table[CALL_TABLE_SIZE] = {
     CALL_PV(sysctl, call_sysctl, CALL_MACHINE, 1),                /* the whole machine, for the tools */
     CALL_PV(domctl, call_domctl, CALL_TUNE, 1),                   /* one domain, for the tools */
     CALL_PV(wirt_switch, pv_mmuext_switch, CALL_OWN, 5), /* Wirt's own: a whole switch of threads, see wirt.h */
+    CALL_PV(wirt_return, NULL, CALL_OWN, 0),             /* likewise: return to a program; entry.S takes it, never we */
 };

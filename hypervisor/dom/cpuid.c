@@ -127,7 +127,7 @@ static struct cpuid wirt_leaf(enum domain_kind kind, u32 leaf)
 {
     if (leaf == WIRT_CPUID_BASE)
         return (struct cpuid){WIRT_CPUID_BASE + 1, WIRT_CPUID_SIGNATURE, WIRT_CPUID_SIGNATURE, WIRT_CPUID_SIGNATURE};
-    return (struct cpuid){kind == DOMAIN_PV ? WIRT_FEATURE_switch : 0, 0, 0, 0};
+    return (struct cpuid){kind == DOMAIN_PV ? WIRT_FEATURE_switch | WIRT_FEATURE_return : 0, 0, 0, 0};
 }
 
 static struct cpuid xstate_leaf(enum domain_kind kind, u32 sub)

@@ -15,6 +15,12 @@
 #define REGS_SYSCALL_VECTOR 0x100
 #define SYSCALL_MMU_UPDATE 1
 #define SYSCALL_IRET 23
+#define SYSCALL_RETURN 56
+/* its frame, seen from where a system call's begins: struct wirt_return and seven words */
+#define FRAME_R11 (-64)
+#define FRAME_RAX (-32)
+#define FRAME_RCX (-24)
+#define FRAME_RIP 16
 #define FLAGS_KEEP 0x244dd5 /* CF PF AF ZF SF TF DF OF NT AC ID: what an iret frame may set */
 
 /* The frame at rsp goes to C, then out. */
@@ -23,6 +29,36 @@
     movq %rsp, %rdi
     CALL_C \function
     jmp pv_exit
+.endm
+/* The rest of a return: rcx = the kernel's frame, rax = RFLAGS of it, r11 = vCPU, the hypercall's frame at rsp. */
+.macro TO_PROGRAM rax, r11, rcx, rip
+    andl $FLAGS_KEEP, %eax
+    orl $0x202, %eax
+    movq %rax, 16(%rsp)
+    TRY iret_spoilt, movq \rip(%rcx), %rax
+    movq %rax, (%rsp)
+    TRY iret_spoilt, movzwl \rip + 8(%rcx), %eax
+    orl $3, %eax
+    movq %rax, 8(%rsp)
+    TRY iret_spoilt, movq \rip + 24(%rcx), %rax
+    movq %rax, 24(%rsp)
+    TRY iret_spoilt, movzwl \rip + 32(%rcx), %eax
+    orl $3, %eax
+    movq %rax, 32(%rsp)
+    TRY iret_spoilt, pushq \rax(%rcx)
+    TRY iret_spoilt, pushq \r11(%rcx)
+    TRY iret_spoilt, movq \rcx(%rcx), %rcx
+    movq V_INFO(%r11), %rax
+    movb $0, 1(%rax)
+    cmpb $0, (%rax)
+    jne iret_pending
+    movb $0, V_IN_KERNEL(%r11)
+    movq V_USER_CR3(%r11), %rax
+    movq %rax, %cr3
+    swapgs
+    popq %r11
+    popq %rax
+    TRY iret_fault, iretq
 .endm
 .macro FRAME_AT_TOP /* rsp: where the guest's frame lies, whatever was pushed below */
     movq %rsp, %rax
@@ -79,6 +115,8 @@ pv_syscall_entry:
 from_kernel:
     cmpq $SYSCALL_IRET, %rax
     je fast_iret
+    cmpq $SYSCALL_RETURN, %rax
+    je fast_return
     cmpq $SYSCALL_MMU_UPDATE, %rax
     jne hypercall
 
@@ -177,33 +215,18 @@ fast_iret:
     je iret_slow
     cmpw $0, V_MUST_LOOK(%r11) /* and nmi_masked behind it */
     jne iret_slow
-    andl $FLAGS_KEEP, %eax
-    orl $0x202, %eax
-    movq %rax, 16(%rsp)
-    TRY iret_spoilt, movq 32(%rcx), %rax
-    movq %rax, (%rsp)
-    TRY iret_spoilt, movzwl 40(%rcx), %eax
-    orl $3, %eax
-    movq %rax, 8(%rsp)
-    TRY iret_spoilt, movq 56(%rcx), %rax
-    movq %rax, 24(%rsp)
-    TRY iret_spoilt, movzwl 64(%rcx), %eax
-    orl $3, %eax
-    movq %rax, 32(%rsp)
-    TRY iret_spoilt, pushq (%rcx)
-    TRY iret_spoilt, pushq 8(%rcx)
-    TRY iret_spoilt, movq 16(%rcx), %rcx
-    movq V_INFO(%r11), %rax
-    movb $0, 1(%rax)
-    cmpb $0, (%rax)
-    jne iret_pending
-    movb $0, V_IN_KERNEL(%r11)
-    movq V_USER_CR3(%r11), %rax
-    movq %rax, %cr3
-    swapgs
-    popq %r11
-    popq %rax
-    TRY iret_fault, iretq
+    TO_PROGRAM rax=0, r11=8, rcx=16, rip=32
+
+/* Hypercall 56, Wirt's own: to a program, events unmasked; the frame is where its entry left it. */
+    .balign 16
+fast_return:
+    movq V_SYSCALL_SP(%r11), %rcx
+    cmpq $0, V_USER_CR3(%r11)
+    je return_slow
+    cmpw $0, V_MUST_LOOK(%r11)
+    jne return_slow
+    TRY iret_spoilt, movq FRAME_RIP + 16(%rcx), %rax
+    TO_PROGRAM rax=FRAME_RAX, r11=FRAME_R11, rcx=FRAME_RCX, rip=FRAME_RIP
 
 /* An upcall waits: finish the frame as if the program had been interrupted at once. */
 iret_pending:
@@ -223,6 +246,12 @@ iret_slow: /* the frame on our stack is still the hypercall's, if none of it was
     movq 16(%rsp), %r11
     SAVE_FRAME REGS_SYSCALL_VECTOR
     HANDLE pv_iret
+
+return_slow:
+    movl $SYSCALL_RETURN, %eax
+    movq 16(%rsp), %r11
+    SAVE_FRAME REGS_SYSCALL_VECTOR
+    HANDLE pv_iret_return
 
 iret_spoilt: /* the guest's stack went away half-way through the frame */
     movq %r11, %rdi

@@ -5,8 +5,35 @@
  */
 #include "core/work.h"
 #include "pv/pv.h"
+#include "public/wirt.h"
 
 #define FLAGS_KEEP 0x244dd5ull /* as in entry.S */
+
+static void leave(struct vcpu *v, struct regs *r, const struct iret_context *c)
+{
+    if ((c->cs & 3) == 3) {
+        if (!v->pv.user_cr3) {
+            domain_crash(v->domain, "iret to a program (rip 0x%lx), but no user address space is set", c->rip);
+            return;
+        }
+        pv_vcpu_to_user(v);
+    }
+    r->rip = c->rip;
+    r->cs = (c->cs & 0xffff) | 3;
+    r->rflags = (c->rflags & FLAGS_KEEP) | RFLAGS_IF | RFLAGS_MBS;
+    r->rsp = c->rsp;
+    r->ss = (c->ss & 0xffff) | 3;
+    r->rax = c->rax;
+    if (!(c->flags & VGCF_in_syscall)) {
+        r->r11 = c->r11;
+        r->rcx = c->rcx;
+    }
+    r->vector = 0; /* all registers matter: no SYSRET */
+    v->info->evtchn_upcall_mask = !(c->rflags & RFLAGS_IF);
+    v->pv.nmi_masked = false;
+    if (v->pv.nmi_pending)
+        v->pv.must_look = 1;
+}
 
 void pv_iret(struct regs *r)
 {
@@ -16,33 +43,31 @@ void pv_iret(struct regs *r)
         domain_crash(v->domain, "iret: cannot read its frame at 0x%lx", r->rsp);
         return;
     }
-    if ((c.cs & 3) == 3) {
-        if (!v->pv.user_cr3) {
-            domain_crash(v->domain, "iret to a program (rip 0x%lx), but no user address space is set", c.rip);
-            return;
-        }
-        pv_vcpu_to_user(v);
+    leave(v, r, &c);
+}
+
+void pv_iret_return(struct regs *r)
+{
+    struct vcpu *v = vcpu_current();
+    struct wirt_return f;
+    if (!guest_get(&f, guest_at(v->pv.kernel_sp - sizeof(f)))) {
+        pv_iret_spoilt(v);
+        return;
     }
-    r->rip = c.rip;
-    r->cs = (c.cs & 0xffff) | 3;
-    r->rflags = (c.rflags & FLAGS_KEEP) | RFLAGS_IF | RFLAGS_MBS;
-    r->rsp = c.rsp;
-    r->ss = (c.ss & 0xffff) | 3;
-    r->rax = c.rax;
-    if (!(c.flags & VGCF_in_syscall)) {
-        r->r11 = c.r11;
-        r->rcx = c.rcx;
-    }
-    r->vector = 0; /* all registers matter: no SYSRET */
-    v->info->evtchn_upcall_mask = !(c.rflags & RFLAGS_IF);
-    v->pv.nmi_masked = false;
-    if (v->pv.nmi_pending)
-        v->pv.must_look = 1;
+    leave(v, r,
+          &(struct iret_context){.rax = f.rax,
+                                 .r11 = f.r11,
+                                 .rcx = f.rcx,
+                                 .rip = f.rip,
+                                 .cs = f.cs | 3,
+                                 .rflags = f.rflags | RFLAGS_IF,
+                                 .rsp = f.rsp,
+                                 .ss = f.ss});
 }
 
 void pv_iret_spoilt(struct vcpu *v)
 {
-    domain_crash(v->domain, "iret: its frame went away while it was read");
+    domain_crash(v->domain, "iret: its frame cannot be read, or went away while it was");
 }
 
 void pv_bad_stack(struct regs *r)

@@ -139,6 +139,7 @@ void pv_enter_guest(void) __noreturn;
 s64 pv_mmu_update_quick(u64 reqs, u64 count, u64 done, u64 foreign);
 void pv_page_fault_entry(void);
 void pv_iret(struct regs *r);
+void pv_iret_return(struct regs *r);
 void pv_iret_spoilt(struct vcpu *v);
 void pv_bad_stack(struct regs *r);
 void pv_syscall_slow(struct regs *r);

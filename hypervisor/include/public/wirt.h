@@ -189,4 +189,24 @@ struct wirt_sysctl_assist {
 #define WIRT_FEATURE_switch      1u
 #define __HYPERVISOR_wirt_switch 55 /* of those that are left to architectures */
 
+/*
+ * A PV kernel's return to a program, as iret, but with the frame where the program's entry left it: its last byte is
+ * the last one below the stack for entries from programs, wherever RSP points. Registers that are not in it are loaded
+ * already. Events are unmasked. No result: a frame that cannot be read is the domain's end.
+ */
+#define WIRT_FEATURE_return      2u
+#define __HYPERVISOR_wirt_return 56
+struct wirt_return {
+    unsigned long r11;
+    unsigned long r10_r9_r8[3]; /* not looked at */
+    unsigned long rax;
+    unsigned long rcx;
+    unsigned long others[4]; /* not looked at */
+    unsigned long rip;
+    unsigned long cs; /* this and ss: ring 3 is added */
+    unsigned long rflags;
+    unsigned long rsp;
+    unsigned long ss;
+};
+
 #endif

@@ -21,6 +21,14 @@ static u64 touches(u64 va)
     return *(volatile u64 *)va;
 }
 
+static void return_with_stack(u64 sp)
+{
+    user_init();
+    if (call2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, sp))
+        print("  stack_switch is refused\n");
+    call0(56);
+}
+
 static void with_stack(u64 sp)
 {
     __asm__ volatile("mov %0, %%rsp\n ud2" : : "r"(sp));
@@ -93,6 +101,14 @@ int main(void)
         with_stack(0);
     if (is_case("user-stack-hole"))
         user_with_stack((u64)hole + PAGE, in_user, 0);
+    if (is_case("return-hole"))
+        return_with_stack((u64)hole + PAGE);
+    if (is_case("return-no-user")) {
+        user_init();
+        ext(MMUEXT_NEW_USER_BASEPTR, 0, 0);
+        user_by_return(true);
+        enter_user((u64)in_user);
+    }
     if (is_case("user-stack-read-only"))
         user_with_stack((u64)page + PAGE, in_user, 0);
     if (is_case("fault-stack-hole"))

@@ -369,6 +369,10 @@ int main(void)
     syscall_edge();
     user_init();
     iret_user();
+    if (user_by_return(true)) {
+        iret_user();
+        user_by_return(false);
+    }
     interrupts();
     breakpoints();
     nmi();

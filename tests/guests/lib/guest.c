@@ -6,6 +6,7 @@
  */
 #include "guest.h"
 #include "public/sysctl.h"
+#include "public/wirt.h"
 
 #include <stdarg.h>
 
@@ -354,6 +355,16 @@ void user_init(void)
     need(page_ro(l4) == 0 && pin(4, l4) == 0 && ext(MMUEXT_NEW_USER_BASEPTR, mfn_of(l4), 0) == 0, "user address space");
     need(call2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, entry_stack + sizeof(entry_stack)) == 0, "stack_switch");
     need(callback(CALLBACKTYPE_syscall, CALLBACKF_mask_events, syscall_entry) == 0, "syscall callback");
+}
+
+bool user_by_return(bool is_on)
+{
+    u32 a = WIRT_CPUID_BASE, b, c = 0, d;
+    __asm__ volatile("ud2\n .ascii \"xen\"\n cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (b != WIRT_CPUID_SIGNATURE)
+        return false;
+    user_return_top = is_on ? (u64)entry_stack + sizeof(entry_stack) : 0;
+    return true;
 }
 
 u64 user_run(u64 (*fn)(u64), u64 arg)

@@ -160,6 +160,8 @@ s64 callback(u16 type, u16 flags, void (*entry)(void));
 /* --- user mode: same mappings through an L4 of its own --- */
 extern u8 user_stack[];
 void user_init(void);
+extern u64 user_return_top;            /* user_enter goes by wirt_return from a frame below it; 0: by iret */
+bool user_by_return(bool is_on);       /* false: not offered here */
 u64 user_run(u64 (*fn)(u64), u64 arg); /* its result; or ~0 with last_trap set, when trap_count moved */
 u64 user_enter(u64 rip, u64 rsp, u64 rflags, u64 cs, u64 ss, u64 arg);
 void user_leave(u64 value) __attribute__((noreturn));

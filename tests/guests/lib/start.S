@@ -181,17 +181,31 @@ user_enter:
     pushq %r14
     pushq %r15
     movq %rsp, user_saved(%rip)
-    pushq %r8
+    cmpq $0, user_return_top(%rip)
+    je 1f
+    movq user_return_top(%rip), %rsp
+1:  pushq %r8
     pushq %rsi
     pushq %rdx
     pushq %rcx
     pushq %rdi
     movq %r9, %rdi
+    cmpq $0, user_return_top(%rip)
+    jne 2f
     pushq $0
     pushq $0x77 /* rcx */
     pushq $0x99 /* r11 */
     pushq $0x55 /* rax */
     movl $23, %eax
+    syscall
+    ud2
+2:  subq $32, %rsp
+    pushq $0x77 /* rcx */
+    pushq $0x55 /* rax */
+    subq $24, %rsp
+    pushq $0x99 /* r11 */
+    xorl %esp, %esp
+    movl $56, %eax
     syscall
     ud2
     .globl user_leave
@@ -219,6 +233,8 @@ user_exit:
 entry_regs: .fill 24, 8, 0xee
 si: .quad 0
 user_saved: .quad 0
+    .globl user_return_top
+user_return_top: .quad 0
 failsafe_selectors: .fill 4, 8, 0
     .bss
     .balign 4096

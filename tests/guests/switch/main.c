@@ -11,6 +11,7 @@
 
 static u64 *l1, *l2, *l3, *l4, *user_l4, *base, cell[2] __attribute__((aligned(16))) = {0xf5, 0x65};
 static u8 entry[2 * PAGE] __attribute__((aligned(16)));
+static u32 port;
 static u64 stack = (u64)(entry + sizeof(entry)); /* for entries from programs */
 
 static s64 switch_to(u64 sp, u64 fs, u64 gs, u64 kernel, u64 user)
@@ -122,6 +123,44 @@ static void refuses(void)
     EQ(page_ro(l4) | page_ro(user_l4), 0);
 }
 
+/* All that a program's registers begin with by user_enter: rax 0x55, rcx 0x77, r11 0x99, rdi. */
+u64 sees(u64 unused);
+__asm__(".text\nsees: lea (%rcx,%rcx,2), %rcx\n lea (%r11,%r11,4), %r11\n add %rcx, %rax\n add %r11, %rax\n"
+        " add %rdi, %rax\n ret\n");
+
+static u64 in_user(u64 count)
+{
+    return count + event_count[port];
+}
+
+static void returns(void)
+{
+    u32 a, b, c, d;
+    user_init(); /* the stack for entries is its own */
+    test("return-registers");
+    cpuid(WIRT_CPUID_BASE + 1, &a, &b, &c, &d);
+    TRUE(a & WIRT_FEATURE_return && user_by_return(true));
+    for (u32 i = 0; i < 3; i++)
+        EQ(user_run(sees, i), 0x55 + 3 * 0x77 + 5 * 0x99 + i);
+    test("return-takes-events"); /* that wait: before the program's first instruction */
+    events_init();
+    struct evtchn_alloc_unbound alloc = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
+    EQ(evtchn(EVTCHNOP_alloc_unbound, &alloc), 0);
+    struct evtchn_bind_interdomain pair = {.remote_dom = DOMID_SELF, .remote_port = alloc.port};
+    EQ(evtchn(EVTCHNOP_bind_interdomain, &pair), 0);
+    port = alloc.port;
+    events_mask();
+    struct evtchn_send send = {pair.local_port};
+    EQ(evtchn(EVTCHNOP_send, &send), 0);
+    EQ(event_count[port], 0);
+    EQ(user_run(in_user, 7), 8);
+    test("return-not-in-batch");
+    struct multicall_entry batch = {.op = __HYPERVISOR_wirt_return};
+    EQ(call2(__HYPERVISOR_multicall, &batch, 1), 0);
+    EQ(batch.result, E_NOSYS);
+    user_by_return(false);
+}
+
 int main(void)
 {
     traps_init();
@@ -138,5 +177,6 @@ int main(void)
     announced();
     works();
     refuses();
+    returns();
     finish();
 }

@@ -110,7 +110,7 @@ static void leaves(void)
     c = cpuid_leaf(DOMAIN_PV, 0, 0x40000100, 0);
     CU_ASSERT(c.eax == 0x40000101 && c.ebx == c.ecx && c.ebx == c.edx && !memcmp(&c.ebx, "Wirt", 4));
     CU_ASSERT_EQUAL(cpuid_leaf(DOMAIN_HVM, 0, 0x40000100, 0).eax, 0x40000101);
-    CU_ASSERT_EQUAL(cpuid_leaf(DOMAIN_PV, 0, 0x40000101, 0).eax, WIRT_FEATURE_switch);
+    CU_ASSERT_EQUAL(cpuid_leaf(DOMAIN_PV, 0, 0x40000101, 0).eax, WIRT_FEATURE_switch | WIRT_FEATURE_return);
     for (u32 leaf = 0x40000006; leaf < 0x40000200; leaf++) { /* nothing of what PV kernels are offered is for others */
         if (leaf == 0x40000100)
             continue;
