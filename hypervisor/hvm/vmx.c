@@ -17,7 +17,7 @@
 
 #define TSS_OFFSET  (GDT_LIMIT + 1u)
 #define EPT_WALK_WB (3u << 3 | 6u)
-#define EPT_LEAF_WB (6u << 3)
+#define EPT_LEAF_WB (BIT(6) | 6u << 3) /* whatever the guest's PAT says: nobody sees past the caches */
 #define SLICE_MS    10u /* a guest leaves after that at the latest: one emulator holds back interrupts from it */
 #define NO_LINK     (~0ull)
 #define PAT_RESET   0x0007040600070406ull
@@ -50,7 +50,7 @@ static __init bool controls_find(void)
                       (u32)(PROC_HLT | PROC_MWAIT | PROC_RDPMC | PROC_CR8 | PROC_DR | PROC_PORTS | PROC_MSR_MAP |
                             PROC_MONITOR | PROC_2),
                       0, &vmx_proc) &&
-           vmx_adjust(second, PROC2_EPT | PROC2_UNRESTRICTED | PROC2_WBINVD, PROC2_VPID, &proc2) &&
+           vmx_adjust(second, PROC2_EPT | PROC2_UNRESTRICTED | PROC2_WBINVD, PROC2_VPID | PROC2_ENCLS, &proc2) &&
            vmx_adjust(cpu_rdmsr(MSR_VMX_TRUE_EXIT), VMEXIT_SAVE_DEBUG | VMEXIT_LONG | VMEXIT_PAT | VMEXIT_EFER, 0,
                       &exit_controls) &&
            vmx_adjust(cpu_rdmsr(MSR_VMX_TRUE_ENTRY), VMENTRY_LOAD_DEBUG | VMENTRY_PAT | VMENTRY_EFER, 0,
@@ -177,7 +177,7 @@ static void control_registers(u64 cr0, u64 cr3, u64 cr4, u64 efer)
     vmcs_write(GUEST_CR0, (cr0 & ~VMX_CR0_OWN) | CR0_NE);
     vmcs_write(GUEST_CR3, cr3);
     vmcs_write(VMCS_CR4_SHOWN, cr4);
-    vmcs_write(GUEST_CR4, cr4 | CR4_VMXE | CR4_MCE);
+    vmcs_write(GUEST_CR4, (cr4 & ~vmx_cr4_own) | CR4_VMXE | CR4_MCE);
     vmcs_write(GUEST_EFER, efer & EFER_GUEST);
     vmcs_write(VMCS_ENTRY, entry_controls | (efer & EFER_LMA ? VMENTRY_LONG : 0));
 }
@@ -189,7 +189,7 @@ static void idle_state(void)
     vmcs_write(GUEST_ACTIVITY, 0);
     vmcs_write(GUEST_PENDING, 0);
     vmcs_write(GUEST_DEBUGCTL, 0);
-    vmcs_write(GUEST_DR7, 0x400);
+    vmcs_write(GUEST_DR7, DR7_FIXED);
     vmcs_write(GUEST_LINK, NO_LINK);
     vmcs_write(GUEST_PAT, PAT_RESET);
     vmcs_write(VMCS_ENTRY_EVENT, 0);
@@ -212,8 +212,22 @@ void vmx_real(struct vcpu *v)
     idle_state();
 }
 
+/* What is in a new structure only the processor knows, even if its page was zero. */
+static void zero_fields(void)
+{
+    static const u16 zero[] = {VMCS_PF_MASK,       VMCS_PF_MATCH,     VMCS_CR3_TARGETS,  VMCS_EXIT_MSRS_SAVED,
+                               VMCS_EXIT_MSRS,     VMCS_ENTRY_MSRS,   GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP,
+                               GUEST_SYSENTER_EIP, HOST_ES_SELECTOR,  HOST_SS_SELECTOR,  HOST_DS_SELECTOR,
+                               HOST_FS_SELECTOR,   HOST_GS_SELECTOR,  HOST_FS_BASE,      HOST_GS_BASE,
+                               HOST_SYSENTER_CS,   HOST_SYSENTER_ESP, HOST_SYSENTER_EIP};
+
+    for (u32 i = 0; i < ARRAY_COUNT(zero); i++)
+        vmcs_write(zero[i], 0);
+}
+
 static void fixed_fields(struct vcpu *v)
 {
+    zero_fields();
     vmcs_write(VMCS_PIN, pin);
     vmcs_write(VMCS_PROC, vmx_proc);
     vmcs_write(VMCS_PROC2, proc2);
@@ -223,6 +237,8 @@ static void fixed_fields(struct vcpu *v)
     vmcs_write(VMCS_EPT_ROOT, pgtab_paddr(v->domain->hvm->root).a | EPT_WALK_WB);
     if (proc2 & PROC2_VPID)
         vmcs_write(VMCS_VPID, 1); /* everybody's: whoever comes after somebody else flushes (hvm_is_stale) */
+    if (proc2 & PROC2_ENCLS)
+        vmcs_write(VMCS_ENCLS_MAP, ~0ull);
     if (pin & PIN_TIMER)
         vmcs_write(GUEST_TIMER, timer_ticks);
     vmcs_write(VMCS_CR0_MASK, VMX_CR0_OWN);
@@ -246,7 +262,7 @@ static int create(struct vcpu *v)
             frame_free(m, 0);
         return -ENOMEM;
     }
-    *x = (struct vmx){.vmcs = mfn_paddr(m), .proc = vmx_proc, .dr6 = 0xffff0ff0};
+    *x = (struct vmx){.vmcs = mfn_paddr(m), .proc = vmx_proc, .dr6 = DR6_FIXED};
     *(u32 *)frame_va(m) = (u32)cpu_rdmsr(MSR_VMX_BASIC) & 0x7fffffff;
     v->hvm->control = x;
     vmcs_clear(x->vmcs);
@@ -310,7 +326,10 @@ static void set_context(struct vcpu *v, const struct hvm_hw_cpu *h)
     vmcs_write(GUEST_SYSENTER_ESP, h->sysenter_esp);
     vmcs_write(GUEST_SYSENTER_EIP, h->sysenter_eip);
     idle_state();
+    vmcs_write(GUEST_DR7, (h->dr7 & DR7_BITS) | DR7_FIXED);
     give_back(v, was);
+    x->rip = h->rip;
+    x->dr6 = (h->dr6 & DR6_BITS) | DR6_FIXED;
     x->cr2 = h->cr2;
     x->msr[0] = h->msr_star;
     x->msr[1] = canonical(h->msr_lstar);
@@ -392,7 +411,7 @@ static void load(struct vcpu *v)
     vmcs_write(HOST_TR_BASE, gdt + TSS_OFFSET);
     vmcs_write(HOST_IDTR_BASE, idt.base);
     vmcs_write(HOST_RSP, (u64)cpu_guest_regs());
-    if (vmcs_read(GUEST_DR7) & 0xff) /* they act without being touched */
+    if (vmcs_read(GUEST_DR7) & DR7_ENABLED) /* they act without being touched */
         vmx_debug_load(v);
 }
 

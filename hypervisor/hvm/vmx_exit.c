@@ -13,8 +13,8 @@
 #define WRITE_ACCESS   BIT(1)
 #define HAS_LINEAR     BIT(7)
 #define IS_ITS_OWN     BIT(8) /* with the linear address: not of the walk to it */
-#define DR6_RESET      0xffff0ff0ull
-#define DR6_CAUSES     0xe00full
+#define EVENT_INT1     HVM_EVENT_TYPE(5)
+#define DR7_GD         BIT(13)
 
 static u64 *gpr(struct regs *r, u32 n)
 {
@@ -42,30 +42,29 @@ static void give_up(struct vcpu *v, u32 code)
  * and does the instruction again: then the processor itself does all the rest of it. */
 static void do_control(struct vcpu *v, struct regs *r, u64 info, u64 next)
 {
-    u64 *value = gpr(r, (u32)info >> 8), tpr;
+    u64 *at = gpr(r, (u32)info >> 8), value = vmx_code(v).wide == 8 ? *at : (u32)*at;
     bool ok = true;
 
     switch (info & 0x3f) {
     case 0x00:
-        ok = !(*value >> 32) && (!(*value & CR0_NW) || *value & CR0_CD);
+        ok = !(value >> 32) && (!(value & CR0_NW) || value & CR0_CD);
         if (ok)
-            vmcs_write(VMCS_CR0_SHOWN, *value | CR0_ET);
+            vmcs_write(VMCS_CR0_SHOWN, value | CR0_ET);
         break;
     case 0x04:
-        ok = !(*value & vmx_cr4_own & ~CR4_MCE);
+        ok = !(value & vmx_cr4_own & ~CR4_MCE);
         if (ok)
-            vmcs_write(VMCS_CR4_SHOWN, *value);
+            vmcs_write(VMCS_CR4_SHOWN, value);
         break;
     case 0x08:
-        ok = *value < 16;
+        ok = value < 16;
         if (ok) {
-            v->hvm->apic.tpr = (u32)*value << 4;
+            v->hvm->apic.tpr = (u32)value << 4;
             r->rip = next;
         }
         break;
     case 0x18:
-        tpr = v->hvm->apic.tpr >> 4;
-        *value = tpr;
+        *at = v->hvm->apic.tpr >> 4;
         r->rip = next;
         break;
     default:
@@ -86,8 +85,8 @@ static void do_port(struct vcpu *v, struct regs *r, u64 info, u64 next)
     exit_port(v, r, next, p);
 }
 
-/* #DB does not reach DR6 when it makes the guest leave. */
-static void do_exception(struct vcpu *v, u32 event)
+/* #DB does not reach the debug registers when it makes the guest leave, and that of INT1 leaves before it. */
+static void do_exception(struct vcpu *v, struct regs *r, u32 event, u64 next)
 {
     u8 vector = (u8)event;
 
@@ -96,7 +95,10 @@ static void do_exception(struct vcpu *v, u32 event)
     if (vector == TRAP_DB) {
         if (!v->hvm->has_debug)
             vmx_debug_load(v);
-        cpu_write_dr6((cpu_read_dr6() & ~0xfull) | DR6_RESET | (vmcs_read(VMCS_QUALIFICATION) & DR6_CAUSES));
+        cpu_write_dr6((cpu_read_dr6() & ~0xfull) | DR6_FIXED | (vmcs_read(VMCS_QUALIFICATION) & DR6_BITS));
+        vmcs_write(GUEST_DR7, vmcs_read(GUEST_DR7) & ~DR7_GD);
+        if ((event & HVM_EVENT_TYPE(7)) == EVENT_INT1)
+            r->rip = next;
     }
     hvm_inject(v, vector, event & HVM_EVENT_ERROR, (u32)vmcs_read(VMCS_EXIT_ERROR));
 }
@@ -110,13 +112,22 @@ static void do_memory(struct vcpu *v, struct regs *r, u64 info)
     exit_nested_fault(v, r, x);
 }
 
+/* Behind the last byte of 4 GiB comes the first for 32-bit code, a guest's programs among it; the processor would
+ * refuse the longer address, and that would be the end of the whole domain. */
+static u64 behind(const struct vcpu *v, const struct regs *r)
+{
+    u64 next = r->rip + vmcs_read(VMCS_LENGTH);
+
+    return unlikely((next ^ r->rip) >> 32) && vmx_code(v).wide < 8 ? (u32)next : next;
+}
+
 static void handle(struct vcpu *v, struct regs *r, u32 code)
 {
-    u64 info = vmcs_read(VMCS_QUALIFICATION), next = r->rip + vmcs_read(VMCS_LENGTH);
+    u64 info = vmcs_read(VMCS_QUALIFICATION), next = behind(v, r);
 
     switch (code) {
     case VMEXIT_EXCEPTION:
-        do_exception(v, (u32)vmcs_read(VMCS_EXIT_EVENT));
+        do_exception(v, r, (u32)vmcs_read(VMCS_EXIT_EVENT), next);
         return;
     case VMEXIT_INTR:
     case VMEXIT_INIT ... VMEXIT_NMI_WINDOW:
@@ -160,10 +171,10 @@ static void handle(struct vcpu *v, struct regs *r, u32 code)
         return;
     case VMEXIT_VMCLEAR ... VMEXIT_VMXON:
     case VMEXIT_GETSEC:
-    case VMEXIT_MWAIT:
-    case VMEXIT_MONITOR:
+    case VMEXIT_MWAIT ... VMEXIT_MONITOR: /* what is between the two is not asked for */
     case VMEXIT_INVEPT:
     case VMEXIT_INVVPID:
+    case VMEXIT_ENCLS:
         exit_fault(v, TRAP_UD);
         return;
     default:
@@ -276,6 +287,8 @@ u64 vmx_prepare(struct regs *r)
     }
     if (v->hvm->event & HVM_EVENT_VALID)
         put_in(v->hvm->event, shadow);
+    else if (unlikely(r->rflags & RFLAGS_TF && r->rip != x->rip)) /* a step that Wirt did */
+        vmcs_write(GUEST_PENDING, vmcs_read(GUEST_PENDING) | PENDING_STEP);
     vmcs_write(GUEST_RIP, r->rip);
     vmcs_write(GUEST_RSP, r->rsp);
     vmcs_write(GUEST_RFLAGS, r->rflags);

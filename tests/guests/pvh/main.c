@@ -52,13 +52,19 @@ __asm__(".pushsection .text\n"
         "guest_code_end:\n"
         ".popsection\n");
 
-/* Code of the guest's, with the instruction that its processor has for hypercalls: VMCALL on Intel. */
-static void code_copy(u8 *at, const void *code, u64 bytes)
+static bool is_intel(void)
 {
     u32 a = 0, b, c = 0, d;
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return b == 0x756e6547;
+}
+
+/* Code of the guest's, with the instruction that its processor has for hypercalls: VMCALL on Intel. */
+static void code_copy(u8 *at, const void *code, u64 bytes)
+{
+    bool says_vmcall = is_intel();
     memcpy(at, code, bytes);
-    for (u64 i = 0; b == 0x756e6547 && i + 2 < bytes; i++)
+    for (u64 i = 0; says_vmcall && i + 2 < bytes; i++)
         if (at[i] == 0x0f && at[i + 1] == 0x01 && at[i + 2] == 0xd9)
             at[i + 2] = 0xc1;
 }
@@ -348,6 +354,7 @@ static void second(void)
 #include "grants.h"
 #include "narrow.h"
 #include "holes.h"
+#include "debug.h"
 
 static void contexts(void)
 {
@@ -492,6 +499,11 @@ int main(void)
     if (is_case("apic")) {
         for (u32 i = 0; i < COUNT(apic_acts); i++)
             apic(i);
+        for (u32 i = 0; i < COUNT(debugs); i++)
+            debug(i);
+        if (is_intel())
+            recurs();
+        last_bytes();
         context_back();
         grants_to(false);
         grants_to(true);
