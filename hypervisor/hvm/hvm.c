@@ -278,6 +278,7 @@ static void start_real(struct vcpu *v, u8 page)
     vlapic_reset(v);
     hvm_backend->start_real(v, page);
     v->regs = (struct regs){.rflags = RFLAGS_MBS};
+    v->hvm->ran_on = VCPU_NOWHERE; /* the TLB has what it saw with paging */
     v->hvm->event = 0;
     v->hvm->is_in_nmi = v->pv.nmi_pending = false;
     v->is_initialised = true;
