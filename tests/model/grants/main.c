@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random grants among three domains against a reference model that knows, from the operations that were accepted alone,
- * what every entry, counter and page-table entry must say. The guests are hostile: entries change while they are in
- * use, page-table entries are written over, frames given back, handles invented, domains die in the middle. After each
- * step everything is compared. Arguments: seeds, operations a seed; SEED=n repeats one. Ends with "N passed, N failed".
+ * Random grants among three domains against a reference model (model.c). The guests are hostile: entries change while
+ * they are in use, page-table entries are written over, frames given back, handles invented, domains die in the middle.
+ * After each step everything is compared. Arguments: seeds, operations a seed; SEED=n repeats one. Ends with "N passed,
+ * N failed".
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,222 +13,11 @@
 #include <unistd.h>
 #include "call/call.h"
 #include "fake_hw/fake.h"
+#include "model.h"
 #include "pv/pte.h"
-#include "world.h"
 
-#define MAPPINGS (DOMS * 256u)
-#define FRAMES   0x120000u
-
-/* --- what the model knows --- */
-struct mapping {
-    bool is_live, is_host, is_device, is_readonly;
-    u32 mapper, ref, slot, handle; /* mapper: index; slot of its L1 table */
-    struct domain *granter;
-    u64 frame, host_addr;
-};
-static struct mapping map[MAPPINGS];
-static u64 word[DOMS][REFS];   /* of each entry, flags of use included */
-static u64 page[DOMS][PAGES];  /* 0: given back */
-static u64 shown[DOMS][SLOTS]; /* frame that the entry shows, 0 = none */
-static bool shown_rw[DOMS][SLOTS];
-static bool allocated[FRAMES];         /* by its owner */
-static u32 refs[FRAMES], uses[FRAMES]; /* derived */
-static bool is_table[FRAMES];          /* the L1 of a living domain: its L2 uses it */
-static bool is_watched[FRAMES];
-static u32 watched[FRAMES], watched_count; /* pages that have an owner */
-static u32 handle_of[DOMS][4096];          /* the last one of each place */
-static u64 tally[2][9], ops_done, seed;    /* refused, accepted */
-static const char *last = "nothing";
-static const struct mapping *unmapping; /* must be busy until the flush */
-static u32 flushes;
-
-void fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "FAILED: ");
-    vfprintf(stderr, format, args);
-    fprintf(stderr, " (behind operation %lu, %s; SEED=%lu)\n", ops_done, last, seed);
-    _exit(1);
-}
-
-static u32 index_of(const struct domain *d) /* DOMS: dead */
-{
-    u32 i = 0;
-    while (i < DOMS && doms[i] != d)
-        i++;
-    return i;
-}
-
-static void count_pins(const struct domain *d, u32 ref, u32 *users, u32 *writers)
-{
-    *users = *writers = 0;
-    for (u32 i = 0; i < MAPPINGS; i++)
-        if (map[i].is_live && map[i].granter == d && map[i].ref == ref) {
-            ++*users;
-            *writers += !map[i].is_readonly;
-        }
-}
-
-static void check_entries(void)
-{
-    u32 users, writers;
-    for (u32 d = 0; d < DOMS; d++) {
-        u32 pinned = 0;
-        for (u32 r = 0; r < REFS; r++) {
-            const struct grant_pins *p = &doms[d]->grant.pins[0][r];
-            count_pins(doms[d], r, &users, &writers);
-            if (p->users != users || p->writers != writers)
-                fail("entry %u of domain %u: %u users, %u writers; the model has %u, %u", r, doms[d]->id, p->users,
-                     p->writers, users, writers);
-            if (*(volatile u64 *)(void *)world_entry(doms[d], r) != word[d][r])
-                fail("entry %u of domain %u: %lx; the model has %lx", r, doms[d]->id,
-                     *(volatile u64 *)(void *)world_entry(doms[d], r), word[d][r]);
-            pinned += users != 0;
-        }
-        if (doms[d]->grant.pinned != pinned)
-            fail("domain %u: %u entries in use; the model has %u", doms[d]->id, doms[d]->grant.pinned, pinned);
-    }
-}
-
-static void check_slots(void)
-{
-    for (u32 d = 0; d < DOMS; d++)
-        for (u32 s = 0; s < SLOTS; s++) {
-            pte_t e = *world_slot(d, s);
-            bool is_right =
-                shown[d][s] ? e & PTE_P && pte_mfn(e) == shown[d][s] && !(e & PTE_RW) == !shown_rw[d][s] : !(e & PTE_P);
-            if (!is_right)
-                fail("slot %u of domain %u: %lx; the model has frame %lx%s", s, doms[d]->id, (u64)e, shown[d][s],
-                     shown_rw[d][s] ? ", writable" : "");
-        }
-}
-
-static void check_frames(void)
-{
-    for (u32 i = 0; i < watched_count; i++)
-        refs[watched[i]] = uses[watched[i]] = 0;
-    for (u32 d = 0; d < DOMS; d++)
-        for (u32 s = 0; s < SLOTS; s++) {
-            refs[shown[d][s]]++;
-            uses[shown[d][s]] += shown_rw[d][s];
-        }
-    for (u32 i = 0; i < MAPPINGS; i++)
-        if (map[i].is_live && map[i].is_device) {
-            refs[map[i].frame]++;
-            uses[map[i].frame] += !map[i].is_readonly;
-        }
-    for (u32 i = 0; i < watched_count; i++) {
-        u32 m = watched[i];
-        struct page *p = frame_page(mfn(m));
-        refs[m] += allocated[m] + is_table[m];
-        uses[m] += is_table[m];
-        if (refs[m] == 0) {
-            if (p->owner >= PAGE_OWNER_DOMAIN)
-                fail("frame %x has no references and is not free", m);
-            is_watched[m] = false;
-            watched[i--] = watched[--watched_count];
-        } else if ((u32)p->refs != refs[m] || (p->type & PAGE_COUNT) != uses[m]) {
-            fail("frame %x: %u references, %lu uses; the model has %u, %u", m, (u32)p->refs,
-                 (unsigned long)(p->type & PAGE_COUNT), refs[m], uses[m]);
-        }
-    }
-}
-
-static void check_domains(void)
-{
-    static u32 held[IDS], frames[IDS];
-    memset(held, 0, sizeof(held));
-    memset(frames, 0, sizeof(frames));
-    for (u32 i = 0; i < watched_count; i++) {
-        u32 owner = frame_page(mfn(watched[i]))->owner;
-        if (owner >= PAGE_OWNER_DOMAIN)
-            frames[owner - PAGE_OWNER_DOMAIN]++;
-    }
-    for (u32 i = 0; i < MAPPINGS; i++)
-        if (map[i].is_live)
-            held[map[i].granter->id]++;
-    for (u32 id = 0; id < IDS && by_id[id]; id++) {
-        u32 want = held[id] + (by_id[id]->page_held != 0) + (index_of(by_id[id]) < DOMS);
-        if (by_id[id]->refs != want)
-            fail("domain %u: %u references; the model has %u", id, by_id[id]->refs, want);
-        if (index_of(by_id[id]) == DOMS && by_id[id]->page_held != frames[id])
-            fail("dead domain %u holds %lu frames; the model has %u", id, by_id[id]->page_held, frames[id]);
-        if (is_freed[id] && want)
-            fail("domain %u is freed too early", id);
-    }
-}
-
-/* A flush of the mapper comes before its entry is free for the granter. */
-void __real_tlb_flush_cpus(cpuset_t cpus);
-void __wrap_tlb_flush_cpus(cpuset_t cpus);
-void __wrap_tlb_flush_cpus(cpuset_t cpus)
-{
-    u32 d = unmapping ? index_of(unmapping->granter) : DOMS;
-    flushes += unmapping && cpus & BIT(unmapping->mapper);
-    if (d < DOMS && unmapping->ref < REFS && !(world_entry(doms[d], unmapping->ref)->flags & GTF_reading) &&
-        word[d][unmapping->ref] & GTF_reading)
-        fail("entry %u of domain %u is free before the flush", unmapping->ref, doms[d]->id);
-    __real_tlb_flush_cpus(cpus);
-}
-
-/* --- what happens --- */
-static void watch(u64 m)
-{
-    if (!is_watched[m])
-        watched[watched_count++] = (u32)m;
-    is_watched[m] = true;
-}
-
-static void note_table(u32 d, bool is)
-{
-    u64 m = l1_frame[d];
-    is_table[m] = allocated[m] = is;
-    if (is)
-        watch(m);
-}
-
-static void pin(u32 d, u32 ref, bool writes)
-{
-    word[d][ref] |= GTF_reading | (writes ? GTF_writing : 0);
-}
-
-static void unpin(const struct domain *g, u32 ref, bool writes) /* the mapping is not live any more */
-{
-    u32 users, writers, d = index_of(g);
-    if (d == DOMS)
-        return;
-    count_pins(g, ref, &users, &writers);
-    if (!users)
-        word[d][ref] &= ~(u64)GTF_reading;
-    if (writes && !writers)
-        word[d][ref] &= ~(u64)GTF_writing;
-}
-
-/* Does entry `ref` say that domain `user` may? */
-static bool offered(u32 d, u32 user, u32 ref, bool writes)
-{
-    u64 w = ref < REFS ? word[d][ref] : 0;
-    return (w & (GTF_type_mask | GTF_sub_page | GTF_PWT | GTF_PCD | GTF_PAT)) == GTF_permit_access &&
-           (w >> 16 & 0xffff) == doms[user]->id && !(writes && w & GTF_readonly);
-}
-
-/* And is there such a frame? Its number, or 0. */
-static u64 granted(u32 d, u32 user, u32 ref, bool writes)
-{
-    u64 m = ref < REFS ? word[d][ref] >> 32 : 0;
-    return offered(d, user, ref, writes) && m < FRAMES && is_watched[m] &&
-                   frame_page(mfn(m))->owner == domain_owner(doms[d])
-               ? m
-               : 0;
-}
-
-/* It names a frame that the domain has and the model does not watch: of its other tables, of the grant table. */
-static bool is_hidden(u32 d, u32 ref)
-{
-    u64 m = ref < REFS ? word[d][ref] >> 32 : FRAMES;
-    return m < FRAMES && !is_watched[m] && frame_page(mfn(m))->owner == domain_owner(doms[d]);
-}
+static u32 handle_of[DOMS][4096]; /* the last one of each place */
+static u64 tally[2][9];           /* refused, accepted */
 
 static void op_entry(void)
 {
@@ -553,10 +341,7 @@ static int run_seed(u64 n, u64 ops)
             op_copy();
         else
             op_death();
-        check_entries();
-        check_domains();
-        check_slots();
-        check_frames();
+        check_all();
         if (ops_done % 64 == 0 && grant_audit())
             fail("the audit finds a fault");
     }
