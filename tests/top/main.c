@@ -96,7 +96,12 @@ struct sample make(uint64_t seconds)
     s.channel[1] = (struct sample_channel){4, 1, 4, 1, 2, 0};
     s.mapping[0] = (struct sample_mapping){0, 4, 9, 0x1234, 0};
     s.mapping[1] = (struct sample_mapping){0, 4, 10, 0x1235, 3};
-    s.has_channels = s.has_mappings = true;
+    s.use = calloc(3, sizeof(*s.use));
+    s.uses = 3;
+    s.use[0] = (struct sample_use){0, 6, 4096};
+    s.use[1] = (struct sample_use){1, 0, 1024};
+    s.use[2] = (struct sample_use){1, 1, 1024};
+    s.has_channels = s.has_mappings = s.has_uses = true;
     s.cpu[0] = (struct sample_cpu){.idle_ns = seconds * 750000000, .timer = seconds * 250};
     return s;
 }
@@ -117,6 +122,7 @@ static void files(void)
                                       "sample 1 2 3 4 5 6 1\nend",
                                       "sample 1 2 3 4 5 6 2\nchannel 1 2 3 4 5\nend\n",
                                       "sample 1 2 3 4 5 6 4\nmapping 1 2 3 4 5 6\nend\n",
+                                      "sample 1 2 3 4 5 6 8\nuse 1 2\nend\n",
                                       "sample -1 2 3 4 5 6 1\nend\n",
                                       "sample 1 2 3 4 5 6 1\nnoise 1\nend\n"};
     struct sample s = make(3), back;
@@ -131,6 +137,7 @@ static void files(void)
     check(memcmp(back.domain, s.domain, 3 * sizeof(*s.domain)) == 0);
     check(memcmp(back.vcpu, s.vcpu, 3 * sizeof(*s.vcpu)) == 0);
     check(back.channels == 2 && memcmp(back.channel, s.channel, 2 * sizeof(*s.channel)) == 0);
+    check(back.has_uses && back.uses == 3 && memcmp(back.use, s.use, 3 * sizeof(*s.use)) == 0);
     check(back.mappings == 2 && memcmp(back.mapping, s.mapping, 2 * sizeof(*s.mapping)) == 0);
     sample_clear(&back);
     check(sample_read(NULL, f, "file", &line, &back) == 0);
@@ -275,6 +282,37 @@ static void ends(void)
     model_clear(&m);
 }
 
+/* The bar: as long as it is told to be, each letter for its share; the table: every use of every owner. */
+static void uses(void)
+{
+    static const char *const rows[] = {"        writable   untyped        L1        L2        L3        L4    descr.",
+                                       "dom0    w   4.0M ", "guests            G   1.0M  T   1.0M ", "Wirt   "};
+    struct model m = {0};
+    struct sample s = make(1);
+    char text[160];
+    json_t *o, *list;
+
+    s.use[2].owner = 77; /* of a newer hypervisor */
+    give(&m, s);
+    o = model_json(&m);
+    list = json_object_get(o, "memory_use");
+    check(json_array_size(list) == 2 &&
+          strcmp(json_string_value(json_object_get(json_array_get(list, 0), "use")), "writable") == 0);
+    json_decref(o);
+    m.now.use[2].owner = 1;
+    lines_memory(&m, 16, text, sizeof(text));
+    check(strcmp(text, "wwwwwwwwGGTT....") == 0);
+    lines_memory(&m, 1000, text, sizeof(text));
+    check(strlen(text) == sizeof(text) - 1 && text[0] == 'w' && text[sizeof(text) - 2] == '.');
+    for (size_t i = 0; i < 4; i++)
+        check(lines_memory_row(&m, i, text, sizeof(text)) && strncmp(text, rows[i], strlen(rows[i])) == 0);
+    check(!lines_memory_row(&m, 4, text, sizeof(text)));
+    m.now.uses = 0; /* not known: by what domains have */
+    lines_memory(&m, 16, text, sizeof(text));
+    check(strcmp(text, "00000000GGGG....") == 0 && !lines_memory_row(&m, 0, text, sizeof(text)));
+    model_clear(&m);
+}
+
 int main(void)
 {
     texts();
@@ -283,6 +321,7 @@ int main(void)
     rates();
     json();
     ends();
+    uses();
     test_keys();
     test_console();
     printf("%u passed, %u failed\n", passed, failed);
