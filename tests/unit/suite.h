@@ -19,7 +19,7 @@ static void suite_report(const CU_pTest test, const CU_pSuite suite, const CU_pF
     fflush(stdout);
 }
 
-static int suite_run(const char *name, CU_TestInfo *tests)
+static inline int suite_run(const char *name, CU_TestInfo *tests)
 {
     CU_SuiteInfo all[] = {{name, NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     unsigned int ran, failed;

@@ -11,7 +11,7 @@ LOG_SRC = $(addprefix $(TREE)/lib/,log.c fmt.c string.c)
 
 all: $(TESTS:%=$(O)/test_%)
 .SECONDEXPANSION:
-$(O)/test_%: test_%.c $$(%_SRC) ../suite.h $(wildcard $(TREE)/dom/guest.c $(TREE)/hvm/*.c $(TREE)/*/*.h $(TREE)/*/*/*.h ../fake_hw/*/*.h)
+$(O)/test_%: test_%.c $$(%_SRC) ../suite.h $(wildcard *.h $(TREE)/dom/guest.c $(TREE)/hvm/*.c $(TREE)/*/*.h $(TREE)/*/*/*.h ../fake_hw/*/*.h)
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -o $@ $< $($*_SRC) $($*_LD) -lcunit -lpthread
 
