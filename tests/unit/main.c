@@ -56,6 +56,7 @@ int main(int argc, char **argv)
     CU_SuiteInfo all[] = {{"lib", NULL, NULL, NULL, NULL, test_lib},
                           {"lock", NULL, NULL, NULL, NULL, test_lock},
                           {"frame", NULL, NULL, NULL, NULL, test_frame},
+                          {"claim", NULL, NULL, NULL, NULL, test_claim},
                           {"slab", NULL, NULL, NULL, NULL, test_slab},
                           {"work", NULL, NULL, NULL, NULL, test_work},
                           {"timer", NULL, NULL, NULL, NULL, test_timer},
