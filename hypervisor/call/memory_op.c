@@ -24,9 +24,8 @@ struct exchange {
     struct domain *d;
     struct xen_memory_exchange *x;
     u32 frames, ins, outs; /* in a piece: frames, extents in, extents out */
-    u64 in[PIECE_MAX];     /* first frame of each extent */
-    u64 out[PIECE_MAX];
-    u64 gpfn[PIECE_MAX]; /* of each extent out */
+    /* First frame of each extent; gpfn of each extent out. */
+    u64 in[PIECE_MAX], out[PIECE_MAX], gpfn[PIECE_MAX];
 };
 
 __sealed struct e820_entry memory_map[MEMORY_MAP_MAX];
@@ -36,7 +35,6 @@ __sealed u32 memory_map_count;
 static mfn_t extent_alloc(struct domain *d, const struct xen_memory_reservation *r)
 {
     u32 bits = XENMEMF_get_address_bits(r->mem_flags);
-
     return frame_alloc_claimed(&d->claim, r->extent_order, 0, bits < 52 ? bits : 0);
 }
 
@@ -96,7 +94,6 @@ static bool extent_take(struct domain *d, const struct xen_memory_reservation *r
 static bool extent_drop(struct domain *d, u64 first, u32 order)
 {
     bool is_done = true;
-
     lock_take(&d->lock);
     for (u64 j = 0; j < 1ull << order && is_done; j++) {
         mfn_t m = d->ops->hide ? d->ops->hide(d, first + j) : mfn(first + j);
