@@ -14,7 +14,8 @@ warm
 accounts >/run/accounts.before
 
 # The smallest: as much memory as the README says that it runs in, and it says how much of it is there.
-ours tiny micro 32 1 beat:1
+ours tiny micro 16 1 beat:1
+sed -i "s|$kit/initrd.img|/files/guest.img.gz|" /run/xml/tiny.xml
 check create-tiny create /run/xml/tiny.xml
 check tiny-up says tiny 120 'WIRT-GUEST tiny up .*cpus=1 .*wirt-micro'
 check tiny-ready says tiny 60 'WIRT-GUEST tiny ready'
