@@ -414,6 +414,7 @@ static bool find_newest(uint64_t best[3])
     static const char *const kinds[] = {"base.", "log.", "new."};
     DIR *d = fdopendir(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     struct dirent *e;
+    bool is_whole;
     uint64_t n;
 
     while (d && (errno = 0, e = readdir(d)))
@@ -423,7 +424,10 @@ static bool find_newest(uint64_t best[3])
                 best[k] = n;
             number = best[k] > number ? best[k] : number;
         }
-    return d && !errno && !closedir(d);
+    is_whole = d && !errno;
+    if (d)
+        closedir(d);
+    return is_whole;
 }
 
 /* A start that died before it had its base leaves an empty log behind the torn one. */

@@ -8,6 +8,7 @@
  */
 #include "host.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -73,6 +74,19 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *all, int flags)
     if (getenv("XENSTORED_LINGERS"))
         usleep(30000);
     return n;
+}
+
+/* A folder of which nothing more can be read after its first names. */
+struct dirent *__real_readdir(DIR *d);
+struct dirent *__wrap_readdir(DIR *d);
+struct dirent *__wrap_readdir(DIR *d)
+{
+    static unsigned count;
+
+    if (!getenv("XENSTORED_FOLDER_FAILS") || count++ < 3)
+        return __real_readdir(d);
+    errno = EIO;
+    return NULL;
 }
 
 static int open_in(const char *format, uint32_t domid, int flags)

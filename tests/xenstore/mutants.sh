@@ -17,7 +17,7 @@ while IFS=$'\t' read -r file from to groups; do
     cp -r "$tree" "$work/tree"
     FROM=${from//\\n/$'\n'} TO=${to//\\n/$'\n'} perl -0pi -e 'BEGIN { $n = 0 } $n += s/\Q$ENV{FROM}\E/$ENV{TO}/; END { exit !$n }' \
         "$work/tree/$file" || { echo "mutant $number: \"$from\" does not stand in $file"; survived=$((survived + 1)); continue; }
-    if ! make -s -C "$work/tree" O="$work/o" HOST_SRC="$here/host_sim.c" SAN=-Wl,--wrap=pwrite,--wrap=sendmsg WARN=-w >"$work/log" 2>&1; then
+    if ! make -s -C "$work/tree" O="$work/o" HOST_SRC="$here/host_sim.c" SAN=-Wl,--wrap=pwrite,--wrap=sendmsg,--wrap=readdir WARN=-w >"$work/log" 2>&1; then
         echo "mutant $number does not compile"
         tail -n 5 "$work/log"
         survived=$((survived + 1))

@@ -46,6 +46,24 @@ static void full(struct peer *p, struct peer *g)
     IS(RD(g, "full"), "guest");
 }
 
+/* What cannot be read is not what is not there: it does not start, and nothing is lost. */
+static void unreadable_folder(void)
+{
+    struct peer *p = peer_socket();
+
+    IS(WR(p, "/tool/folder", "1"), "OK|");
+    peer_close(p);
+    CHECK(rig_stop() == 0);
+    setenv("XENSTORED_FOLDER_FAILS", "1", 1);
+    rig_start(false);
+    unsetenv("XENSTORED_FOLDER_FAILS");
+    CHECK(rig_is_dead(30000) && strstr(rig_log(), "cannot be read: Input/output error"));
+    rig_start(false);
+    p = peer_socket();
+    IS(RD(p, "/tool/folder"), "1");
+    peer_close(p);
+}
+
 /* Told to end meanwhile it ends, and what nobody was told of has not been. */
 static void ends_while_full(struct peer *p)
 {
@@ -58,7 +76,7 @@ static void ends_while_full(struct peer *p)
     CHECK(peer_send(p, XS_WRITE, 0, "/tool/full\0lost", 15));
     CHECK(!peer_next(p, &m, 200));
     kill(daemon_pid, SIGTERM);
-    for (int i = 0; i < 400 && !ended; i++, usleep(5000))
+    for (int i = 0; i < 6000 && !ended; i++, usleep(5000)) /* sanitizers look for leaks meanwhile */
         ended = waitpid(daemon_pid, &status, WNOHANG);
     CHECK(ended == daemon_pid && status == 0);
     if (!ended)
@@ -339,6 +357,7 @@ void test_recovery(void)
     state_stays(&c);
     broken_ring_stays(&c);
     introduced_late(&c);
+    unreadable_folder();
     spoilt_log(&c);
     peer_close(c.p);
     peer_close(c.g);
