@@ -4,10 +4,9 @@
  * (populate by its own numbers, foreign mappings by these, a vCPU's registers as a record) and executes lists of
  * hypercalls that we put into its memory. On a machine without assistance the only test is that it is refused.
  */
+#include "control.h"
 #include "domu.h"
-#include "public/domctl.h"
 #include "public/hvm.h"
-#include "public/sysctl.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGES    64u
@@ -72,42 +71,6 @@ static void code_copy(u8 *at, const void *code, u64 bytes)
 static void code_put(u8 *at)
 {
     code_copy(at, guest_code, (u64)guest_code_end - (u64)guest_code);
-}
-
-static s64 domctl(u32 cmd, u32 id, struct xen_domctl *op)
-{
-    op->cmd = cmd;
-    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op->domain = (domid_t)id;
-    return call1(__HYPERVISOR_domctl, op);
-}
-
-static u32 state_of(u32 id) /* flags; ~0: there is none */
-{
-    struct xen_domctl op = {0};
-    return domctl(XEN_DOMCTL_getdomaininfo, id, &op) || op.domain != id ? ~0u : op.u.getdomaininfo.flags;
-}
-
-static u64 free_now(void)
-{
-    struct xen_sysctl op = {XEN_SYSCTL_physinfo, XEN_SYSCTL_INTERFACE_VERSION};
-    EQ(call1(__HYPERVISOR_sysctl, &op), 0);
-    return op.u.physinfo.free_pages;
-}
-
-static s64 memory(u32 cmd, u32 id, u64 *frames, u64 count)
-{
-    struct xen_memory_reservation r = {.extent_start = (u64)frames, .nr_extents = count, .domid = (domid_t)id};
-    return call2(__HYPERVISOR_memory_op, cmd, &r);
-}
-
-static s64 show(void *at, u64 entry, u32 id)
-{
-    const u64 *l1 = pte_of((u64)at, 1);
-    struct mmu_update u = {(*pte_of((u64)l1, 1) & PTE_ADDR) | ((u64)l1 & 0xfff), entry};
-    s64 rc = call4(__HYPERVISOR_mmu_update, &u, 1, 0, id);
-    ext(MMUEXT_INVLPG_LOCAL, (u64)at, 0);
-    return rc;
 }
 
 static s64 create_as(u32 flags, u32 emulated)
