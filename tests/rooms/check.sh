@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Theory: runs every check of the house over one tree and lets tally.awk count. Each check prints one line per thing that
-# it looked at: "kind TAB subject TAB verdict", where the verdict is "ok" or a sentence that says what is wrong.
+# Theory: runs every check of the house over one tree, and over the whole repository that of how long files are; lets
+# tally.awk count. Each check prints one line per thing that it looked at: "kind TAB subject TAB verdict", where the verdict is "ok" or a sentence that says what is wrong.
 # Exceptions are subjects in exceptions.txt, each with its reason; one that excuses nothing is a failure itself.
 # Usage: check.sh HYPERVISOR OBJECTS DOCS. Reads only; what it writes goes to OBJECTS/rooms.
 set -u
@@ -44,6 +44,13 @@ flags() {
         --eval='rooms-flags: ; @echo $(CPPFLAGS) $(CFLAGS)' rooms-flags
 }
 
+# The whole repository but what is built.
+lengths() {
+    root=$(dirname "$hv")
+    find "$root" \( -path "$root/build" -o -path "$root/.git" -o -path "$objects" \) -prune -o -type f -print0 | sort -z |
+        xargs -0 awk -v root="$root" -f "$here/length.awk"
+}
+
 alone() {
     flags=$(flags)
     echo "$sources" | grep '\.h$' | FLAGS=$flags WORK=$work xargs -P 2 -I{} sh -c '
@@ -67,6 +74,7 @@ format() {
 {
     # shellcheck disable=SC2086
     awk -f "$here/rank.awk" -f "$here/source.awk" $sources
+    lengths
     # shellcheck disable=SC2086
     awk -f "$here/doors.awk" "$here/doors.txt" $(echo "$code" | grep '\.h$')
     symbols >"$work/symbols"

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-# Theory: what can be told from the text of one source file at a time: where its includes point, how long it and its
+# Theory: what can be told from the text of one source file at a time: where its includes point, how long its
 # functions are, preprocessor switches, and the comment at its top. A function is what stands between "{" and "}" in
 # the first column, counted from its first line; the style makes that exact. Needs rank.awk.
 BEGIN {
     FS = " "
-    LINES_MAX = 500
     FUNCTION_MAX = 60
     standard = "|stdarg.h|stdbool.h|stddef.h|stdint.h|limits.h|"
 }
@@ -12,7 +11,6 @@ BEGIN {
 function finish() {
     if (file == "")
         return
-    verdict("length", file, lines > LINES_MAX ? lines " lines; " LINES_MAX " are allowed" : "")
     verdict("include", file, include_wrong)
     if (!is_public)
         verdict("switch", file, switch_wrong)
@@ -43,7 +41,6 @@ FNR == 1 {
     guard = "WIRT_" guard
     started = 0
 }
-{ lines = FNR }
 FNR <= 2 && /SPDX-License-Identifier: MIT/ { has_spdx = 1 }
 
 # The theory: the first comment that is not the SPDX line itself.
