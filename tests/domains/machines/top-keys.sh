@@ -26,6 +26,28 @@ start() {
     keys "TERM=screen-256color wirt top; echo status=\$?" Enter
     sees "$1" 'NAME +STATE'
 }
+# sized: the three sizes that it is made for, each table: all of the titles that fit, and rows as wide as the screen whose
+# every number is there.
+sized() {
+    local size view line titles="   ID NAME         STATE    KIND VCPU   CPU% STEAL%   MEM   MAX  READ WRITE"
+    for size in 80x24 132x43 200x60; do
+        tm resize-window -t t -x "${size%x*}" -y "${size#*x}"
+        keys 1; sees "$size-domains" "^$titles"
+        line=$(screen | grep -E '^ +[0-9]+ +work ' | head -n 1)
+        equal "$size-fields" "$(echo "$line" | wc -w)" "$(screen | grep -E '^ +ID NAME' | wc -w)"
+        keys 2; sees "$size-vcpus" 'RUN%  WAIT% BLOCK%   OFF%  LATE CALLS'
+        keys 3; sees "$size-memory" '^memory \[[0wtdWTDGh]+h*\.+\] h Wirt, . free$'
+        sees "$size-uses" '^dom0 +w +[0-9.]+[KMG] .* t +[0-9.]+[KMG]'
+        sees "$size-calls" '^Hypercalls of all domains'
+        equal "$size-lines" "$(screen | awk -v most="${size%x*}" 'length($0) > most' | wc -l) $(screen | wc -l)" "0 ${size#*x}"
+        case $size in
+        80x24) titles="$titles    IN   OUT UPTIME PORTS    OF GRANTS     OF  MAPS" ;;
+        132x43) titles="$titles      OF CALLS TRAPS EVENTS  IOPS  PKTS WEIGHT  CAP" ;;
+        esac
+    done
+    tm resize-window -t t -x 10 -y 3; sees 10x3 'too small'
+    tm resize-window -t t -x 132 -y 43; keys 1; sees 10x3-back '^ +ID NAME'
+}
 # on_work: only work is shown, and the cursor is on it.
 on_work() { keys Escape; sleep 1; keys Escape; sleep 1; keys 1; sleep 1; keys / work Enter; sleep 1; }
 
@@ -38,6 +60,7 @@ check ready says work 180 'WIRT-GUEST work ready'
 start domains
 sees row-work '^ +1 work +(running|blocked) +PV +1'
 
+sized
 keys 4
 sees events-group '^ +1 - work \([0-9]+\)'
 sees events-end '^ +1 +work +[0-9]+ channel +0 +0 Domain-0 +[0-9]+'
@@ -98,6 +121,15 @@ lacks xenstored-back 'xenstored does not answer'
 wirtd
 keys Escape; sleep 1
 keys Enter; sees console-back 'WIRT-GUEST work up'
+# They hang, and nothing else does.
+store=$(daemon_of xenstored) daemon=$(daemon_of wirtd)
+keys Escape; sleep 1
+kill -STOP "$store"; sees xenstored-hangs 'xenstored does not answer, for [0-9]+ s now'
+keys 2; sees hangs-vcpus 'RUN%'; keys 6; sees hangs-store 'does not answer, for'; keys 1; sees hangs-domains '^ +1 work '
+kill -CONT "$store"; lacks xenstored-goes-on 'does not answer'
+kill -STOP "$daemon"; keys Enter; sees wirtd-hangs 'wirtd does not answer, for [0-9]+ s'
+keys Escape; sees hangs-row '^ +1 work '; keys Enter; sees hangs-again 'wirtd does not answer'
+kill -CONT "$daemon"; sees wirtd-goes-on 'WIRT-GUEST work up'
 check destroy wirt destroy work
 sees gone 'work is gone'
 keys p; sees gone-acts 'work is gone'
@@ -107,5 +139,11 @@ keys y; sees asks-again 'all the same'
 keys y; check destroyed wait_for 30 is_gone idle
 lacks row-idle-gone "^ +2 idle "
 keys q; sees end 'status=0'
+# Whatever kills what draws, the terminal is the shell's again.
+modes() { tm display-message -p -t t '#{cursor_flag}#{alternate_on}#{mouse_any_flag}'; }
+keys clear Enter; keys "TERM=screen-256color wirt top; stty -a; echo status=\$?" Enter; sees drawn 'NAME +STATE'
+kill -9 "$(pidof wirt)"; sees killed 'status='
+equal modes "$(modes)" 100
+check line shown '[^-]icanon'
 tm kill-server
 checks_end

@@ -23,6 +23,11 @@ screen() {
     stty -g </dev/hvc0 | cmp -s - /run/line.before || { echo "the line is another"; return 1; }
 }
 
+echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
+check_code no-permission 6 'only root may ask the hypervisor' su -s /bin/sh nobody -c 'wirt top --batch -n 1'
+ip link set lo up
+kill "$(daemon_of wirtd)"; sleep 1
+wirtd --metrics 127.0.0.1:9177
 top alone '"has_statistics":true'
 check dom0-runs at_least Domain-0 hypercalls 1
 check dom0-ports at_least Domain-0 ports 5
@@ -41,6 +46,15 @@ top paused '"state":"paused"'
 check paused-cpu at_most v cpu_percent 2
 check unpause wirt unpause v
 check batch sh -c 'wirt top --batch -d 0.5 -n 2 | grep -c "^ *1 v " | grep -qx 2'
+# What memory is used as: the guest's by use is what it has, page tables by level are what their counters say.
+used() { tr '{' '\n' </run/top.out | sed -n "s/\"owner\":\"$1\",\"use\":\"$2\",\"kib\":\([0-9]*\).*/\1/p" | awk '{ s += $1 } END { print s + 0 }'; }
+if is_wirt; then
+    top uses '"memory_use":['
+    equal uses-tables "$(used guests table_4)" "$(wget -q -O - http://127.0.0.1:9177/metrics | awk '/^wirt_domain_page_table_bytes{.*name="v",level="4"}/ { print $2 / 1024 }')"
+    [ "$(used guests writable)" -gt 40000 ] && [ "$(used guests '[a-z_0-9]*')" -ge "$(of v memory_kib)" ] && ok uses-guests ||
+        bad uses-guests "$(grep -o '"memory_use".*' /run/top.out)"
+    [ "$(used hypervisor none)" -ge "$(sed 's/.*"tables_kib":\([0-9]*\).*/\1/' /run/top.out)" ] && ok uses-wirt || bad uses-wirt "$(used hypervisor none)"
+fi
 for term in linux vt220 xterm screen-256color; do check "screen-$term" screen $term; done
 check destroy wirt destroy v
 top gone '"domains":[{"id":0,'
