@@ -91,6 +91,20 @@ do_micro() {
     "$tool" destroy one
 }
 
+# What wirt top takes of a CPU with those on its screen, a second: the time that it ran, its system calls and
+# hypercalls with it, by the kernel's count.
+do_top() {
+    local pid before LC_ALL=C.UTF-8 TERM=linux
+    export LC_ALL TERM
+    tmux -L top -f /dev/null new-session -d -s t -x 132 -y 43 "TERM=screen-256color exec wirt top"
+    sleep 10
+    pid=$(pidof wirt) # what draws; its guard has another name
+    figure top_rows "$(tmux -L top capture-pane -p -t t | sed -n 's/^wirt top *\([0-9]*\) domains.*/\1/p')"
+    before=$(cut -d ' ' -f 1 "/proc/$pid/schedstat")
+    sleep 30
+    figure top_ns $((($(cut -d ' ' -f 1 "/proc/$pid/schedstat") - before) / 30))
+    tmux -L top kill-server
+}
 # The same with many running; asked of Wirt alone.
 do_many() {
     local n round out
@@ -107,6 +121,7 @@ do_many() {
         "$tool" destroy one
     done
     figure many_total_ns "$(echo "$out" | value total_ns)"
+    do_top
     for n in $(seq "$many"); do "$tool" destroy "m$n" >/dev/null; done
 }
 

@@ -23,6 +23,7 @@ END {
     wirt_xen("micro-guest to its first line: Wirt, Xen", "micro_total_ns", 0.05)
     ratio("the same beside " v["many_count", "wirt"] " others, and alone: Wirt", v["many_total_ns", "wirt"],
           v["micro_total_ns", "wirt"], 1.2)
+    ratio("wirt top with " v["top_rows", "wirt"] " domains, in a second: Wirt, limit", v["top_ns", "wirt"], 1e7, 1)
     xen_wirt("event round trip: Xen, Wirt", "event_ns", 1.0)
     xen_wirt("disk, time for 48 MiB: Xen, Wirt", "disk_ns", 1.0)
     xen_wirt("network, time for 24 MiB: Xen, Wirt", "net_ns", 1.0)
