@@ -43,7 +43,7 @@ static void same_pins(void)
 static void same_switch(void)
 {
     call5(__HYPERVISOR_wirt_switch, stack, 0, 0, mfn_of(spare_l4[0]), mfn_of(spare_l4[1]));
-    mmu1(maddr(&spare_l4[0][1]), 0);
+    mmu1(maddr(&spare_l4[0][100]), 0); /* in use for nothing */
     call5(__HYPERVISOR_wirt_switch, stack, 0, 0, mfn_of(spare_l4[1]), mfn_of(data));
     call5(__HYPERVISOR_wirt_switch, stack, 0, 0, mfn_of((void *)si->pt_base), 0);
 }
