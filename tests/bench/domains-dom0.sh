@@ -98,7 +98,7 @@ do_top() {
     export LC_ALL TERM
     tmux -L top -f /dev/null new-session -d -s t -x 132 -y 43 "TERM=screen-256color exec wirt top"
     sleep 10
-    pid=$(pidof wirt) # what draws; its guard has another name
+    pid=$(for pid in $(pidof wirt); do grep -lx wirt "/proc/$pid/comm"; done | cut -d / -f 3) # its guard is top-guard
     figure top_rows "$(tmux -L top capture-pane -p -t t | sed -n 's/^wirt top *\([0-9]*\) domains.*/\1/p')"
     before=$(cut -d ' ' -f 1 "/proc/$pid/schedstat")
     sleep 30

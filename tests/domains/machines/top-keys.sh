@@ -142,7 +142,7 @@ keys q; sees end 'status=0'
 # Whatever kills what draws, the terminal is the shell's again.
 modes() { tm display-message -p -t t '#{cursor_flag}#{alternate_on}#{mouse_any_flag}'; }
 keys clear Enter; keys "TERM=screen-256color wirt top; stty -a; echo status=\$?" Enter; sees drawn 'NAME +STATE'
-kill -9 "$(pidof wirt)"; sees killed 'status='
+kill -9 "$(for pid in $(pidof wirt); do grep -lx wirt "/proc/$pid/comm"; done | cut -d / -f 3)"; sees killed 'status='
 equal modes "$(modes)" 100
 check line shown '[^-]icanon'
 tm kill-server
