@@ -8,7 +8,7 @@
 #include "boot/acpi.h"
 #include "boot/memory.h"
 
-#include "call/memory_op.h"
+#include "call/memory_map.h"
 #include "hw/lapic.h"
 #include "lib/log.h"
 #include "lib/string.h"

@@ -6,8 +6,8 @@
  * and checked, every frame given must be the domain's and used by nobody, and from there on nothing can fail but by the
  * guest's own racing, which crashes it. Frames change hands through dom/page.h only.
  */
-#include "call/memory_op.h"
 #include "call/call.h"
+#include "call/memory_map.h"
 #include "core/slab.h"
 #include "core/work.h"
 #include "hvm/hvm.h"
@@ -27,9 +27,6 @@ struct exchange {
     /* First frame of each extent; gpfn of each extent out. */
     u64 in[PIECE_MAX], out[PIECE_MAX], gpfn[PIECE_MAX];
 };
-
-__sealed struct e820_entry memory_map[MEMORY_MAP_MAX];
-__sealed u32 memory_map_count;
 
 /* Frames as `r` wants them. */
 static mfn_t extent_alloc(struct domain *d, const struct xen_memory_reservation *r)
@@ -307,54 +304,6 @@ static s64 claim(struct domain *self, void *arg)
     return rc;
 }
 
-static s64 set_memory_map(struct domain *d, void *arg)
-{
-    const struct xen_memory_map *map = &((struct xen_foreign_memory_map *)arg)->map;
-    u32 bytes = map->nr_entries * (u32)sizeof(struct e820_entry), old_bytes;
-    void *new, *old;
-
-    if (map->nr_entries == 0 || map->nr_entries > MEMORY_MAP_MAX)
-        return -EINVAL;
-    new = slab_alloc(bytes);
-    if (!new)
-        return -ENOMEM;
-    if (!guest_read(new, guest_at(map->buffer), bytes)) {
-        slab_free(new, bytes);
-        return -EFAULT;
-    }
-    lock_take(&d->lock);
-    old = d->e820;
-    old_bytes = d->e820_bytes;
-    if (domain_is_dying(d)) {
-        old = new;
-        old_bytes = bytes;
-    } else {
-        d->e820 = new;
-        d->e820_bytes = bytes;
-    }
-    lock_drop(&d->lock);
-    slab_free(old, old_bytes);
-    return old == new ? -ESRCH : 0;
-}
-
-/* A copy, as the builder may replace the map meanwhile. */
-static s64 domain_memory_map(struct domain *d, void *arg)
-{
-    struct xen_memory_map *map = arg;
-    struct e820_entry entry[MEMORY_MAP_MAX];
-    u32 count;
-
-    lock_take(&d->lock);
-    count = min(map->nr_entries, d->e820_bytes / (u32)sizeof(entry[0]));
-    if (d->e820)
-        memcpy(entry, d->e820, count * sizeof(entry[0]));
-    lock_drop(&d->lock);
-    if (!d->e820_bytes)
-        return -ENOSYS; /* as on the first machines: the guest has pages from 0 on */
-    map->nr_entries = count;
-    return guest_write(guest_at(map->buffer), entry, count * sizeof(entry[0])) ? 0 : -EFAULT;
-}
-
 /* What a PV guest says of itself, so: not to be believed; of the other kind, what it ever used. */
 static s64 maximum_gpfn(struct domain *d, void *arg)
 {
@@ -415,21 +364,27 @@ static s64 maximum_ram_page(struct domain *d, void *arg)
     return (s64)frame_limit - 1;
 }
 
+/* Nothing is populated on demand, so there is nothing to adjust; xl wants it done when it sets a balloon's target. */
+static s64 set_pod_target(struct domain *self, void *arg)
+{
+    struct xen_pod_target *t = arg;
+    struct domain *d;
+    int rc = domain_target(t->domid, &d);
+
+    (void)self;
+    if (rc)
+        return rc;
+    *t = (struct xen_pod_target){t->target_pages, d->page_count, 0, 0, t->domid};
+    domain_put(d);
+    return 0;
+}
+
 /* xl asks before it saves a domain, and then speaks of vNUMA. */
 static s64 vnuma(struct domain *d, void *arg)
 {
     (void)arg;
     domain_log(d, "it has no vNUMA, and it cannot be saved or migrated, which is what xl asks before");
     return -ENOSYS;
-}
-
-static s64 machine_memory_map(struct domain *d, void *arg)
-{
-    struct xen_memory_map *map = arg;
-
-    (void)d;
-    map->nr_entries = min(map->nr_entries, memory_map_count);
-    return guest_write(guest_at(map->buffer), memory_map, map->nr_entries * sizeof(memory_map[0])) ? 0 : -EFAULT;
 }
 
 static s64 machphys_mapping(struct domain *d, void *arg)
@@ -476,12 +431,13 @@ static const struct call_sub command[] = {
     CALL_SUB(XENMEM_maximum_ram_page, maximum_ram_page, struct {}, CALL_OWN),
     CALL_SUB(XENMEM_current_reservation, current_reservation, struct xen_memory_domain, CALL_SERVE),
     CALL_SUB(XENMEM_maximum_reservation, maximum_reservation, struct xen_memory_domain, CALL_SERVE),
-    CALL_SUB(XENMEM_machine_memory_map, machine_memory_map, struct xen_memory_map, CALL_MACHINE | CALL_REPLIES),
+    CALL_SUB(XENMEM_machine_memory_map, memory_map_machine, struct xen_memory_map, CALL_MACHINE | CALL_REPLIES),
     CALL_SUB(XENMEM_exchange, exchange, struct xen_memory_exchange, CALL_MACHINE | CALL_REPLIES),
     CALL_SUB(XENMEM_machphys_mapping, machphys_mapping, struct xen_machphys_mapping, CALL_OWN | CALL_REPLIES),
-    CALL_SUB(XENMEM_memory_map, domain_memory_map, struct xen_memory_map, CALL_OWN | CALL_REPLIES),
-    CALL_SUB(XENMEM_set_memory_map, set_memory_map, struct xen_foreign_memory_map, CALL_TUNE),
+    CALL_SUB(XENMEM_memory_map, memory_map_domain, struct xen_memory_map, CALL_OWN | CALL_REPLIES),
+    CALL_SUB(XENMEM_set_memory_map, memory_map_set, struct xen_foreign_memory_map, CALL_TUNE),
     CALL_SUB(XENMEM_maximum_gpfn, maximum_gpfn, struct xen_memory_domain, CALL_SERVE),
+    CALL_SUB(XENMEM_set_pod_target, set_pod_target, struct xen_pod_target, CALL_MACHINE | CALL_REPLIES),
     CALL_SUB(XENMEM_claim_pages, claim, struct xen_memory_reservation, CALL_MACHINE),
     CALL_SUB(XENMEM_get_vnumainfo, vnuma, struct xen_vnuma_topology_info, CALL_TUNE),
     CALL_SUB(XENMEM_acquire_resource, acquire_resource, struct xen_mem_acquire_resource, CALL_TUNE | CALL_REPLIES),
