@@ -64,7 +64,7 @@ stage_guests() {
     mkdir -p "$dir"
     cp "$cache/cloud/vmlinuz" "$dir/vmlinuz"
     cp "$build/guests/initrd.img" "$dir/initrd.img"
-    cp "$cache/pvgrub/grub-x86_64-xen.bin" "$dir/"
+    cp "$cache/pvgrub/root/usr/lib/grub-xen"/grub-{x86_64-xen,i386-xen_pvh}.bin "$dir/"
     cp "$here"/tools/guests/* "$dir/"
     for micro in "$build"/guests/*.elf; do [ -f "$micro" ] && cp "$micro" "$dir/"; done
     cp -r "$build/guests/hostile" "$dir/"
