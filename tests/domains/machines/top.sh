@@ -50,7 +50,7 @@ check batch sh -c 'wirt top --batch -d 0.5 -n 2 | grep -c "^ *1 v " | grep -qx 2
 used() { tr '{' '\n' </run/top.out | sed -n "s/\"owner\":\"$1\",\"use\":\"$2\",\"kib\":\([0-9]*\).*/\1/p" | awk '{ s += $1 } END { print s + 0 }'; }
 if is_wirt; then
     top uses '"memory_use":['
-    equal uses-tables "$(used guests table_4)" "$(wget -q -O - http://127.0.0.1:9177/metrics | awk '/^wirt_domain_page_table_bytes{.*name="v",level="4"}/ { print $2 / 1024 }')"
+    equal uses-tables "$(used guests table_4)" "$(wget -q -O - http://127.0.0.1:9177/metrics | awk '/^wirt_domain_page_table_bytes[{].*name="v",level="4"[}]/ { print $2 / 1024 }')"
     [ "$(used guests writable)" -gt 40000 ] && [ "$(used guests '[a-z_0-9]*')" -ge "$(of v memory_kib)" ] && ok uses-guests ||
         bad uses-guests "$(grep -o '"memory_use".*' /run/top.out)"
     [ "$(used hypervisor none)" -ge "$(sed 's/.*"tables_kib":\([0-9]*\).*/\1/' /run/top.out)" ] && ok uses-wirt || bad uses-wirt "$(used hypervisor none)"
