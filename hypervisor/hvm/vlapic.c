@@ -480,12 +480,12 @@ bool vlapic_set_base(struct vcpu *v, u64 value)
     return true;
 }
 
-/* On, as x2APIC, as firmware may leave it: nobody needs the page. */
+/* On, as xAPIC: a kernel that knows no x2APIC would not find it otherwise. */
 void vlapic_create(struct vcpu *v)
 {
     struct vlapic *a = &v->hvm->apic;
 
     timer_init(&a->timer, timer_fired, v, v->unit.cpu);
-    a->base = BASE_ADDRESS | BASE_ENABLED | BASE_X2 | (v->id ? 0 : BASE_BSP);
+    a->base = BASE_ADDRESS | BASE_ENABLED | (v->id ? 0 : BASE_BSP);
     vlapic_reset(v);
 }

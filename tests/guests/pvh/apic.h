@@ -13,6 +13,7 @@
     __asm__(".pushsection .text\n" #name ":\n" text "mov $0x1800, %eax\njmp *%rax\n"                                   \
             "9: ud2\n" #name "_end:\n.popsection\n")
 #define WRMSR(msr, value) "mov $" #msr ", %ecx\nmov $" #value ", %eax\nxor %edx, %edx\nwrmsr\n"
+#define X2APIC            WRMSR(0x1b, 0xfee00d00)
 
 /* Vector 0x40 adds one to 0x3800, 0x41 to 0x3808; handlers are at 0x1000 and 0x1040. */
 APIC_CODE(apic_handlers, "incq 0x3800\n"
@@ -23,33 +24,43 @@ APIC_CODE(apic_handlers, "incq 0x3800\n"
                                                                                   "iretq\n");
 /* Five ticks of a periodic timer, each awaited by HLT. */
 APIC_CODE(apic_timer,
-          WRMSR(0x80f, 0x1ff) WRMSR(0x83e, 0xb) WRMSR(0x832, 0x20040) WRMSR(0x838, 1000000) "1: sti\n"
-                                                                                            "hlt\n"
-                                                                                            "cli\n"
-                                                                                            "cmpq $5, 0x3800\n"
-                                                                                            "jb 1b\n");
+          X2APIC WRMSR(0x80f, 0x1ff) WRMSR(0x83e, 0xb) WRMSR(0x832, 0x20040) WRMSR(0x838, 1000000) "1: sti\n"
+                                                                                                   "hlt\n"
+                                                                                                   "cli\n"
+                                                                                                   "cmpq $5, 0x3800\n"
+                                                                                                   "jb 1b\n");
 /* What CR8 holds back comes as soon as it lets it, and not before. */
-APIC_CODE(apic_cr8, WRMSR(0x80f, 0x1ff) "mov $4, %eax\n"
-                                        "mov %rax, %cr8\n"
-                                        "sti\n" WRMSR(0x83f, 0x41) "nop\n"
-                                                                   "cmpq $0, 0x3808\n"
-                                                                   "jne 9f\n"
-                                                                   "mov $0x808, %ecx\n"
-                                                                   "rdmsr\n"
-                                                                   "cmp $0x40, %eax\n"
-                                                                   "jne 9f\n"
-                                                                   "xor %eax, %eax\n"
-                                                                   "mov %rax, %cr8\n"
-                                                                   "mov $1000, %ecx\n"
-                                                                   "1: cmpq $1, 0x3808\n"
-                                                                   "loopne 1b\n"
-                                                                   "jne 9f\n" WRMSR(0x808, 0x50) "mov %cr8, %rax\n"
-                                                                                                 "cmp $5, %eax\n"
-                                                                                                 "jne 9f\n"
-                                                                                                 "cli\n");
-/* From x2APIC to the page, a timer and an IPI to itself there, without interrupts: IRR tells. */
+APIC_CODE(apic_cr8,
+          X2APIC WRMSR(0x80f, 0x1ff) "mov $4, %eax\n"
+                                     "mov %rax, %cr8\n"
+                                     "sti\n" WRMSR(0x83f, 0x41) "nop\n"
+                                                                "cmpq $0, 0x3808\n"
+                                                                "jne 9f\n"
+                                                                "mov $0x808, %ecx\n"
+                                                                "rdmsr\n"
+                                                                "cmp $0x40, %eax\n"
+                                                                "jne 9f\n"
+                                                                "xor %eax, %eax\n"
+                                                                "mov %rax, %cr8\n"
+                                                                "mov $1000, %ecx\n"
+                                                                "1: cmpq $1, 0x3808\n"
+                                                                "loopne 1b\n"
+                                                                "jne 9f\n" WRMSR(0x808, 0x50) "mov %cr8, %rax\n"
+                                                                                              "cmp $5, %eax\n"
+                                                                                              "jne 9f\n"
+                                                                                              "cli\n");
+/* The page, as it is there from the start and again after x2APIC: a timer and an IPI to itself, without interrupts; IRR
+ * tells. */
 APIC_CODE(apic_page,
-          WRMSR(0x1b, 0xfee00100)
+          "mov $0x1b, %ecx\n"
+          "rdmsr\n"
+          "cmp $0xfee00900, %eax\n"
+          "jne 9f\n"
+          "mov $0xfee00000, %edi\n"
+          "movl $0x1ff, 0xf0(%rdi)\n"
+          "mov 0xf0(%rdi), %eax\n"
+          "cmp $0x1ff, %eax\n"
+          "jne 9f\n" X2APIC WRMSR(0x1b, 0xfee00100)
               WRMSR(0x1b, 0xfee00900) "mov $0xfee00000, %edi\n"
                                       "movl $0x1ff, 0xf0(%rdi)\n"
                                       "movl $0xb, 0x3e0(%rdi)\n"
@@ -66,38 +77,38 @@ APIC_CODE(apic_page,
                                       "movabs 0xfee00220, %eax\n"
                                       "cmp $3, %eax\n"
                                       "jne 9f\n");
-APIC_CODE(apic_bytes, WRMSR(0x1b, 0xfee00100) WRMSR(0x1b, 0xfee00900) "mov $0xfee00000, %edi\n"
-                                                                      "movb $1, 0x80(%rdi)\n");
+APIC_CODE(apic_bytes, "mov $0xfee00000, %edi\n"
+                      "movb $1, 0x80(%rdi)\n");
 APIC_CODE(apic_gone, WRMSR(0x1b, 0xfee00100) "mov $0xfee00000, %edi\n"
                                              "mov 0x20(%rdi), %eax\n"
                                              "cmp $-1, %eax\n"
                                              "jne 9f\n"
                                              "movl $1, 0x80(%rdi)\n");
 /* The second vCPU counts at 0x3810 in real mode, is stopped by INIT, and counts again from SIPI on. */
-APIC_CODE(apic_init, "sti\n" /* so that one CPU is enough for both in every emulator */
-                     "mov $0x830, %ecx\n"
-                     "mov $2, %edx\n"
-                     "mov $2, %esi\n"
-                     "1: mov $0x500, %eax\n"
-                     "wrmsr\n"
-                     "mov $0x60a, %eax\n"
-                     "wrmsr\n"
-                     "mov 0x3810, %rbx\n"
-                     "2: pause\n"
-                     "cmp %rbx, 0x3810\n" /* it moves */
-                     "je 2b\n"
-                     "mov $0x500, %eax\n"
-                     "wrmsr\n"
-                     "3: mov $100000, %ebp\n"
-                     "mov 0x3810, %rbx\n"
-                     "4: pause\n"
-                     "dec %ebp\n"
-                     "jnz 4b\n"
-                     "cmp %rbx, 0x3810\n" /* until it stands */
-                     "jne 3b\n"
-                     "dec %esi\n"
-                     "jnz 1b\n");
-APIC_CODE(apic_init_self, WRMSR(0x830, 0x500) "1: jmp 1b\n");
+APIC_CODE(apic_init, X2APIC "sti\n" /* so that one CPU is enough for both in every emulator */
+                            "mov $0x830, %ecx\n"
+                            "mov $2, %edx\n"
+                            "mov $2, %esi\n"
+                            "1: mov $0x500, %eax\n"
+                            "wrmsr\n"
+                            "mov $0x60a, %eax\n"
+                            "wrmsr\n"
+                            "mov 0x3810, %rbx\n"
+                            "2: pause\n"
+                            "cmp %rbx, 0x3810\n" /* it moves */
+                            "je 2b\n"
+                            "mov $0x500, %eax\n"
+                            "wrmsr\n"
+                            "3: mov $100000, %ebp\n"
+                            "mov 0x3810, %rbx\n"
+                            "4: pause\n"
+                            "dec %ebp\n"
+                            "jnz 4b\n"
+                            "cmp %rbx, 0x3810\n" /* until it stands */
+                            "jne 3b\n"
+                            "dec %esi\n"
+                            "jnz 1b\n");
+APIC_CODE(apic_init_self, X2APIC WRMSR(0x830, 0x500) "1: jmp 1b\n");
 
 static const struct {
     const char *name;

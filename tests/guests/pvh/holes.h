@@ -95,7 +95,7 @@ APIC_CODE(hole_idt, "movw $0x7ff, 0x3100\n"
                     "lidt 0x3100\n"
                     "int $0x40\n");
 APIC_CODE(hole_stack, "mov $0x100800, %esp\nint $0x40\n");
-APIC_CODE(hole_stack_event, WRMSR(0x80f, 0x1ff) WRMSR(0x83f, 0x40) "mov $0x100800, %esp\nsti\nnop\n1: jmp 1b\n");
+APIC_CODE(hole_stack_event, X2APIC WRMSR(0x80f, 0x1ff) WRMSR(0x83f, 0x40) "mov $0x100800, %esp\nsti\nnop\n1: jmp 1b\n");
 APIC_CODE(cpuid_loop, "mov $20000, %esi\n"
                       "1: mov %esi, %eax\n"
                       "xor %ecx, %ecx\n"
@@ -118,10 +118,11 @@ HOLE_BLOCK(hole_narrow, 32,
            "mov %cx, 0x1000(%ebx)\n"
            "mov %cl, 0x100000(,%ecx,8)\n"
            "cmpl $-1, (%ebx)\n"
-           "jne 9f\n" WRMSR(0x1b, 0xfee00100) WRMSR(0x1b, 0xfee00900) "movl $0x1ff, 0xfee000f0\n"
-                                                                      "mov 0xfee000f0, %eax\n"
-                                                                      "cmp $0x1ff, %eax\n"
-                                                                      "jne 9f\n" HOLE_DONE);
+           "jne 9f\n"
+           "movl $0x1ff, 0xfee000f0\n"
+           "mov 0xfee000f0, %eax\n"
+           "cmp $0x1ff, %eax\n"
+           "jne 9f\n" HOLE_DONE);
 /* Its data segment begins in the hole. */
 HOLE_BLOCK(hole_short, 16,
            "movb $1, (%bx,%si)\n"
