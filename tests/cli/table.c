@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables of the command wirt, without a hypervisor: whatever the rows are, a name stands whole, columns stand under each
- * other, and no line is over 80 columns. The rows are made here; what is looked at is what show_rows prints.
+ * Tables of the command wirt, without a hypervisor: whatever the rows are, a name stands whole, columns stand under
+ * each other, and no line is over 80 columns. The rows are made here; what is looked at is what show_rows prints.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +20,13 @@ static void say(bool is_good, const char *what)
 }
 
 static const struct column columns[] = {
-    {"Id", "id", K_NUMBER}, {"Name", "name", K_TEXT},        {"State", "state", K_TEXT}, {"vCPUs", "vcpus", K_NUMBER},
+    {"Id", "id", K_NUMBER}, {"Name", "name", K_TEXT},       {"State", "state", K_TEXT}, {"vCPUs", "vcpus", K_NUMBER},
     {"MiB", "mib", K_MIB},  {"CPU s", "cpu_ns", K_SECONDS}, {"", "note", K_TEXT},       {NULL, NULL, K_TEXT}};
 
 static json_t *row(int id, const char *name, json_int_t kib, const char *note)
 {
-    return json_pack("{s:i, s:s, s:s, s:i, s:I, s:I, s:s}", "id", id, "name", name, "state", "running", "vcpus", 32, "mib",
-                     kib, "cpu_ns", (json_int_t)123456789012345, "note", note);
+    return json_pack("{s:i, s:s, s:s, s:i, s:I, s:I, s:s}", "id", id, "name", name, "state", "running", "vcpus", 32,
+                     "mib", kib, "cpu_ns", (json_int_t)123456789012345, "note", note);
 }
 
 /* Prints rows into a string. */

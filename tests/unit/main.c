@@ -41,6 +41,7 @@ static void bring_up(void)
     }
     fake_cpu_set(0);
     console_init_late();
+    fake_free_at_start = test_free_now(); /* what was brought up here holds some frames */
 }
 
 static void report(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)

@@ -384,15 +384,7 @@ static void threads_share_it(void)
     CU_ASSERT_EQUAL(test_free_now(), fake_free_at_start);
 }
 
-/* First: the other suites' set-up holds some frames already. */
-static void note_start(void)
-{
-    CU_ASSERT(test_free_now() <= fake_free_at_start);
-    fake_free_at_start = test_free_now();
-}
-
-CU_TestInfo test_frame[] = {{"free after set-up", note_start},
-                            {"random against a bitmap", random_against_bitmap},
+CU_TestInfo test_frame[] = {{"random against a bitmap", random_against_bitmap},
                             {"coalesces", coalesces_to_the_last_frame},
                             {"merges with free frames only", merges_with_free_frames_only},
                             {"address_bits, high memory first", address_bits_and_preference},
