@@ -14,7 +14,9 @@
 #define CAP_RDCL_NO       BIT(0)
 #define CAP_IBRS_ALL      BIT(1)
 #define CAP_MDS_NO        BIT(5)
+#define CAP_PSCHANGE_NO   BIT(6)
 #define CAP_FB_CLEAR      BIT(17)
+#define F_VMX             CPU_F(CPU_1C, 5)
 #define F_INTEL_MD_CLEAR  CPU_F(CPU_7D, 10)
 #define F_INTEL_IBRS      CPU_F(CPU_7D, 26) /* and IBPB */
 #define F_ARCH_CAPS       CPU_F(CPU_7D, 29)
@@ -40,6 +42,7 @@ static __init void spec_decide(void)
     if (is_intel && cpu_has(F_INTEL_MD_CLEAR) && (!(caps & CAP_MDS_NO) || (caps & CAP_FB_CLEAR)))
         spec_policy.exit_flags |= SPEC_VERW;
     spec_policy.has_l1tf = is_intel && cpu_desc.family == 6 && !(caps & CAP_RDCL_NO);
+    spec_policy.has_multihit = cpu_has(F_VMX) && !(caps & CAP_PSCHANGE_NO);
 }
 
 __init void spec_init(const char *option)

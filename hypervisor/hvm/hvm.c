@@ -389,6 +389,7 @@ __init void hvm_init(void)
     if (why)
         return;
     p2m_init();
+    console_key_bind('n', "nested tables of guests with hardware assist", p2m_report);
     domain_kind[DOMAIN_HVM] = &ops_of_domain;
 }
 

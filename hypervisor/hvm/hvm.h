@@ -27,9 +27,10 @@
 enum { HVM_EVENT_INTR, HVM_EVENT_NMI = 2, HVM_EVENT_EXCEPTION, HVM_EVENT_SOFT };
 
 struct hvm_domain {
-    struct lock lock; /* RANK_P2M: p2m entries and tables */
+    struct lock lock; /* RANK_P2M: every change of p2m's entries and tables, and these two counts */
     pte_t *root;      /* level 4 of the nested tables */
     u32 tables;       /* frames spent on them */
+    u32 larges;       /* leaves of 2 MiB */
     u64 gfn_end;      /* behind the highest number that was ever used; grows only, under lock */
     u64 param[HVM_NR_PARAMS];
     char line[HVM_LINE]; /* printed so far; under lock */
@@ -155,6 +156,7 @@ mfn_t p2m_find(struct domain *d, u64 gfn, bool *is_writable);
 bool p2m_clear(struct domain *d, u64 gfn, mfn_t m); /* false: there is something else, or nothing */
 /* Reads of gfn, where nothing is, find all ones; for all others there is still nothing. false: no room for a table. */
 bool p2m_show_hole(struct domain *d, u64 gfn) __must_use;
+void p2m_report(void); /* key n */
 /* domain_ops.frame, .show, .hide, .note */
 mfn_t p2m_frame(struct domain *d, u64 gfn);
 int p2m_show(struct domain *d, u64 gfn, mfn_t m);

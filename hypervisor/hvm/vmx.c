@@ -103,8 +103,9 @@ __init const char *vmx_init(void)
     timer_ticks = (u32)(time_tsc_khz() * SLICE_MS >> (cpu_rdmsr(MSR_VMX_MISC) & 31));
     vmx_cr4_own = ~CR4_GUEST | CR4_VMXE | CR4_MCE;
     does_flush_l1 = spec_policy.has_l1tf && cpu_has(CPU_F_L1D_FLUSH);
-    (void)fmt(hvm_assist, sizeof(hvm_assist), "Intel VT-x with EPT%s%s", proc2 & PROC2_VPID ? ", VPID" : "",
-              pin & PIN_TIMER ? ", preemption timer" : "");
+    (void)fmt(hvm_assist, sizeof(hvm_assist), "Intel VT-x with EPT%s%s%s", proc2 & PROC2_VPID ? ", VPID" : "",
+              pin & PIN_TIMER ? ", preemption timer" : "",
+              spec_policy.has_multihit ? ", no 2 MiB pages (CVE-2018-12207)" : "");
     if (spec_policy.has_l1tf)
         log_info("Hardware assist: L1TF: the first-level cache is %s",
                  does_flush_l1 ? "flushed before guests run"

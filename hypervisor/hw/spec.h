@@ -10,7 +10,8 @@
 struct spec_policy {
     u32 exit_flags; /* SPEC_* of hw/regs_asm.h, each CPU has them in its cpu_info */
     bool has_ibpb, is_ibrs_always;
-    bool has_l1tf; /* non-present entries with an address are dangerous on this CPU */
+    bool has_l1tf;     /* non-present entries with an address are dangerous on this CPU */
+    bool has_multihit; /* so are executable large leaves of nested tables: CVE-2018-12207 */
 };
 extern struct spec_policy spec_policy; /* sealed */
 
