@@ -7,6 +7,7 @@
 #include "control.h"
 #include "domu.h"
 #include "public/hvm.h"
+#include "public/sysctl.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGES    64u
@@ -318,6 +319,7 @@ static void second(void)
 #include "narrow.h"
 #include "holes.h"
 #include "debug.h"
+#include "large.h"
 
 static void contexts(void)
 {
@@ -449,6 +451,8 @@ int main(void)
     list = page_new();
     data = page_new();
     win = page_new();
+    stolen = page_new();
+    EQ(map(stolen, 0), 0);
     EQ(map(list, 0) | map(data, 0) | map(win, 0), 0);
     if (is_case("none")) { /* this machine has no assistance */
         test("none");
@@ -471,6 +475,8 @@ int main(void)
         grants_to(false);
         grants_to(true);
         grants_from();
+    } else if (is_case("large")) {
+        large();
     } else {
         calls();
         narrow();
