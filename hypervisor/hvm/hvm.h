@@ -61,7 +61,6 @@ struct hvm_vcpu {
     u16 sipi;           /* and behind it SIPI: page + 0x100, 0: none; the same */
     bool has_debug;     /* its debug registers are in the CPU */
     u64 dr[4];
-    u64 tsc_offset;
     u64 wide[HVM_WIDE / 8]; /* call/compat.c: what a 32-bit caller's structure became */
     struct vlapic apic;
 };

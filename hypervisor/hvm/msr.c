@@ -53,7 +53,7 @@ bool hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     if (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST)
         return vlapic_msr(v, msr, false, value);
     if (msr == MSR_TSC)
-        *value = cpu_tsc() + v->hvm->tsc_offset;
+        *value = cpu_tsc();
     else if (msr == MSR_APIC_BASE)
         *value = v->hvm->apic.base;
     else if (!is_void(msr))

@@ -38,6 +38,8 @@ static void do_exception(struct vcpu *v, u32 vector, u64 error)
 {
     if (vector == TRAP_MC) /* the machine's: taken by Wirt as soon as interrupts were let in */
         return;
+    if (vector == TRAP_DB)
+        svm_vmcb(v)->dr7 &= ~DR7_GUARD;
     hvm_inject(v, vector, vector == TRAP_AC, (u32)error);
 }
 
@@ -82,7 +84,6 @@ static void handle(struct vcpu *v, struct regs *r)
         exit_cpuid(v, r, next(c, r, 2));
         return;
     case EXIT_HLT:
-        c->shadow = 0;
         exit_halt(v, r, next(c, r, 1));
         return;
     case EXIT_IRET:
@@ -98,12 +99,13 @@ static void handle(struct vcpu *v, struct regs *r)
         r->rip = next(c, r, 3);
         hvm_call(r, svm_code(v));
         return;
+    case EXIT_ICEBP:
+        r->rip = next(c, r, 1);
+        do_exception(v, TRAP_DB, 0);
+        return;
     case EXIT_WBINVD:
     case EXIT_INVD: /* what others rely on in the caches stays */
         r->rip = next(c, r, 2);
-        return;
-    case EXIT_RDPMC:
-        exit_fault(v, TRAP_GP);
         return;
     case EXIT_XSETBV:
         exit_xsetbv(v, r, next(c, r, 3));
@@ -112,12 +114,12 @@ static void handle(struct vcpu *v, struct regs *r)
         exit_nested_fault(v, r,
                           (struct exit_memory){c->exit_info2, c->exit_info1 & NPF_WRITE, c->exit_info1 & NPF_WALK});
         return;
+    case EXIT_RDPMC:
     case EXIT_INVLPGA:
     case EXIT_VMRUN:
     case EXIT_VMLOAD ... EXIT_SKINIT:
-    case EXIT_ICEBP:
     case EXIT_MONITOR ... EXIT_MWAIT_ARMED:
-        exit_fault(v, TRAP_UD);
+        exit_fault(v, code == EXIT_RDPMC ? TRAP_GP : TRAP_UD);
         return;
     default:
         give_up(v, code);
@@ -153,6 +155,16 @@ static u64 window(const struct vcpu *v, u32 waits)
     return held ? VINTR_IRQ | VINTR_PRIORITY(held >> 4) : 0;
 }
 
+/* An instruction that Wirt did for the guest has used up the shadow of the one before it, and may have been a step. */
+static void step(struct vcpu *v, struct vmcb *c, u64 rflags)
+{
+    c->shadow = 0;
+    if (!(rflags & RFLAGS_TF) || v->hvm->event & HVM_EVENT_VALID)
+        return;
+    c->dr6 |= DR6_STEP;
+    do_exception(v, TRAP_DB, 0);
+}
+
 u64 svm_prepare(struct regs *r)
 {
     struct vcpu *v = vcpu_current();
@@ -161,6 +173,8 @@ u64 svm_prepare(struct regs *r)
 
     if (v->pv.must_look)
         return 0;
+    if (likely(r->rip != c->rip)) /* as for most that it leaves for */
+        step(v, c, r->rflags);
     waits = hvm_choose(v, !v->hvm->is_in_nmi, r->rflags & RFLAGS_IF && !(c->shadow & 1));
     c->event = v->hvm->event;
     if ((c->event & HVM_EVENT_TYPE(7)) == HVM_EVENT_TYPE(HVM_EVENT_NMI) && c->event) {

@@ -16,7 +16,8 @@
     vmlaunch
     jmp 2f
 1:  vmresume
-2:  movq %rsp, %rdi
+2:  SPEC_ENTRY_ASSISTED R_SIZE
+    movq %rsp, %rdi
     CALL_C vmx_refused /* turns interrupts on */
     jmp vmx_out
 

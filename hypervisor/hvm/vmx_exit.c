@@ -14,7 +14,6 @@
 #define HAS_LINEAR     BIT(7)
 #define IS_ITS_OWN     BIT(8) /* with the linear address: not of the walk to it */
 #define EVENT_INT1     HVM_EVENT_TYPE(5)
-#define DR7_GD         BIT(13)
 
 static u64 *gpr(struct regs *r, u32 n)
 {
@@ -96,7 +95,7 @@ static void do_exception(struct vcpu *v, struct regs *r, u32 event, u64 next)
         if (!v->hvm->has_debug)
             vmx_debug_load(v);
         cpu_write_dr6((cpu_read_dr6() & ~0xfull) | DR6_FIXED | (vmcs_read(VMCS_QUALIFICATION) & DR6_BITS));
-        vmcs_write(GUEST_DR7, vmcs_read(GUEST_DR7) & ~DR7_GD);
+        vmcs_write(GUEST_DR7, vmcs_read(GUEST_DR7) & ~DR7_GUARD);
         if ((event & HVM_EVENT_TYPE(7)) == EVENT_INT1)
             r->rip = next;
     }

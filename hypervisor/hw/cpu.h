@@ -31,6 +31,8 @@
 /* What of DR6 and DR7 can be written, and what is always set. */
 #define DR6_BITS    0xe00fu
 #define DR6_FIXED   0xffff0ff0u
+#define DR6_STEP    BIT(14)
+#define DR7_GUARD   BIT(13)
 #define DR7_BITS    0xffff23ffu
 #define DR7_FIXED   0x400u
 #define DR7_ENABLED 0xffu
