@@ -48,6 +48,14 @@ APIC_CODE(debug_given, "mov %dr1, %rax\n"
                        "cmp %rcx, %rax\n"
                        "jne 9f\n");
 
+/* By the processor's name. */
+static bool is_qemu(void)
+{
+    u32 a = 0x80000002, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return a == 0x554d4551;
+}
+
 /* QEMU's SVM tells INT1 as no exit, and ends by the guard; Bochs's (a Ryzen) does not put DR6 into the block. */
 enum { ON_INTEL = 1, ON_QEMU = 2, ON_RYZEN = 4 };
 static const struct {

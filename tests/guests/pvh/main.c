@@ -59,14 +59,6 @@ static bool is_intel(void)
     return b == 0x756e6547;
 }
 
-/* By the processor's name. */
-static bool is_qemu(void)
-{
-    u32 a = 0x80000002, b, c = 0, d;
-    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    return a == 0x554d4551;
-}
-
 /* Code of the guest's, with the instruction that its processor has for hypercalls: VMCALL on Intel. */
 static void code_copy(u8 *at, const void *code, u64 bytes)
 {

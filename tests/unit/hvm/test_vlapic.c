@@ -82,6 +82,8 @@ static void begin(void)
         vcpu[i] = (struct vcpu){.id = i, .domain = &domain, .hvm = &state[i]};
         domain.vcpu[i] = &vcpu[i];
         vlapic_create(&vcpu[i]);
+        CU_ASSERT_EQUAL(state[i].apic.base, BASE_ON | (i ? 0 : BASE_BOOT)); /* as xAPIC */
+        CU_ASSERT(vlapic_set_base(&vcpu[i], state[i].apic.base | BIT(10)));
         kicks[i] = nmis[i] = inits[i] = starts[i] = 0;
     }
 }
