@@ -15,9 +15,11 @@ complaints() {
 check_sparse() {
     local tree=$out/sparse/src
     series_copy "$tree"
+    : >"$tree/.applied"
     OUT=$out/sparse PARTIAL=yes "$top/guest-patches/lib/kernel.sh" server config || exit 1
     complaints "$tree" >"$work/before"
     [ -z "$(series_names)" ] || (push "$tree") || exit 1
+    applied_list "$tree" >"$tree/.applied"
     OUT=$out/sparse "$top/guest-patches/lib/kernel.sh" server config || exit 1
     complaints "$tree" >"$work/after"
     verdict sparse "$(comm -13 "$work/before" "$work/after" | head -n 5 | paste -s -d ';')"
