@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xenstore.h>
 
+#include "ask.h"
 #include "cli.h"
 #include "config.h"
 #include "watch.h"
@@ -21,7 +21,8 @@ static int store_fail(struct run *r, const char *path, const char *step)
         return wirt_fail(r->w, WIRT_NOT_FOUND, object, step, "", "there is no such key");
     if (errno == EINVAL)
         return wirt_fail(r->w, WIRT_USAGE, object, step, "", "this is no path: it has / A-Z a-z 0-9 - _ @ only");
-    return wirt_fail(r->w, errno == E2BIG || errno == ENOSPC ? WIRT_NO_ROOM : WIRT_FAILED, object, step, "", "%m");
+    return ask_fail(r->w, errno == E2BIG || errno == ENOSPC ? WIRT_NO_ROOM : WIRT_FAILED, object, step, "",
+                    "xenstored says no");
 }
 
 static void escaped_text(char *buffer, size_t size, const char *value, size_t bytes)
@@ -36,11 +37,11 @@ static void escaped_text(char *buffer, size_t size, const char *value, size_t by
     }
 }
 
-static json_t *permissions_of(struct xs_handle *xs, const char *path)
+static json_t *permissions_of(struct wirt *w, const char *path)
 {
     static const char letters[] = "nrwb";
     unsigned count = 0;
-    struct xs_permissions *p = xs_get_permissions(xs, XBT_NULL, path, &count);
+    struct xs_permissions *p = ask_access(w, path, &count);
     json_t *all = json_array();
 
     for (unsigned i = 0; p && i < count; i++)
@@ -50,12 +51,12 @@ static json_t *permissions_of(struct xs_handle *xs, const char *path)
 }
 
 /* One key as a row and, without JSON, as a line at once: a listing may be long. */
-static void list_key(struct run *r, struct xs_handle *xs, const char *path, unsigned depth, json_t *rows)
+static void list_key(struct run *r, const char *path, unsigned depth, json_t *rows)
 {
     const char *name = strrchr(path, '/');
     unsigned bytes = 0;
-    char *value = xs_read(xs, XBT_NULL, path, &bytes), shown[512];
-    json_t *permissions = r->does_json || run_choice(r, 'p') ? permissions_of(xs, path) : NULL;
+    char *value = ask_read(r->w, 0, path, &bytes), shown[512];
+    json_t *permissions = r->does_json || run_choice(r, 'p') ? permissions_of(r->w, path) : NULL;
 
     if (rows) {
         json_array_append_new(rows,
@@ -72,10 +73,10 @@ static void list_key(struct run *r, struct xs_handle *xs, const char *path, unsi
     free(value);
 }
 
-static int list_below(struct run *r, struct xs_handle *xs, const char *path, unsigned depth, json_t *rows)
+static int list_below(struct run *r, const char *path, unsigned depth, json_t *rows)
 {
     unsigned count = 0;
-    char **names = xs_directory(xs, XBT_NULL, path, &count);
+    char **names = ask_list(r->w, 0, path, &count);
 
     if (!names)
         return depth ? 0 : store_fail(r, path, "list");
@@ -84,9 +85,9 @@ static int list_below(struct run *r, struct xs_handle *xs, const char *path, uns
 
         if (asprintf(&child, "%s/%s", strcmp(path, "/") ? path : "", names[i]) < 0)
             break;
-        list_key(r, xs, child, depth, rows);
+        list_key(r, child, depth, rows);
         if (run_choice(r, 'r'))
-            list_below(r, xs, child, depth + 1, rows);
+            list_below(r, child, depth + 1, rows);
         free(child);
     }
     free(names);
@@ -96,14 +97,11 @@ static int list_below(struct run *r, struct xs_handle *xs, const char *path, uns
 int run_store_ls(struct run *r)
 {
     const char *path = r->count ? r->arguments[0] : "/";
-    struct xs_handle *xs = wirt_store(r->w);
     json_t *rows;
     int code;
 
-    if (!xs)
-        return (int)wirt_error(r->w)->code;
     rows = r->does_json ? json_array() : NULL;
-    code = list_below(r, xs, path, 0, rows);
+    code = list_below(r, path, 0, rows);
     if (!code && rows)
         return show_rows(r, rows, NULL);
     json_decref(rows);
@@ -113,13 +111,10 @@ int run_store_ls(struct run *r)
 int run_store_read(struct run *r)
 {
     const char *path = r->arguments[0];
-    struct xs_handle *xs = wirt_store(r->w);
     unsigned bytes = 0;
     char *value;
 
-    if (!xs)
-        return (int)wirt_error(r->w)->code;
-    value = xs_read(xs, XBT_NULL, path, &bytes);
+    value = ask_read(r->w, 0, path, &bytes);
     if (!value)
         return store_fail(r, path, "read");
     if (!r->does_json)
@@ -132,11 +127,8 @@ int run_store_read(struct run *r)
 int run_store_write(struct run *r)
 {
     const char *path = r->arguments[0], *value = r->arguments[1];
-    struct xs_handle *xs = wirt_store(r->w);
 
-    if (!xs)
-        return (int)wirt_error(r->w)->code;
-    if (!xs_write(xs, XBT_NULL, path, value, (unsigned)strlen(value)))
+    if (!ask_write(r->w, 0, path, value, strlen(value)))
         return store_fail(r, path, "write");
     return show_done(r, json_pack("{s:s, s:o}", "path", path, "value", json_bytes(value, strlen(value))), "%s = \"%s\"",
                      path, value);
@@ -145,11 +137,8 @@ int run_store_write(struct run *r)
 int run_store_rm(struct run *r)
 {
     const char *path = r->arguments[0];
-    struct xs_handle *xs = wirt_store(r->w);
 
-    if (!xs)
-        return (int)wirt_error(r->w)->code;
-    if (!xs_rm(xs, XBT_NULL, path))
+    if (!ask_remove(r->w, 0, path))
         return store_fail(r, path, "remove");
     return show_done(r, json_pack("{s:s}", "path", path), "%s: removed", path);
 }
@@ -185,7 +174,7 @@ int run_store_watch(struct run *r)
     code = code || !time_text ? code : parse_number(r, "--timeout", time_text, 1, 1000000, &seconds);
     if (code)
         return code;
-    if (!wirt_store(r->w)) /* says why, if xenstored is not there */
+    if (!ask_lives(r->w))
         return (int)wirt_error(r->w)->code;
     errno = watch_open(&watch);
     for (int i = 0; i < r->count && !errno; i++)
@@ -227,20 +216,15 @@ int run_store_chmod(struct run *r)
     const char *path = r->arguments[0];
     unsigned count = (unsigned)r->count - 1;
     struct xs_permissions *modes = calloc(count, sizeof(*modes));
-    struct xs_handle *xs = NULL;
     int code = modes ? 0 : wirt_fail(r->w, WIRT_NO_ROOM, path, "set permissions", "", "memory ran out");
 
     for (unsigned i = 0; i < count && !code; i++)
         code = parse_mode(r, r->arguments[1 + i], &modes[i]);
-    if (!code) {
-        xs = wirt_store(r->w);
-        code = xs ? 0 : (int)wirt_error(r->w)->code;
-    }
-    if (!code && !xs_set_permissions(xs, XBT_NULL, path, modes, count))
+    if (!code && !ask_permit(r->w, 0, path, modes, count))
         code = store_fail(r, path, "set permissions");
     free(modes);
     if (code)
         return code;
-    return show_done(r, json_pack("{s:s, s:o}", "path", path, "permissions", permissions_of(xs, path)),
+    return show_done(r, json_pack("{s:s, s:o}", "path", path, "permissions", permissions_of(r->w, path)),
                      "%s: permissions set", path);
 }

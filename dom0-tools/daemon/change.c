@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
 #include "event.h"
 #include "hyper.h"
 #include "internal.h"
@@ -82,7 +83,9 @@ static void look_at_end(struct fact *f, const char *kind, uint32_t id)
     uint64_t state;
     bool is_there = store_number(&state, CHANGE_BACKEND "/%s/%u/%u/state", kind, f->who.domid, id);
 
-    if (!is_there && e) {
+    if (!is_there && !store_is_sure()) {
+        return;
+    } else if (!is_there && e) {
         say_end(f, e, "device-detached");
         *at = e->next;
         free(e);
@@ -120,7 +123,7 @@ static char **list(const char *kind, uint32_t domid, unsigned int *count)
 
     *count = 0;
     snprintf(path, sizeof(path), kind ? CHANGE_BACKEND "/%s/%u" : CHANGE_BACKEND, kind, domid);
-    return wirt_store(daemon_state.w) ? xs_directory(daemon_state.w->store, XBT_NULL, path, count) : NULL;
+    return ask_list(daemon_state.w, 0, path, count);
 }
 
 /* All that it has and had. */

@@ -44,12 +44,14 @@ void source_change(struct source *source, uint32_t events);
 void source_remove(struct source *source); /* does not close */
 
 /* ---- store.c ---- */
-/* A key of xenstore, NULL if there is none. Connects anew if xenstored has gone. */
+#define STORE_MS 2000 /* so long the loop waits for xenstored, once */
+/* A key of xenstore, NULL if there is none, or none to be had. */
 char *store_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool store_number(uint64_t *number, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void store_set(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Forgets the connection after a failure that says that xenstored has gone. */
-void store_check(void);
+/* False: what was not there may only not have been had, since xenstored was back last. */
+bool store_is_sure(void);
+bool store_is_back(void); /* it answers now; then whoever asks catches up */
 
 /* ---- log.c ---- */
 void log_open(bool is_foreground);
@@ -132,12 +134,14 @@ void request_answer(const char *line, struct answer *answer);
 bool guest_init(void);
 int64_t guest_due(int64_t now);
 void guest_look_soon(void); /* at all of them, with the next turn */
+void guest_end_again(uint32_t domid); /* nothing came of what was done about its end */
 bool guest_is_there(const char *name);
 const char *guest_name(uint32_t domid); /* empty: not known */
 
 /* ---- ends.c: what is done about domains that have ended ---- */
 void ends_init(void);
-void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_ms, struct console *c);
+/* False: xenstored does not say what is to be done. */
+bool ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_ms, struct console *c);
 void ends_left_over(uint32_t domid, const char *name); /* its nodes may be there; it is not, or is dying */
 void ends_half_built(void);
 bool ends_is_pending(const char *name);

@@ -113,6 +113,8 @@ static void removed(const char *name, uint32_t domid, int status)
 
 static void destroyed(const char *name, uint32_t domid, int status)
 {
+    if (status == WIRT_NO_HOST)
+        guest_end_again(domid);
     if (status)
         log_warn("domain %s (%u) could not be destroyed; the reason is above; wirt destroy %u tries again", name, domid,
                  domid);
@@ -231,7 +233,7 @@ static void take_report(uint32_t domid, struct console *c)
     }
 }
 
-void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_ms, struct console *c)
+bool ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_ms, struct console *c)
 {
     struct wirt_config *config = NULL;
     struct policy_case facts = {.reason = reason, .lived_s = (uint64_t)lived_ms / 1000};
@@ -240,14 +242,16 @@ void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_
 
     if (!text || !daemon_state.options.has_policy || !keep_name_is_valid(name)) {
         free(text);
-        return;
+        return store_is_sure();
     }
     free(text);
     if (reason == SHUTDOWN_crash)
         take_report(domid, c);
     if (wirt_running_config(daemon_state.w, domid, &config)) {
+        if (!store_is_sure())
+            return false;
         log_error("a domain has ended and is left as it is");
-        return;
+        return true;
     }
     facts.on_poweroff = config->on_poweroff;
     facts.on_reboot = config->on_reboot;
@@ -262,6 +266,7 @@ void ends_guest(uint32_t domid, const char *name, uint8_t reason, int64_t lived_
     else if (v.act != POLICY_LEAVE)
         restart(domid, name, config, &v);
     wirt_config_free(config);
+    return true;
 }
 
 void ends_left_over(uint32_t domid, const char *name)
@@ -307,8 +312,11 @@ static void clean(struct pending *p)
 
     if (left)
         job_start("clean", p->name, p->domid, nothing);
+    else if (!store_is_sure())
+        p->due_ms = now_ms() + RETRY_MS;
+    if (left || p->due_ms <= now_ms())
+        drop(p);
     free(left);
-    drop(p);
 }
 
 static void act(struct pending *p)

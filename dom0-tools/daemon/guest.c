@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "ask.h"
 #include "event.h"
 #include "hyper.h"
 #include "internal.h"
@@ -103,7 +104,7 @@ static void try_console(struct guest *g)
         !store_number(&port, "/local/domain/%u/console/port", g->domid))
         return;
     type = store_text("/local/domain/%u/console/type", g->domid);
-    is_another = type && strcmp(type, "xenconsoled");
+    is_another = type ? strcmp(type, "xenconsoled") != 0 : !store_is_sure();
     free(type);
     if (is_another)
         return;
@@ -211,11 +212,10 @@ static void look_at(const struct xen_domctl_getdomaininfo *info)
         ends_left_over(g->domid, g->name);
     }
     if (info->flags & XEN_DOMINF_shutdown && !g->has_ended && !g->is_dying) {
-        g->has_ended = true;
         if (g->console)
             console_drain(g->console);
-        ends_guest(g->domid, g->name, info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask,
-                   now_ms() - g->started_ms, g->console);
+        g->has_ended = ends_guest(g->domid, g->name, info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask,
+                                  now_ms() - g->started_ms, g->console);
     }
 }
 
@@ -265,9 +265,11 @@ static void look(void)
     static int64_t named_ms;
     struct guest **at = &guests;
     uint32_t count;
-    struct xen_domctl_getdomaininfo *info = list(&count);
+    struct xen_domctl_getdomaininfo *info = store_is_sure() ? list(&count) : NULL;
 
     look_ms = now_ms() + LOOK_MS;
+    if (!store_is_sure())
+        return;
     if (!info) {
         if (log_is_due(&named_ms))
             log_warn("the hypervisor does not list its domains");
@@ -287,9 +289,10 @@ static void look(void)
     free(info);
 }
 
+/* Not through the kernel, which would have this process wait, for as long as xenstored hangs, for each watch. */
 static bool connect_watch(void)
 {
-    int error = watch_open(&watch);
+    int error = watch_open_socket(&watch);
 
     if (error) {
         errno = error;
@@ -337,7 +340,6 @@ static void watch_ready(struct source *source, uint32_t events)
         log_warn("the connection to xenstore broke: %s; it is made anew", strerror(-result));
         source_remove(source);
         watch_close(&watch);
-        store_check();
         connect_ms = now_ms() + AGAIN_MS;
     }
     if (does_look)
@@ -350,8 +352,8 @@ static void look_for_orphans(void)
     static const char *const notes[] = {NOTE_BUILDING, NOTE_CHANGING};
     unsigned int count = 0;
 
-    for (int i = 0; i < 2 && !count && wirt_store(daemon_state.w); i++)
-        free(xs_directory(daemon_state.w->store, XBT_NULL, notes[i], &count));
+    for (int i = 0; i < 2 && !count; i++)
+        free(ask_list(daemon_state.w, 0, notes[i], &count));
     if (count)
         ends_half_built();
 }
@@ -361,8 +363,48 @@ void guest_look_soon(void)
     look_ms = 0;
 }
 
+void guest_end_again(uint32_t domid)
+{
+    struct guest *g = find(domid);
+
+    if (g)
+        g->has_ended = false;
+}
+
+/* Domains that ended while nobody looked, and left their keys. */
+static void look_for_remains(void)
+{
+    unsigned int count = 0;
+    char **ids = ask_list(daemon_state.w, 0, "/local/domain", &count);
+
+    for (unsigned int i = 0; ids && i < count; i++) {
+        uint32_t domid = (uint32_t)strtoul(ids[i], NULL, 10);
+        char *name = domid && !find(domid) ? store_text("/local/domain/%u/name", domid) : NULL;
+
+        if (name && keep_name_is_valid(name))
+            ends_left_over(domid, name);
+        free(name);
+    }
+    free(ids);
+}
+
+/* Whatever was asked for while xenstored did not answer may have been missed. */
+static void catch_up(void)
+{
+    for (struct guest *g = guests; g; g = g->next)
+        read_name(g);
+    change_device(CHANGE_BACKEND);
+    look_for_remains();
+    look_ms = orphans_ms = 0;
+}
+
 int64_t guest_due(int64_t now)
 {
+    if (!store_is_sure()) {
+        if (!store_is_back())
+            return now + LOOK_MS;
+        catch_up();
+    }
     if (connect_ms && connect_ms <= now) {
         connect_ms = connect_watch() ? 0 : now + AGAIN_MS;
         if (!connect_ms)
@@ -377,24 +419,6 @@ int64_t guest_due(int64_t now)
     return connect_ms && connect_ms < look_ms ? connect_ms : look_ms;
 }
 
-/* Domains that ended while nobody looked, and left their keys. */
-static void look_for_remains(void)
-{
-    unsigned int count = 0;
-    char **ids =
-        wirt_store(daemon_state.w) ? xs_directory(daemon_state.w->store, XBT_NULL, "/local/domain", &count) : NULL;
-
-    for (unsigned int i = 0; ids && i < count; i++) {
-        uint32_t domid = (uint32_t)strtoul(ids[i], NULL, 10);
-        char *name = domid && !find(domid) ? store_text("/local/domain/%u/name", domid) : NULL;
-
-        if (name && keep_name_is_valid(name))
-            ends_left_over(domid, name);
-        free(name);
-    }
-    free(ids);
-}
-
 bool guest_init(void)
 {
     char extra[16];
@@ -403,11 +427,8 @@ bool guest_init(void)
     if (hyper_version(daemon_state.w, XENVER_extraversion, extra, sizeof(extra)) < 0)
         log_warn("the hypervisor does not say its version");
     watch_source = (struct source){.ready = watch_ready, .fd = -1};
-    if (!connect_watch()) {
-        log_warn("xenstore: no connection for watches: %s (is xenstored running? is /dev/xen/xenbus there?)",
-                 strerror(errno));
-        return false;
-    }
+    free(store_text("/tool"));
+    connect_ms = store_is_sure() && connect_watch() ? 0 : 1;
     look();
     change_started();
     orphans_ms = now_ms() + ORPHANS_MS;

@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "event.h"
 #include "http.h"
 #include "internal.h"
@@ -272,6 +273,7 @@ static bool start(void)
         log_error("wirtd cannot start");
         return false;
     }
+    batch_patience(daemon_state.w, STORE_MS);
     fcntl(xenevtchn_fd(daemon_state.w->events), F_SETFL, O_NONBLOCK);
     console_init();
     event_init();

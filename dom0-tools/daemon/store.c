@@ -1,40 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys of xenstore as the daemon reads them: a connection that xenstored has dropped is made anew once; a key that
- * cannot be had is one that is not there, and is looked at again with the next event.
+ * Keys of xenstore as the daemon reads them. A xenstored that is stopped or hangs is waited for once, and then asked no
+ * more until it has answered: consoles and clients go on. A key that cannot be had is taken for one that is not there,
+ * so whoever acts on that asks store_is_sure() behind it; all is looked at again when xenstored is back (guest.c).
  */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ask.h"
 #include "daemon.h"
-#include "internal.h"
 
-void store_check(void)
+static unsigned int silences; /* that were made up for */
+
+bool store_is_sure(void)
 {
-    struct wirt *w = daemon_state.w;
+    return daemon_state.w->silences == silences;
+}
 
-    if (w->store)
-        xs_close(w->store);
-    w->store = NULL;
+bool store_is_back(void)
+{
+    static bool was_named;
+
+    if (!ask_lives(daemon_state.w)) {
+        if (!was_named)
+            log_error("consoles go on, the rest waits");
+        was_named = true;
+        return false;
+    }
+    if (was_named)
+        log_say("xenstored answers again");
+    was_named = false;
+    silences = daemon_state.w->silences;
+    return true;
 }
 
 char *store_text(const char *format, ...)
 {
-    char path[256], *text = NULL;
+    char path[256];
     va_list args;
 
     va_start(args, format);
     vsnprintf(path, sizeof(path), format, args);
     va_end(args);
-    for (int i = 0; i < 2 && !text; i++) {
-        text = wirt_store_read(daemon_state.w, "%s", path);
-        if (text || wirt_error(daemon_state.w)->code != WIRT_NO_HOST)
-            return text;
-        store_check();
-    }
-    return text;
+    return wirt_store_read(daemon_state.w, "%s", path);
 }
 
 bool store_number(uint64_t *number, const char *format, ...)
@@ -64,6 +74,4 @@ void store_set(const char *path, const char *format, ...)
     va_end(args);
     if (wirt_store_write(daemon_state.w, path, "%s", value))
         log_error("a key of xenstore could not be written");
-    if (wirt_error(daemon_state.w)->code == WIRT_NO_HOST)
-        store_check();
 }

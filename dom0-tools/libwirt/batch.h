@@ -49,8 +49,10 @@ struct batch_look {
 int batch_look(struct wirt *w, const char *path, struct batch_look *l); /* not there, or not allowed: empty pieces */
 void batch_look_end(struct batch_look *l);
 
-/* For who has something else to do: from now on an answer has to come in so many ms, and while one is owed xenstored is
- * asked no more; all fails at once with WIRT_NO_HOST until it has come. */
+/* An answer has to come in the time that WIRT_WAIT says; when one does not, all fails with WIRT_NO_HOST from then on,
+ * so that nobody who takes a key that cannot be had for one that is not there goes on with that. For who has something
+ * else to do: from now on in so many ms (0: for ever), and all fails at once only until the answer that is owed has
+ * come. */
 void batch_patience(struct wirt *w, int ms);
 uint64_t batch_silence_ms(const struct wirt *w); /* since the first failure; 0: the last answer came */
 

@@ -19,13 +19,13 @@
 
 #include <xen/io/xenbus.h>
 
+#include "ask.h"
 #include "batch.h"
 #include "device.h"
 #include "note.h"
 
-#define BACKEND_MS 10000
-#define TRIES      200
-#define RUN_DIR    "/run/wirt"
+#define TRIES   200
+#define RUN_DIR "/run/wirt"
 
 const char *device_domain(struct wirt *w, uint32_t domid, char *buffer, size_t size)
 {
@@ -156,28 +156,28 @@ int device_backend_check(struct wirt *w, const char *kind, const char *object)
 }
 
 /* Makes a directory of `owner` that `reader` may read, and writes keys into it. False with errno. */
-static bool write_keys(struct xs_handle *store, xs_transaction_t t, const char *dir, uint32_t owner, uint32_t reader,
+static bool write_keys(struct wirt *w, uint32_t t, const char *dir, uint32_t owner, uint32_t reader,
                        const struct device_key *keys, uint32_t count)
 {
     struct xs_permissions perms[2] = {{.id = owner, .perms = XS_PERM_NONE}, {.id = reader, .perms = XS_PERM_READ}};
     char path[DEVICE_PATH_MAX + 64];
 
-    if (!xs_mkdir(store, t, dir) || !xs_set_permissions(store, t, dir, perms, 2))
+    if (!ask_mkdir(w, t, dir) || !ask_permit(w, t, dir, perms, 2))
         return false;
     for (uint32_t i = 0; i < count; i++) {
         snprintf(path, sizeof(path), "%s/%s", dir, keys[i].name);
-        if (!xs_write(store, t, path, keys[i].value, (unsigned int)strlen(keys[i].value)))
+        if (!ask_write(w, t, path, keys[i].value, strlen(keys[i].value)))
             return false;
     }
     return true;
 }
 
-bool device_is_there(struct xs_handle *store, xs_transaction_t t, const char *dir)
+bool device_is_there(struct wirt *w, uint32_t t, const char *dir)
 {
     char path[DEVICE_PATH_MAX + 16], *value;
 
     snprintf(path, sizeof(path), "%s/state", dir);
-    value = xs_read(store, t, path, NULL);
+    value = ask_read(w, t, path, NULL);
     free(value);
     return value != NULL;
 }
@@ -197,14 +197,14 @@ static void common_keys(struct device *d)
     device_back(d, "state", "%d", XenbusStateInitialising);
 }
 
-bool device_transact(struct xs_handle *store, device_step_fn *step, const struct device *d)
+bool device_transact(struct wirt *w, device_step_fn *step, const struct device *d)
 {
     for (int i = 0; i < TRIES; i++) {
-        xs_transaction_t t = xs_transaction_start(store);
-        bool is_good = t && step(store, t, d);
+        uint32_t t = ask_begin(w);
+        bool is_good = t && step(w, t, d);
         int error = errno;
 
-        if (t && xs_transaction_end(store, t, !is_good) && is_good)
+        if (t && ask_end(w, t, is_good) && is_good)
             return true;
         if (!is_good)
             errno = error;
@@ -214,29 +214,26 @@ bool device_transact(struct xs_handle *store, device_step_fn *step, const struct
     return false;
 }
 
-static bool write_offer(struct xs_handle *store, xs_transaction_t t, const struct device *d)
+static bool write_offer(struct wirt *w, uint32_t t, const struct device *d)
 {
     char front[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX], note[DEVICE_PATH_MAX], self[NOTE_SELF];
 
-    if (device_is_there(store, t, device_back_path(d, back))) {
+    if (device_is_there(w, t, device_back_path(d, back))) {
         errno = EEXIST;
         return false;
     }
     note_self(self);
-    return write_keys(store, t, back, 0, d->domid, d->back, d->back_count) &&
-           write_keys(store, t, device_front_path(d, front), d->domid, 0, d->front, d->front_count) &&
-           xs_write(store, t, device_note_path(d, note), self, (unsigned int)strlen(self));
+    return write_keys(w, t, back, 0, d->domid, d->back, d->back_count) &&
+           write_keys(w, t, device_front_path(d, front), d->domid, 0, d->front, d->front_count) &&
+           ask_write(w, t, device_note_path(d, note), self, strlen(self));
 }
 
 int device_offer(struct wirt *w, const struct device *offered)
 {
-    struct xs_handle *store = wirt_store(w);
     struct device d = *offered;
 
-    if (!store)
-        return w->error.code;
     common_keys(&d);
-    if (device_transact(store, write_offer, &d))
+    if (device_transact(w, write_offer, &d))
         return 0;
     if (errno == EEXIST)
         return wirt_fail(w, WIRT_EXISTS, d.object, "offer it to the guest", "see wirt dominfo",
@@ -244,7 +241,7 @@ int device_offer(struct wirt *w, const struct device *offered)
     if (errno == EAGAIN)
         return wirt_fail(w, WIRT_TIMEOUT, d.object, "offer it to the guest", "try again",
                          "xenstore changed under each of %d transactions", TRIES);
-    return fail_errno(w, WIRT_FAILED, d.object, "offer it to the guest", "", "xenstored refused the keys");
+    return ask_fail(w, WIRT_FAILED, d.object, "offer it to the guest", "", "xenstored refused the keys");
 }
 
 int device_done(struct wirt *w, const struct device *d)
@@ -262,8 +259,11 @@ int device_done(struct wirt *w, const struct device *d)
 int device_watch(struct wirt *w, struct watch *watch, const struct device *d)
 {
     char back[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 8];
-    int error = watch_open(watch);
+    int error;
 
+    if (!ask_lives(w))
+        return w->error.code;
+    error = watch_open(watch);
     snprintf(path, sizeof(path), "%s/state", device_back_path(d, back));
     if (!error) {
         error = watch_add(watch, path, "state");
@@ -288,7 +288,7 @@ int device_wait_token(struct wirt *w, struct watch *watch, const char *object, c
     if (result == 1)
         return 0;
     if (result == 0)
-        return wirt_fail(w, WIRT_TIMEOUT, object, "wait for its backend", "see dmesg",
+        return wirt_fail(w, WIRT_TIMEOUT, object, "wait for its backend", "see dmesg; WIRT_WAIT=SECONDS waits longer",
                          "nothing came from dom0's kernel within %d s", timeout_ms / 1000);
     if (result == -EREMOTE)
         return wirt_fail(w, WIRT_FAILED, object, "wait for its backend", "", "xenstored refused the watch: %s", path);
@@ -302,10 +302,12 @@ int device_sync(struct wirt *w, struct watch *watch, const char *object)
     char token[24];
     int error;
 
+    if (!ask_lives(w))
+        return w->error.code;
     snprintf(token, sizeof(token), "sync%u", watch->next_id);
     error = watch_add(watch, DEVICE_BACKENDS, token);
     if (!error) {
-        int code = device_wait_token(w, watch, object, token, BACKEND_MS);
+        int code = device_wait_token(w, watch, object, token, w->patience_ms ? w->patience_ms : -1);
 
         watch_remove(watch, DEVICE_BACKENDS, token);
         return code;
@@ -342,10 +344,15 @@ int device_backend_state(struct wirt *w, const struct device *d)
 
 int device_wait_backend(struct wirt *w, struct watch *watch, const struct device *d)
 {
-    int state, code;
+    char back[DEVICE_PATH_MAX];
+    int state = 0, code;
 
-    do {
-        code = device_wait_token(w, watch, d->object, "state", BACKEND_MS);
+    do { /* each word of its state gives it as long again */
+        code = device_wait_token(w, watch, d->object, "state", w->patience_ms ? w->patience_ms : -1);
+        if (code == WIRT_TIMEOUT)
+            return wirt_fail(w, code, d->object, "wait for its backend", "see dmesg; WIRT_WAIT=SECONDS waits longer",
+                             "nothing came from dom0's kernel within %d s; %s/state is %d", w->patience_ms / 1000,
+                             device_back_path(d, back), state);
         if (code)
             return code;
         state = device_read_state(w, d);
@@ -362,7 +369,9 @@ static int each_of_domain(struct wirt *w, const char *kind, uint32_t domid, devi
     char **names;
 
     snprintf(path, sizeof(path), DEVICE_BACKENDS "/%s/%u", kind, domid);
-    names = xs_directory(w->store, XBT_NULL, path, &count);
+    names = ask_list(w, 0, path, &count);
+    if (!names && errno != ENOENT)
+        return ask_fail(w, WIRT_NO_HOST, path, "list the devices", "is xenstored running?", "xenstored does not say");
     for (unsigned int i = 0; names && i < count && !result; i++) {
         snprintf(back, sizeof(back), "%s/%.12s", path, names[i]);
         result = visit(w, back, domid, (uint32_t)strtoul(names[i], NULL, 10), arg);
@@ -378,14 +387,12 @@ int device_each(struct wirt *w, const char *kind, uint32_t domid, device_visit_f
     int result = 0;
     char **names;
 
-    if (!wirt_store(w))
-        return w->error.code;
     if (domid)
         return each_of_domain(w, kind, domid, visit, arg);
     snprintf(path, sizeof(path), DEVICE_BACKENDS "/%s", kind);
-    names = xs_directory(w->store, XBT_NULL, path, &count);
+    names = ask_list(w, 0, path, &count);
     if (!names && errno != ENOENT)
-        return fail_errno(w, WIRT_NO_HOST, path, "list the devices", "is xenstored running?", "xenstored does not say");
+        return ask_fail(w, WIRT_NO_HOST, path, "list the devices", "is xenstored running?", "xenstored does not say");
     for (unsigned int i = 0; names && i < count && !result; i++)
         result = each_of_domain(w, kind, (uint32_t)strtoul(names[i], NULL, 10), visit, arg);
     free(names);

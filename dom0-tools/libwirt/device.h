@@ -48,10 +48,10 @@ void device_unlock(int lock);
 int device_backend_check(struct wirt *w, const char *kind, const char *object);
 
 /* One transaction, again and again until it goes through. False with errno. */
-typedef bool device_step_fn(struct xs_handle *store, xs_transaction_t t, const struct device *d);
-bool device_transact(struct xs_handle *store, device_step_fn *step, const struct device *d);
+typedef bool device_step_fn(struct wirt *w, uint32_t t, const struct device *d);
+bool device_transact(struct wirt *w, device_step_fn *step, const struct device *d);
 /* Whether a directory of a device has a state. */
-bool device_is_there(struct xs_handle *store, xs_transaction_t t, const char *dir);
+bool device_is_there(struct wirt *w, uint32_t t, const char *dir);
 /* XenbusState* of the backend, or 0 if its directory is not there. */
 int device_read_state(struct wirt *w, const struct device *d);
 /* Until `token` comes: 0, WIRT_TIMEOUT, or another code with the error set. */

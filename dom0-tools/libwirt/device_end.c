@@ -12,8 +12,8 @@
 
 #include <xen/io/xenbus.h>
 
+#include "ask.h"
 #include "device.h"
-#include "internal.h"
 #include "note.h"
 
 #define UNPLUG_MS   10000
@@ -22,66 +22,66 @@
 static const struct wirt_error no_error = {.code = WIRT_OK};
 
 /* Whether there is such a directory; *count of its entries. Otherwise errno says why not. */
-static bool has_entries(struct xs_handle *store, xs_transaction_t t, const char *path, unsigned int *count)
+static bool has_entries(struct wirt *w, uint32_t t, const char *path, unsigned int *count)
 {
-    char **names = xs_directory(store, t, path, count);
+    char **names = ask_list(w, t, path, count);
 
     free(names);
     return names;
 }
 
 /* Removes a directory, and those above it, below `top`, that hold nothing then. What is not there is removed. */
-static bool remove_up(struct xs_handle *store, xs_transaction_t t, const char *dir, const char *top)
+static bool remove_up(struct wirt *w, uint32_t t, const char *dir, const char *top)
 {
     char path[DEVICE_PATH_MAX];
     unsigned int count = 0;
 
     snprintf(path, sizeof(path), "%s", dir);
-    if (!has_entries(store, t, path, &count))
+    if (!has_entries(w, t, path, &count))
         return errno == ENOENT;
     do {
-        if (!xs_rm(store, t, path))
+        if (!ask_remove(w, t, path))
             return false;
         *strrchr(path, '/') = 0;
         if (!strcmp(path, top))
             return true;
-    } while (has_entries(store, t, path, &count) && !count);
+    } while (has_entries(w, t, path, &count) && !count);
     return count;
 }
 
-static bool remove_both(struct xs_handle *store, xs_transaction_t t, const struct device *d)
+static bool remove_both(struct wirt *w, uint32_t t, const struct device *d)
 {
     char path[DEVICE_PATH_MAX], top[DEVICE_PATH_MAX];
 
     snprintf(top, sizeof(top), "/local/domain/%u/device", d->domid);
-    if (!remove_up(store, t, device_front_path(d, path), top))
+    if (!remove_up(w, t, device_front_path(d, path), top))
         return false;
     snprintf(top, sizeof(top), DEVICE_BACKENDS "/%s", d->kind);
-    return remove_up(store, t, device_back_path(d, path), top);
+    return remove_up(w, t, device_back_path(d, path), top);
 }
 
-static bool remove_errors(struct xs_handle *store, xs_transaction_t t, const struct device *d)
+static bool remove_errors(struct wirt *w, uint32_t t, const struct device *d)
 {
     char path[DEVICE_PATH_MAX];
 
     snprintf(path, sizeof(path), DOM0_ERRORS "/%s/%u/%u", d->kind, d->domid, d->number);
-    return remove_up(store, t, path, "/local/domain/0");
+    return remove_up(w, t, path, "/local/domain/0");
 }
 
 /* Of all devices of this kind that the domain ever had. */
-static bool remove_all_errors(struct xs_handle *store, xs_transaction_t t, const struct device *d)
+static bool remove_all_errors(struct wirt *w, uint32_t t, const struct device *d)
 {
     char path[DEVICE_PATH_MAX];
 
     snprintf(path, sizeof(path), DOM0_ERRORS "/%s/%u", d->kind, d->domid);
-    return remove_up(store, t, path, "/local/domain/0");
+    return remove_up(w, t, path, "/local/domain/0");
 }
 
 static int remove_by(struct wirt *w, device_step_fn *step, const struct device *d)
 {
-    return device_transact(w->store, step, d)
+    return device_transact(w, step, d)
                ? 0
-               : fail_errno(w, WIRT_FAILED, d->object, "remove it", "", "xenstored keeps its keys");
+               : ask_fail(w, WIRT_FAILED, d->object, "remove it", "", "xenstored keeps its keys");
 }
 
 int device_withdraw(struct wirt *w, const struct device *d)
@@ -90,8 +90,6 @@ int device_withdraw(struct wirt *w, const struct device *d)
     struct watch watch;
     int code;
 
-    if (!wirt_store(w))
-        return w->error.code;
     code = remove_by(w, remove_both, d);
     if (!code && watch_open(&watch) == 0) {
         code = device_sync(w, &watch, d->object);
@@ -103,29 +101,29 @@ int device_withdraw(struct wirt *w, const struct device *d)
 }
 
 /* Whether the guest has taken the device up, by its own word. */
-static bool is_held(struct xs_handle *store, xs_transaction_t t, const struct device *d)
+static bool is_held(struct wirt *w, uint32_t t, const struct device *d)
 {
     char front[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX + 8], *text;
     int state;
 
     snprintf(path, sizeof(path), "%s/state", device_front_path(d, front));
-    text = xs_read(store, t, path, NULL);
+    text = ask_read(w, t, path, NULL);
     state = text ? atoi(text) : 0;
     free(text);
     return state == XenbusStateInitialised || state == XenbusStateConnected || state == XenbusStateClosing;
 }
 
 /* Asks both sides to close, if there are two. */
-static bool close_or_remove(struct xs_handle *store, xs_transaction_t t, const struct device *d)
+static bool close_or_remove(struct wirt *w, uint32_t t, const struct device *d)
 {
     char back[DEVICE_PATH_MAX], online[DEVICE_PATH_MAX + 8], state[DEVICE_PATH_MAX + 8];
 
     device_back_path(d, back);
-    if (!is_held(store, t, d) || !device_is_there(store, t, back))
-        return remove_both(store, t, d);
+    if (!is_held(w, t, d) || !device_is_there(w, t, back))
+        return remove_both(w, t, d);
     snprintf(online, sizeof(online), "%s/online", back);
     snprintf(state, sizeof(state), "%s/state", back);
-    return xs_write(store, t, online, "0", 1) && xs_write(store, t, state, "5", 1);
+    return ask_write(w, t, online, "0", 1) && ask_write(w, t, state, "5", 1);
 }
 
 int device_unplug(struct wirt *w, const struct device *d)
@@ -141,7 +139,7 @@ int device_unplug(struct wirt *w, const struct device *d)
         watch_close(&watch);
         return code;
     }
-    if (device_transact(w->store, close_or_remove, d))
+    if (device_transact(w, close_or_remove, d))
         do {
             code = device_wait_token(w, &watch, d->object, "state", UNPLUG_MS);
             state = code ? 0 : device_read_state(w, d);
@@ -189,9 +187,7 @@ int wirt_devices_remove(struct wirt *w, uint32_t domid)
             code = device_withdraw(w, &d);
         }
         snprintf(d.object, sizeof(d.object), "%s of domain %u", d.kind, domid);
-        if (!wirt_store(w))
-            code = w->error.code;
-        else if (!code)
+        if (!code)
             code = remove_by(w, remove_all_errors, &d);
     }
     return code;

@@ -13,17 +13,23 @@
 
 #include "hyper.h"
 
+#define WAIT_MS 30000 /* for xenstored and for back ends: WIRT_WAIT in wirt(1) */
+
 struct wirt *wirt_open(void)
 {
-    return calloc(1, sizeof(struct wirt));
+    struct wirt *w = calloc(1, sizeof(*w));
+    const char *seconds = getenv("WIRT_WAIT");
+    long patience = seconds ? strtol(seconds, NULL, 10) : 0;
+
+    if (w)
+        w->patience_ms = patience > 0 && patience < 1000000 ? (int)patience * 1000 : WAIT_MS;
+    return w;
 }
 
 void wirt_close(struct wirt *w)
 {
     if (!w)
         return;
-    if (w->store)
-        xs_close(w->store);
     if (w->batch_fd > 0)
         close(w->batch_fd);
     if (w->grants)
@@ -111,17 +117,5 @@ int need_grants(struct wirt *w)
         w->grants = xengnttab_open(NULL, 0);
     if (!w->grants)
         return no_way(w, "open the grant device", "/dev/xen/gntdev", "try modprobe xen-gntdev");
-    return 0;
-}
-
-/* The socket and nothing but it: through the kernel's device a call would wait for ever for a daemon that is not there.
- * libxenstore takes the device next, whatever its flags say; by the variable the device is the socket, too. */
-int need_store(struct wirt *w)
-{
-    if (!w->store && !setenv("XENSTORED_PATH", xs_daemon_socket(), 0))
-        w->store = xs_open(XS_OPEN_SOCKETONLY);
-    if (!w->store)
-        return fail_errno(w, WIRT_NO_HOST, "xenstored", "connect", "is it running? try systemctl start xenstored",
-                          "it does not answer on %s", xs_daemon_socket());
     return 0;
 }

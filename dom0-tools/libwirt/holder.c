@@ -100,7 +100,7 @@ static void add_programs(struct names *n, const char *device)
 
 static void fill(struct wirt *w, struct wirt_holder *h, uint32_t id, uint64_t grants)
 {
-    char *name = w->store ? wirt_store_read(w, "/local/domain/%u/name", id) : NULL;
+    char *name = wirt_store_read(w, "/local/domain/%u/name", id);
 
     memset(h, 0, sizeof(*h));
     h->id = id;

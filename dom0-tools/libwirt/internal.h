@@ -21,19 +21,24 @@ struct wirt {
     xenforeignmemory_handle *memory;
     xenevtchn_handle *events;
     xengnttab_handle *grants;
-    struct xs_handle *store;
     void *arena;  /* hyper.c */
-    int batch_fd; /* batch.c; 0: none */
-    bool owes_answer;
-    int patience_ms;
+    int batch_fd; /* the way to xenstored: batch_wire.c, with all that follows; 0: none */
+    int store_pid;
+    int patience_ms;   /* 0: for ever */
+    bool does_recover; /* asks again when xenstored lives again; else once late, all fails from then on */
+    bool owes_answer;  /* the connection is kept until what was asked is answered */
+    bool is_late;      /* the last failure: not in time */
+    uint64_t again_ms; /* it had no room for a connection or a question: not to be tried before */
     uint64_t silent_ms;
+    unsigned int silences; /* failures to get an answer */
+    char asked[96]; /* what waits longest, for messages */
 };
 
 int need_call(struct wirt *w); /* hypercalls: root in dom0, under a hypervisor with Xen's ABI */
 int need_memory(struct wirt *w);
 int need_events(struct wirt *w);
 int need_grants(struct wirt *w);
-int need_store(struct wirt *w);
+int need_store(struct wirt *w); /* a connection to xenstored; whether it answers is seen when it is asked: ask.h */
 
 /* wirt_fail with the text of errno behind the cause. Leaves errno alone. */
 int fail_errno(struct wirt *w, enum wirt_code code, const char *object, const char *step, const char *next,

@@ -7,6 +7,7 @@
  * nobody else, ends the rest.
  */
 #include "life.h"
+#include "ask.h"
 #include "collect.h"
 #include "device.h"
 #include "domctl.h"
@@ -113,8 +114,7 @@ void life_unmake(struct wirt *w, int domid, const uint8_t uuid[16], const char *
         snprintf(path, sizeof(path), "/local/domain/%d", domid);
         wirt_store_remove(w, path);
         code = domctl_plain(w, XEN_DOMCTL_destroydomain, (uint32_t)domid, object, "destroy it");
-        if (!need_store(w))
-            xs_release_domain(w->store, (unsigned int)domid);
+        ask_release(w, (uint32_t)domid);
     }
     /* What still lives keeps its note: the next one tries again. */
     if (!code || code == WIRT_NOT_FOUND)
@@ -193,6 +193,8 @@ int wirt_destroy(struct wirt *w, uint32_t domid, const struct wirt_progress *p)
     if (code)
         return code;
     name = wirt_store_read(w, "/local/domain/%u/name", domid);
+    if (!name && w->error.code == WIRT_NO_HOST)
+        return w->error.code;
     if (!name)
         name = record_name_of(w, info.handle);
     if (p && p->fn)
@@ -202,7 +204,7 @@ int wirt_destroy(struct wirt *w, uint32_t domid, const struct wirt_progress *p)
         if (p && p->fn)
             p->fn(p->arg, "devices", 0, 0);
         wirt_devices_remove(w, domid);
-        xs_release_domain(w->store, domid);
+        ask_release(w, domid);
         code = record_forget(w, (int)domid, info.handle, name, object);
     }
     free(name);

@@ -4,6 +4,7 @@
  * does not answer, the entry says so. A dying domain is listed as long as others hold its memory, with how much it is
  * and who they are.
  */
+#include "ask.h"
 #include "device.h"
 #include "domctl.h"
 #include "holder.h"
@@ -70,7 +71,7 @@ static void fill_name(struct wirt *w, struct wirt_domain *d)
         snprintf(d->name, sizeof(d->name), "(unnamed)");
         if (!d->note[0])
             snprintf(d->note, sizeof(d->note), "%.*s", (int)sizeof(d->note) - 1,
-                     w->store ? "xenstore has no name for it" : w->error.cause);
+                     w->error.code == WIRT_NOT_FOUND ? "xenstore has no name for it" : w->error.cause);
     }
     free(name);
     error_restore(w, &kept);
@@ -100,7 +101,7 @@ static void mark_changing(struct wirt *w, struct wirt_domain *list, size_t count
 {
     struct wirt_error kept = error_keep(w);
     unsigned int notes = 0;
-    char **names = w->store ? xs_directory(w->store, XBT_NULL, NOTE_CHANGING, &notes) : NULL;
+    char **names = ask_list(w, 0, NOTE_CHANGING, &notes);
 
     for (unsigned int k = 0; names && k < notes; k++) {
         char *process = wirt_store_read(w, NOTE_CHANGING "/%s", names[k]);
@@ -197,6 +198,8 @@ int wirt_find(struct wirt *w, const char *name_or_id, struct wirt_domain *out)
     if (found)
         *out = *found;
     free(list);
+    if (!found && !ask_lives(w)) /* nobody knows the names */
+        return (int)w->error.code;
     snprintf(object, sizeof(object), "domain %s", name_or_id);
     return found ? 0 : wirt_fail(w, WIRT_NOT_FOUND, object, "look it up", "see wirt list", "no such domain is running");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Notes, and what is done about those of devices when their process is gone. collect.c does the same for domains. */
 #include "note.h"
+#include "ask.h"
 #include "device.h"
 
 #include <stdio.h>
@@ -45,14 +46,14 @@ bool note_is_any(struct wirt *w, const char *dir)
 {
     unsigned int count = 0;
 
-    free(xs_directory(w->store, XBT_NULL, dir, &count));
+    free(ask_list(w, 0, dir, &count));
     return count > 0;
 }
 
 int note_end_devices(struct wirt *w)
 {
     unsigned int count = 0;
-    char **names = xs_directory(w->store, XBT_NULL, NOTE_CHANGING, &count);
+    char **names = ask_list(w, 0, NOTE_CHANGING, &count);
     int code = 0;
 
     for (unsigned int i = 0; names && i < count && !code; i++) {

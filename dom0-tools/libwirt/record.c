@@ -6,6 +6,7 @@
  * or a name, and not to a number, is removed by nobody once another domain has it.
  */
 #include "record.h"
+#include "ask.h"
 #include "batch.h"
 #include "device.h"
 #include "domctl.h"
@@ -52,7 +53,7 @@ static int count_records(struct wirt *w, uint32_t *names)
     int code = need_store(w);
 
     if (!code)
-        free(xs_directory(w->store, XBT_NULL, "/wirt/name", names));
+        free(ask_list(w, 0, "/wirt/name", names));
     return code;
 }
 
@@ -88,7 +89,7 @@ static int check_foreign(struct wirt *w, const char *name, const char *object)
 {
     unsigned int count = 0;
     int code = need_store(w);
-    char **ids = code ? NULL : xs_directory(w->store, XBT_NULL, "/local/domain", &count);
+    char **ids = code ? NULL : ask_list(w, 0, "/local/domain", &count);
 
     for (unsigned int i = 0; ids && i < count && !code; i++) {
         char *other = wirt_store_read(w, "/local/domain/%s/name", ids[i]);
@@ -194,7 +195,7 @@ int record_builders(struct wirt *w, struct record_builder **out, uint32_t *count
     *count = 0;
     if (code)
         return code;
-    names = xs_directory(w->store, XBT_NULL, "/wirt/building", &n);
+    names = ask_list(w, 0, "/wirt/building", &n);
     if (!names || n == 0) {
         free(names);
         return 0;
@@ -217,7 +218,7 @@ char *record_name_of(struct wirt *w, const uint8_t uuid[16])
     unsigned int count = 0;
 
     record_uuid(uuid, text);
-    names = need_store(w) ? NULL : xs_directory(w->store, XBT_NULL, "/wirt/name", &count);
+    names = need_store(w) ? NULL : ask_list(w, 0, "/wirt/name", &count);
     for (unsigned int i = 0; names && i < count && !found; i++) {
         char *value = wirt_store_read(w, "/wirt/name/%s", names[i]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading and writing xenstore, one key at a time, outside of transactions. What a step needs as a whole it does in a
- * transaction of its own with libxenstore's calls on wirt_store(). An absent key is no error: read gives NULL with the
+ * transaction of its own with the calls of ask.h. An absent key is no error: read gives NULL with the
  * code WIRT_NOT_FOUND, remove gives success.
  */
 #include <errno.h>
@@ -10,12 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
-
-struct xs_handle *wirt_store(struct wirt *w)
-{
-    return need_store(w) ? NULL : w->store;
-}
+#include "ask.h"
 
 /* What xenstored's answers mean; a closed connection gives all of the others. */
 static int store_fail(struct wirt *w, const char *path, const char *step)
@@ -32,8 +27,7 @@ static int store_fail(struct wirt *w, const char *path, const char *step)
     case EDQUOT:
         return fail_errno(w, WIRT_NO_ROOM, path, step, "", "a quota of xenstored is used up");
     default:
-        return fail_errno(w, WIRT_NO_HOST, path, step, "is xenstored running?",
-                          "xenstored does not answer as it should");
+        return ask_fail(w, WIRT_NO_HOST, path, step, "is xenstored running?", "xenstored does not answer as it should");
     }
 }
 
@@ -53,9 +47,7 @@ char *wirt_store_read(struct wirt *w, const char *format, ...)
                   sizeof(path) - 1);
         return NULL;
     }
-    if (need_store(w))
-        return NULL;
-    value = xs_read(w->store, XBT_NULL, path, &length);
+    value = ask_read(w, 0, path, &length);
     if (!value)
         store_fail(w, path, "read a key");
     return value;
@@ -65,16 +57,14 @@ int wirt_store_write(struct wirt *w, const char *path, const char *format, ...)
 {
     char *value;
     va_list args;
-    int n, code = need_store(w);
+    int n, code = 0;
 
-    if (code)
-        return code;
     va_start(args, format);
     n = vasprintf(&value, format, args);
     va_end(args);
     if (n < 0)
         return wirt_fail(w, WIRT_NO_ROOM, path, "write a key", "", "dom0 is out of memory");
-    if (!xs_write(w->store, XBT_NULL, path, value, (unsigned int)n))
+    if (!ask_write(w, 0, path, value, (size_t)n))
         code = store_fail(w, path, "write a key");
     free(value);
     return code;
@@ -82,11 +72,7 @@ int wirt_store_write(struct wirt *w, const char *path, const char *format, ...)
 
 int wirt_store_remove(struct wirt *w, const char *path)
 {
-    int code = need_store(w);
-
-    if (code)
-        return code;
-    if (!xs_rm(w->store, XBT_NULL, path) && errno != ENOENT)
+    if (!ask_remove(w, 0, path) && errno != ENOENT)
         return store_fail(w, path, "remove a key");
     return 0;
 }

@@ -4,7 +4,8 @@
  * the hypervisor (libxencall and its sisters) and to xenstored. Every function that can fail returns 0 or one of
  * enum wirt_code, and has then written what failed, at which step, why and where to look next, for a person, to the
  * handle's error. Strings that come back belong to the caller (free) unless a line here says otherwise.
- * Units: memory in KiB, times in nanoseconds, throughout. A handle belongs to one thread.
+ * Units: memory in KiB, times in nanoseconds, throughout. A handle belongs to one thread. One that waited in vain for
+ * xenstored (WIRT_WAIT in wirt(1)) asks it no more.
  */
 #ifndef WIRT_H
 #define WIRT_H
@@ -184,9 +185,7 @@ int wirt_host_audit(struct wirt *w, char **text, uint64_t *faults); /* self-audi
 /* The guest's memory and vCPU state as an ELF core into a file; the domain is paused meanwhile. */
 int wirt_dump(struct wirt *w, uint32_t domid, const char *path, const struct wirt_progress *p);
 
-/* ---- xenstore; store.c (over libxenstore) ---- */
-struct xs_handle;
-struct xs_handle *wirt_store(struct wirt *w); /* NULL: error set */
+/* ---- xenstore; store.c ---- */
 char *wirt_store_read(struct wirt *w, const char *format, ...) __attribute__((format(printf, 2, 3))); /* NULL: none */
 int wirt_store_write(struct wirt *w, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int wirt_store_remove(struct wirt *w, const char *path); /* absent is no error */

@@ -4,6 +4,7 @@
  * what fails is named with its key; what is read together comes in its own places, also from a xenstored that was
  * started anew meanwhile, and when none is there, or one that hangs, that is said.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "batch.h"
 #include "check.h"
 
@@ -155,6 +157,96 @@ static void looks(void)
     batch_look_end(&l);
 }
 
+/* Single questions; and what a transaction began, nobody else sees before its end. */
+static void asks(void)
+{
+    struct xs_permissions *access,
+        wanted[] = {{.id = 0, .perms = XS_PERM_NONE}, {.id = 7, .perms = XS_PERM_READ | XS_PERM_WRITE}};
+    unsigned int count, bytes;
+    uint32_t t = ask_begin(w);
+    char *value, **names;
+
+    CHECK(t && ask_write(w, t, "/a/one", "x\0y", 3) && ask_mkdir(w, t, "/a/two"));
+    CHECK(!ask_read(w, 0, "/a/one", NULL) && errno == ENOENT);
+    CHECK(ask_end(w, t, true));
+    value = ask_read(w, 0, "/a/one", &bytes);
+    CHECK(value && bytes == 3 && !memcmp(value, "x\0y", 4));
+    free(value);
+    names = ask_list(w, 0, "/a", &count);
+    CHECK(names && count == 2 && !strcmp(names[0], "one") && !strcmp(names[1], "two"));
+    free(names);
+    names = ask_list(w, 0, "/a/two", &count);
+    CHECK(names && count == 0);
+    free(names);
+    CHECK(!ask_list(w, 0, "/a/three", &count) && errno == ENOENT && count == 0);
+    names = ask_list(w, 0, "/t/many", &count); /* more than a message holds */
+    CHECK(names && count == MANY && !strcmp(names[42], "00042") && !strcmp(names[MANY - 1], "00699"));
+    free(names);
+    CHECK(ask_permit(w, 0, "/a/one", wanted, 2));
+    access = ask_access(w, "/a/one", &count);
+    CHECK(access && count == 2 && access[0].perms == XS_PERM_NONE && access[1].id == 7 && access[1].perms == 3);
+    free(access);
+    t = ask_begin(w);
+    CHECK(t && ask_remove(w, t, "/a") && ask_end(w, t, false) && ask_remove(w, 0, "/a"));
+    CHECK(!ask_remove(w, 0, "/a/one") && errno == ENOENT);
+    CHECK(!ask_write(w, 0, "/not a path", "", 0) && errno == EINVAL);
+    CHECK(ask_fail(w, WIRT_REFUSED, "it", "do it", "", "no") == WIRT_REFUSED &&
+          does_name(WIRT_REFUSED, "it", "do", "no: "));
+}
+
+/* A command, which had an answer just now: it waits so long, says who hangs, and does nothing more, whatever comes. */
+static void gives_up(void)
+{
+    const char *path = "/t/one";
+    char text[80], *value;
+    struct wirt *kept = w;
+    uint32_t t;
+
+    setenv("WIRT_WAIT", "1", 1);
+    w = wirt_open();
+    unsetenv("WIRT_WAIT");
+    CHECK(ask_lives(w) && (t = ask_begin(w)));
+    kill(daemon_pid, SIGSTOP);
+    CHECK(!ask_write(w, t, path, "2", 1) && errno == ETIMEDOUT);
+    CHECK(ask_fail(w, WIRT_FAILED, "a disk", "offer it", "", "refused") == WIRT_NO_HOST);
+    CHECK(
+        does_name(WIRT_NO_HOST, "a disk", "offer it", "does not answer, for 1 s now: 'write /t/one' waits; process "));
+    snprintf(text, sizeof(text), "%d (xenstored) has its socket and is stopped", daemon_pid);
+    CHECK(strstr(wirt_error(w)->cause, text) && strstr(wirt_error(w)->next, "try kill -CONT"));
+    kill(daemon_pid, SIGCONT);
+    CHECK(!ask_lives(w) && !wirt_store_read(w, "%s", path) && wirt_error(w)->code == WIRT_NO_HOST);
+    CHECK(wirt_store_write(w, path, "%s", "2") == WIRT_NO_HOST && batch_read(w, &path, &value, 1) == WIRT_NO_HOST);
+    wirt_close(w);
+    w = kept;
+    CHECK(is_value(path, "1"));
+}
+
+/* A xenstored that is stopped takes so many connections; then one is not waited for again and again. */
+static void is_full(void)
+{
+    static struct wirt *crowd[400];
+    const char *path = "/t/one";
+    struct timespec from, to;
+    char *value;
+    int count = 0;
+
+    kill(daemon_pid, SIGSTOP);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    do {
+        crowd[count] = wirt_open();
+        batch_patience(crowd[count], 50);
+        CHECK(batch_read(crowd[count], &path, &value, 1) == WIRT_NO_HOST);
+    } while (!strstr(wirt_error(crowd[count])->cause, "a connection waits") && ++count < 400);
+    CHECK(count > 100 && count < 400);
+    for (int i = 0; i < 1000 && count < 400; i++)
+        CHECK(batch_read(crowd[count], &path, &value, 1) == WIRT_NO_HOST);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    CHECK(to.tv_sec - from.tv_sec < 45); /* 1,000 waits are 50 s */
+    kill(daemon_pid, SIGCONT);
+    for (int i = 0; i <= count && i < 400; i++)
+        wirt_close(crowd[i]);
+}
+
 /* One that is stopped: who has no patience waits once, and then asks no more before it goes on. */
 static void hangs(void)
 {
@@ -226,7 +318,10 @@ int main(void)
     failures();
     reads();
     looks();
+    asks();
     hangs();
+    gives_up();
+    is_full();
     restarts();
     wirt_close(w);
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);

@@ -40,7 +40,7 @@ static void start(const char *program, char *dir)
         execl(program, program, "--foreground", "--pid-file", "", "--log-file", "/dev/null", NULL);
         _exit(127);
     }
-    for (int i = 0; i < 1000 && wirt_store(w) == NULL; i++)
+    for (int i = 0; i < 1000 && need_store(w); i++)
         usleep(10000);
 }
 
