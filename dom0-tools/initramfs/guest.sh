@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Theory: makes the demo guest's initramfs: busybox, one init, the two front-end drivers of Debian's cloud kernel; or of
-# the kernel that has all drivers (linux), which needs one for its root file system too.
-# usage: guest.sh OUTPUT [cloud|linux]
+# the kernel that has all drivers (linux), which needs one for its root file system too; or of the 32-bit one (686),
+# with a busybox of that width.
+# usage: guest.sh OUTPUT [cloud|linux|686]
 . "$(dirname "$0")/stage.sh"
 
 out=${1:-$build/guests/initrd.img} flavour=${2:-cloud}
 stage=$build/guests/stage-$flavour
 rm -rf "$stage"
+[ "$flavour" = 686 ] && busybox=$cache/686/root/bin/busybox
 stage_busybox
 rm "$stage/bin/poweroff" "$stage/bin/reboot"
 install -m 755 "$here/guest/end" "$stage/bin/poweroff"

@@ -4,6 +4,7 @@
 # names, no dates, no owners. A kernel unpacks several archives one after the other as one tree.
 . "$(dirname "${BASH_SOURCE[0]}")/../../tests/lib/common.sh"
 here=$top/dom0-tools/initramfs
+busybox=/usr/bin/busybox
 
 # field MODULE-FILE KEY: the values of one key in a module's information section.
 field() { tr '\0' '\n' <"$1" | sed -n "s/^$2=//p"; }
@@ -72,7 +73,7 @@ stage_program() {
 stage_busybox() {
     mkdir -p "$stage"/{bin,dev,etc,proc,run,sys,tmp,mnt,root}
     ln -s bin "$stage/sbin"
-    install -m 755 /usr/bin/busybox "$stage/bin/busybox"
+    install -m 755 "$busybox" "$stage/bin/busybox"
     while read -r applet; do
         ln -s busybox "$stage/bin/$applet"
     done < <(/usr/bin/busybox --list | grep -vxE 'busybox|true')

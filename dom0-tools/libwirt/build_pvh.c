@@ -17,19 +17,14 @@
 
 #define PAGE         4096ul
 #define LOW_END      0xe0000000ul /* RAM below ends here; what is more goes on at 4 GiB */
-#define EBDA         0x9fc00ul
+#define START_AT     0x9d000ul /* what the kernel starts with: 32-bit ones see no more than this and themselves then */
+#define LOW_HOLE_END (1ul << 20)
 #define PM_FLAT_CODE 0xc9b
 #define PM_FLAT_DATA 0xc93
 #define TSS_BUSY     0x8b
 #define pages_of(n)  (((n) + PAGE - 1) / PAGE)
 
-enum {
-    PAGE_STORE,
-    PAGE_CONSOLE,
-    PAGE_ACPI,
-    PAGE_START,
-    TOP_PAGES = PAGE_START + 2
-}; /* from the end of low memory down */
+enum { PAGE_STORE, PAGE_CONSOLE, PAGE_ACPI, TOP_PAGES }; /* from the end of low memory down */
 
 struct table_header {
     char signature[4];
@@ -152,9 +147,9 @@ static void add_memory(struct start *s, uint64_t from, uint64_t to, uint32_t typ
             (struct hvm_memmap_table_entry){.addr = from, .size = to - from, .type = type};
 }
 
-static void fill_start(const struct build *b, struct start *s, uint64_t at, uint64_t low_end)
+static void fill_start(const struct build *b, struct start *s, uint64_t low_end)
 {
-    uint64_t top = low_end - TOP_PAGES * PAGE, bytes = b->pages * PAGE;
+    uint64_t at = START_AT, top = low_end - TOP_PAGES * PAGE, bytes = b->pages * PAGE;
 
     s->info = (struct hvm_start_info){.magic = XEN_HVM_START_MAGIC_VALUE,
                                       .version = 1,
@@ -166,10 +161,9 @@ static void fill_start(const struct build *b, struct start *s, uint64_t at, uint
         s->info.modlist_paddr = at + offsetof(struct start, initrd);
         s->initrd = (struct hvm_modlist_entry){.paddr = b->plan.initrd_pfn * PAGE, .size = b->initrd_bytes};
     }
-    add_memory(s, 0, EBDA, XEN_HVM_MEMMAP_TYPE_RAM);
-    add_memory(s, 1ul << 20, top, XEN_HVM_MEMMAP_TYPE_RAM);
-    add_memory(s, top, low_end - (PAGE_ACPI + 1) * PAGE, XEN_HVM_MEMMAP_TYPE_RESERVED);
-    add_memory(s, low_end - (PAGE_ACPI + 1) * PAGE, low_end - PAGE_ACPI * PAGE, XEN_HVM_MEMMAP_TYPE_ACPI);
+    add_memory(s, 0, START_AT, XEN_HVM_MEMMAP_TYPE_RAM);
+    add_memory(s, LOW_HOLE_END, top, XEN_HVM_MEMMAP_TYPE_RAM);
+    add_memory(s, top, top + PAGE, XEN_HVM_MEMMAP_TYPE_ACPI);
     add_memory(s, low_end - PAGE_ACPI * PAGE, low_end, XEN_HVM_MEMMAP_TYPE_RESERVED);
     if (bytes > low_end)
         add_memory(s, 1ul << 32, (1ul << 32) + bytes - low_end, XEN_HVM_MEMMAP_TYPE_RAM);
@@ -201,7 +195,8 @@ static int set_memory_map(struct wirt *w, const struct build *b, const struct st
 static int plan(struct wirt *w, struct build *b)
 {
     uint64_t low = b->pages < LOW_END / PAGE ? b->pages : LOW_END / PAGE;
-    uint64_t initrd = pages_of(b->image.high), end = initrd + pages_of(b->initrd_bytes);
+    uint64_t initrd = pages_of(b->image.high < LOW_HOLE_END ? LOW_HOLE_END : b->image.high),
+             end = initrd + pages_of(b->initrd_bytes);
 
     b->plan.store_pfn = low - PAGE_STORE - 1;
     b->plan.console_pfn = low - PAGE_CONSOLE - 1;
@@ -211,28 +206,27 @@ static int plan(struct wirt *w, struct build *b)
     if (end > b->plan.table_pfn)
         return wirt_fail(w, WIRT_REFUSED, b->object, "lay out its memory", "raise <memory> or take another kernel",
                          "kernel and initrd end at %lu MiB, the memory below 4 GiB at %lu MiB", end >> 8, low >> 8);
+    if (b->image.low < LOW_HOLE_END && b->image.high > START_AT)
+        return wirt_fail(w, WIRT_REFUSED, b->object, "lay out its memory", "take another kernel",
+                         "the kernel covers 0x%lx to 0xfffff, where its start information lies", START_AT);
     return 0;
 }
 
 static int fill(struct wirt *w, struct build *b)
 {
-    uint64_t low_end = (b->plan.store_pfn + 1) * PAGE, first = b->plan.table_pfn;
-    xen_pfn_t frame[TOP_PAGES];
-    int errors[TOP_PAGES], code = 0;
-    uint8_t *at;
+    uint64_t low_end = (b->plan.store_pfn + 1) * PAGE, acpi_pfn = b->plan.store_pfn - PAGE_ACPI;
+    const xen_pfn_t frame[] = {b->frame[START_AT / PAGE], b->frame[START_AT / PAGE + 1], b->frame[acpi_pfn]};
+    int errors[3], code = 0;
+    uint8_t *at = xenforeignmemory_map(w->memory, b->domid, PROT_READ | PROT_WRITE, 3, frame, errors);
 
-    for (uint64_t i = 0; i < TOP_PAGES; i++)
-        frame[i] = b->frame[first + i];
-    at = xenforeignmemory_map(w->memory, b->domid, PROT_READ | PROT_WRITE, TOP_PAGES, frame, errors);
-    for (int i = 0; at && i < TOP_PAGES; i++)
+    for (int i = 0; at && i < 3; i++)
         code |= errors[i];
     if (!at || code)
-        return fail_errno(w, WIRT_FAILED, b->object, "map its memory", "see wirt dmesg", "%d pages", TOP_PAGES);
-    fill_start(b, (struct start *)(void *)at, first * PAGE, low_end);
-    fill_acpi((struct acpi *)(void *)(at + (TOP_PAGES - PAGE_ACPI - 1) * PAGE), low_end - (PAGE_ACPI + 1) * PAGE,
-              b->config->max_vcpus);
+        return fail_errno(w, WIRT_FAILED, b->object, "map its memory", "see wirt dmesg", "3 pages");
+    fill_start(b, (struct start *)(void *)at, low_end);
+    fill_acpi((struct acpi *)(void *)(at + 2 * PAGE), acpi_pfn * PAGE, b->config->max_vcpus);
     code = set_memory_map(w, b, (const struct start *)(const void *)at);
-    xenforeignmemory_unmap(w->memory, at, TOP_PAGES);
+    xenforeignmemory_unmap(w->memory, at, 3);
     return code;
 }
 
@@ -274,7 +268,7 @@ static int set_vcpu(struct wirt *w, const struct build *b)
     r->cpu_at = (struct hvm_save_descriptor){HVM_SAVE_CODE(CPU), 0, HVM_SAVE_LENGTH(CPU)};
     r->end_at = (struct hvm_save_descriptor){HVM_SAVE_CODE(END), 0, HVM_SAVE_LENGTH(END)};
     r->cpu.rip = b->image.entry;
-    r->cpu.rbx = b->plan.table_pfn * PAGE;
+    r->cpu.rbx = START_AT;
     r->cpu.rflags = 2;
     r->cpu.cr0 = 0x11;
     r->cpu.cs_limit = r->cpu.ds_limit = r->cpu.es_limit = r->cpu.ss_limit = ~0u;

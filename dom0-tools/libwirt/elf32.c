@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The headers of a 32-bit ELF file in 64-bit form, in a page of their own before the file, so that what the segments
- * hold is where their offsets say, one page later. Numbers are only carried over: who parses the result checks them.
+ * The headers of a 32-bit ELF file in 64-bit form, in the page before the file, so that what the segments hold is where
+ * their offsets say, one page later. Numbers are only carried over: who parses the result checks them.
  */
 #include "elf32.h"
 
 #include <elf.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define PAGE         4096u
 #define SEGMENTS_MAX ((PAGE - sizeof(Elf64_Ehdr)) / sizeof(Elf64_Phdr))
@@ -28,29 +27,23 @@ static const char *check(const Elf32_Ehdr *h, size_t size)
     return NULL;
 }
 
-uint8_t *elf32_widen(const uint8_t *file, size_t size, size_t *bytes, const char **wrong)
+const char *elf32_widen(uint8_t *page, const uint8_t *file, size_t size)
 {
-    Elf32_Ehdr h;
     Elf64_Ehdr wide = {.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT};
-    uint8_t *at;
+    const char *wrong;
+    Elf32_Ehdr h;
 
     memcpy(&h, file, sizeof(h));
-    *wrong = check(&h, size);
-    if (*wrong)
-        return NULL;
-    *bytes = size + PAGE;
-    at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) {
-        *wrong = "no address space";
-        return NULL;
-    }
+    wrong = check(&h, size);
+    if (wrong)
+        return wrong;
     memcpy(wide.e_ident, h.e_ident, EI_NIDENT);
     wide.e_ident[EI_CLASS] = ELFCLASS64;
     wide.e_entry = h.e_entry;
     wide.e_phoff = wide.e_ehsize = sizeof(wide);
     wide.e_phentsize = sizeof(Elf64_Phdr);
     wide.e_phnum = h.e_phnum;
-    memcpy(at, &wide, sizeof(wide));
+    memcpy(page, &wide, sizeof(wide));
     for (size_t i = 0; i < h.e_phnum; i++) {
         Elf32_Phdr p;
         Elf64_Phdr w;
@@ -63,8 +56,7 @@ uint8_t *elf32_widen(const uint8_t *file, size_t size, size_t *bytes, const char
                          .p_filesz = p.p_filesz,
                          .p_memsz = p.p_memsz,
                          .p_align = p.p_align};
-        memcpy(at + sizeof(wide) + i * sizeof(w), &w, sizeof(w));
+        memcpy(page + sizeof(wide) + i * sizeof(w), &w, sizeof(w));
     }
-    memcpy(at + PAGE, file, size);
-    return at;
+    return NULL;
 }

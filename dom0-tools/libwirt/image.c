@@ -27,7 +27,7 @@
 
 #define HEAD_BYTES      PAGE_SIZE /* program headers lie at byte 64 */
 #define FILE_SIZE_MAX   UNPACK_SIZE_MAX
-#define NARROW          "it is a 32-bit kernel; of 32-bit code only a boot loader (GRUB for PVH) runs here"
+#define NARROW          "it is a 32-bit kernel, which runs as a PVH guest only (machine='xenpvh')"
 #define PIECE           64u /* pages mapped at a time */
 #define pages_of(bytes) (((bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 
@@ -57,15 +57,45 @@ static const char *check(const struct image *image)
 {
     if (!image->is_pvh)
         return elf_check_pv(image->elf);
-    if (image->is_narrow && strcmp(image->elf->guest_os, "linux") == 0)
-        return NARROW;
     return image->elf->phys32_entry == ELF_UNSET ? "it has no PVH entry (ELF note PHYS32_ENTRY)" : NULL;
+}
+
+/* Room for `size` bytes of a file, with a page before it for the headers that those of 32 bits get. */
+static void *room_make(size_t size)
+{
+    uint8_t *at =
+        mmap(NULL, PAGE_SIZE + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return at == MAP_FAILED ? NULL : at + PAGE_SIZE;
+}
+
+static void room_drop(const uint8_t *file, size_t size)
+{
+    if (file)
+        munmap((void *)(file - PAGE_SIZE), PAGE_SIZE + size);
+}
+
+/* What the headers of a file in such room say; offsets are those of the file, whatever its width. */
+static const char *parse(struct image *image, uint8_t *file, size_t size, uint64_t memory_bytes)
+{
+    const char *wrong;
+
+    if (!elf32_is(file, size))
+        return elf_parse(image->elf, file, size, memory_bytes);
+    if (!image->is_pvh)
+        return NARROW;
+    wrong = elf32_widen(file - PAGE_SIZE, file, size);
+    if (!wrong)
+        wrong = elf_parse(image->elf, file - PAGE_SIZE, PAGE_SIZE + size, memory_bytes);
+    for (uint32_t i = 0; !wrong && i < image->elf->segment_count; i++)
+        image->elf->segment[i].offset -= PAGE_SIZE;
+    return wrong;
 }
 
 static int map_file(struct wirt *w, struct image *image)
 {
     struct stat s;
-    void *at;
+    void *at = MAP_FAILED;
 
     image->fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (image->fd < 0)
@@ -77,49 +107,33 @@ static int map_file(struct wirt *w, struct image *image)
         return wirt_fail(w, WIRT_REFUSED, image->object, "open the kernel", "", "a file of %ld bytes is no kernel",
                          (long)s.st_size);
     image->file_size = (size_t)s.st_size;
-    at = mmap(NULL, image->file_size, PROT_READ, MAP_SHARED, image->fd, 0);
-    if (at == MAP_FAILED)
-        return fail_errno(w, WIRT_FAILED, image->object, "open the kernel", "", "it cannot be mapped");
-    image->file = at;
-    return 0;
+    image->file = room_make(image->file_size);
+    if (image->file)
+        at = mmap(image->file, image->file_size, PROT_READ, MAP_SHARED | MAP_FIXED, image->fd, 0);
+    return at == MAP_FAILED ? fail_errno(w, WIRT_FAILED, image->object, "open the kernel", "", "it cannot be mapped")
+                            : 0;
 }
 
 /* The headers of a packed kernel, at the start of the range that all of it will be unpacked to. */
 static int open_packed(struct wirt *w, struct image *image, uint64_t memory_bytes)
 {
     const char *wrong = unpack_find(&image->packed, image->file, image->file_size);
-    void *at;
 
     if (wrong)
         return refuse(w, image, "look at the kernel", wrong);
-    at = mmap(NULL, image->packed.image_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-              0);
-    if (at == MAP_FAILED)
+    image->flat = room_make(image->packed.image_size);
+    if (!image->flat)
         return fail_errno(w, WIRT_NO_ROOM, image->object, "unpack the kernel", "", "no address space");
-    image->flat = at;
-    wrong = unpack_image(&image->packed, at, HEAD_BYTES);
-    if (!wrong && elf32_is(at, HEAD_BYTES))
-        wrong = NARROW;
+    wrong = unpack_image(&image->packed, image->flat, HEAD_BYTES);
     if (!wrong)
-        wrong = elf_parse(image->elf, at, image->packed.image_size, memory_bytes);
+        wrong = parse(image, image->flat, image->packed.image_size, memory_bytes);
     return wrong ? refuse(w, image, "unpack the kernel's headers", wrong) : 0;
 }
 
-/* A plain ELF; one of 32 bits only for a guest that starts in that mode, and is not to stay in it. */
 static int open_plain(struct wirt *w, struct image *image, uint64_t memory_bytes)
 {
-    const uint8_t *file = image->file;
-    size_t size = image->file_size;
-    const char *wrong = NULL;
+    const char *wrong = parse(image, image->file, image->file_size, memory_bytes);
 
-    image->is_narrow = elf32_is(file, size);
-    if (image->is_pvh && image->is_narrow) {
-        image->flat = elf32_widen(file, size, &image->packed.image_size, &wrong);
-        file = image->flat;
-        size = image->packed.image_size;
-    }
-    if (!wrong)
-        wrong = elf_parse(image->elf, file, size, memory_bytes);
     if (!wrong)
         wrong = check(image);
     return wrong ? refuse(w, image, "look at the kernel", wrong) : 0;
@@ -149,10 +163,8 @@ int image_open(struct wirt *w, const char *path, uint64_t memory_bytes, struct i
 
 void image_close(struct image *image)
 {
-    if (image->flat)
-        munmap(image->flat, image->packed.image_size);
-    if (image->file)
-        munmap((void *)image->file, image->file_size);
+    room_drop(image->flat, image->packed.image_size);
+    room_drop(image->file, image->file_size);
     if (image->fd >= 0)
         close(image->fd);
     free(image->elf);
@@ -281,7 +293,7 @@ static int unpack_all(struct wirt *w, struct image *image, const struct image_me
     *headers = *image->elf;
     wrong = unpack_image(&image->packed, image->flat, image->packed.image_size);
     if (!wrong)
-        wrong = elf_parse(image->elf, image->flat, image->packed.image_size, to->pages << PAGE_SHIFT);
+        wrong = parse(image, image->flat, image->packed.image_size, to->pages << PAGE_SHIFT);
     if (!wrong)
         wrong = check(image);
     if (!wrong && v->is_direct && memcmp(headers->segment, image->elf->segment, sizeof(headers->segment)) != 0)
@@ -366,8 +378,7 @@ int image_load(struct wirt *w, struct image *image, const struct image_memory *t
     for (uint32_t i = 0; i < image->elf->segment_count && !code && !is_direct; i++)
         if (image->elf->segment[i].filesz)
             code = put_segment(w, image, to, &image->elf->segment[i]);
-    if (image->flat) /* no page of the guest stays mapped */
-        munmap(image->flat, image->packed.image_size);
+    room_drop(image->flat, image->packed.image_size); /* no page of the guest stays mapped */
     image->flat = NULL;
     return code;
 }

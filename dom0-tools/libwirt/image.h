@@ -17,13 +17,12 @@ struct image {
     const char *path;
     char object[160];
     int fd;
-    const uint8_t *file; /* mapped */
+    uint8_t *file; /* mapped, to be read */
     size_t file_size;
     uint64_t low, high; /* guest-physical bytes that it covers */
     /* Known when it is loaded: */
     uint64_t virt_base, entry, init_p2m, hypercall_page;
     bool is_pvh;           /* set before it is opened: it starts at its PVH entry */
-    bool is_narrow;        /* a file of 32 bits */
     bool is_initrd_mapped; /* it needs its initrd in its address space */
     struct unpack packed;  /* decode NULL: a plain ELF */
     struct elf_image *elf;

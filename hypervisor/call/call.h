@@ -50,8 +50,9 @@ s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg)
 s64 call_tool(guest_ptr arg, void *op, u64 bytes, u32 version, s64 (*fn)(void *op));
 
 void call_dispatch(struct regs *r); /* from pv/entry.S through vcpu's door; runs to the end or sets cont.is_active */
-void call_compat(struct regs *r);   /* the same for 32-bit code, through hvm's door; never continued */
-void call_init(void);               /* boot, once domain_zero exists: pv_call_door and the console's input door */
+s64 call_any(const struct vcpu *v, u64 nr, const struct call_args *args); /* one call, of whichever number */
+s64 call_compat(struct vcpu *v, u64 nr, const struct call_args *args);    /* the same for 32-bit code */
+void call_init(void); /* boot, once domain_zero exists: pv_call_door and the console's input door */
 
 void call_console_input(void); /* core/console.h's door: bytes wait for dom0 */
 struct xen_domctl_getdomaininfo;

@@ -19,14 +19,6 @@ struct multicall {
 _Static_assert(sizeof(struct multicall) == sizeof(struct multicall_entry), "guests' layout");
 _Static_assert(sizeof(struct multicall) == sizeof(((struct vcpu_cont *)0)->mc_entry), "kept whole");
 
-void call_init(void)
-{
-    pv_call_door = call_dispatch;
-    hvm_call_door = call_dispatch;
-    hvm_compat_door = call_compat;
-    console_input_door = call_console_input;
-}
-
 s64 call_sub(const struct call_sub *table, u64 count, u64 number, guest_ptr arg)
 {
     struct domain *d = domain_current();
@@ -88,15 +80,19 @@ static inline s64 call_one(const struct vcpu *v, u64 nr, const struct call_args 
     return rc;
 }
 
-void call_dispatch(struct regs *r)
+s64 call_any(const struct vcpu *v, u64 nr, const struct call_args *args)
+{
+    return call_one(v, nr, args);
+}
+
+static inline void run(struct regs *r, u64 nr, const struct call_args *args, bool is_compat)
 {
     struct vcpu *v = vcpu_current();
-    const struct call_args args = {{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
 
     do {
-        s64 rc = call_one(v, r->rax, &args);
+        s64 rc = is_compat ? call_compat(v, nr, args) : call_one(v, nr, args);
         if (likely(rc != -ERESTART)) {
-            r->rax = (u64)rc;
+            r->rax = is_compat ? (u32)rc : (u64)rc;
             if (unlikely(v->cont.is_active))
                 v->cont = (struct vcpu_cont){0};
             return;
@@ -106,6 +102,20 @@ void call_dispatch(struct regs *r)
         if (v->pv.retired.n)
             pv_types_drain(v); /* what we wait for may be our own tables */
     } while (!work_is_pending());
+}
+
+void call_dispatch(struct regs *r)
+{
+    const struct call_args args = {{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+
+    run(r, r->rax, &args, false);
+}
+
+static void dispatch_compat(struct regs *r)
+{
+    const struct call_args args = {{(u32)r->rbx, (u32)r->rcx, (u32)r->rdx, (u32)r->rsi, (u32)r->rdi, (u32)r->rbp}};
+
+    run(r, (u32)r->rax, &args, true);
 }
 
 /* Remember an unfinished entry, or none, and where to go on. */
@@ -151,4 +161,12 @@ s64 call_multicall(const struct call_args *args)
             return multicall_stop(cont, i + 1, NULL);
     }
     return 0;
+}
+
+void call_init(void)
+{
+    pv_call_door = call_dispatch;
+    hvm_call_door = call_dispatch;
+    hvm_compat_door = dispatch_compat;
+    console_input_door = call_console_input;
 }

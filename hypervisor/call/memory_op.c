@@ -10,6 +10,7 @@
 #include "call/memory_map.h"
 #include "core/slab.h"
 #include "core/work.h"
+#include "dom/shared.h"
 #include "hvm/hvm.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -399,10 +400,15 @@ static s64 machphys_mapping(struct domain *d, void *arg)
 static s64 add_to_physmap(struct domain *d, void *arg)
 {
     const struct xen_add_to_physmap *a = arg;
+    bool is_shared = a->space == XENMAPSPACE_shared_info && a->idx == 0;
     mfn_t m;
     int rc = -EINVAL;
 
     if (!d->ops->show)
+        return rc;
+    if (is_shared && d == domain_current())
+        rc = shared_latch(d, hvm_backend->code(vcpu_current()).wide < 8);
+    if (rc == -EBUSY)
         return rc;
     lock_take(&d->lock);
     m = d->shared_mfn;
@@ -410,8 +416,8 @@ static s64 add_to_physmap(struct domain *d, void *arg)
         rc = -ESRCH;
     else if (a->space == XENMAPSPACE_grant_table)
         rc = grant_frame(d, (u32)min(a->idx, UINT32_MAX), &m);
-    else if (a->space == XENMAPSPACE_shared_info && a->idx == 0)
-        rc = 0;
+    else
+        rc = is_shared ? 0 : -EINVAL;
     if (rc == 0)
         rc = d->ops->show(d, a->gpfn, m);
     lock_drop(&d->lock);

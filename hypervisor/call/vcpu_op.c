@@ -50,19 +50,24 @@ static s64 down(struct vcpu *v)
     return 0;
 }
 
-static s64 get_runstate(struct vcpu *v, guest_ptr arg)
+/* In the narrow layout the times begin where the padding is in the other. */
+static s64 put_runstate(struct vcpu *v, guest_ptr at, bool is_narrow)
 {
+    guest_ptr times = guest_offset(at, is_narrow ? sizeof(int) : sizeof(u64));
     struct vcpu_runstate_info info;
 
     vcpu_runstate(v, &info);
-    return guest_put(arg, &info) ? 0 : -EFAULT;
+    return guest_write(at, &info, times.va - at.va) &&
+                   guest_write(times, &info.state_entry_time, sizeof(u64) + sizeof(info.time))
+               ? 0
+               : -EFAULT;
 }
 
 static s64 register_runstate(struct vcpu *v, guest_ptr arg)
 {
     struct vcpu_register_runstate_memory_area area;
 
-    if (!guest_get(&area, arg) || (area.addr.v && get_runstate(v, guest_at(area.addr.v))))
+    if (!guest_get(&area, arg) || (area.addr.v && put_runstate(v, guest_at(area.addr.v), v->domain->is_narrow)))
         return -EFAULT;
     WRITE_ONCE(v->runstate_va, area.addr.v);
     return 0;
@@ -155,7 +160,7 @@ s64 call_vcpu_op(const struct call_args *args)
     case VCPUOP_is_up:
         return v->is_up;
     case VCPUOP_get_runstate_info:
-        return get_runstate(v, arg);
+        return put_runstate(v, arg, false);
     case VCPUOP_register_runstate_memory_area:
         return register_runstate(v, arg);
     case VCPUOP_set_periodic_timer:

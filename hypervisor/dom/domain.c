@@ -10,6 +10,7 @@
 #include "core/slab.h"
 #include "core/work.h"
 #include "dom/dump.h"
+#include "dom/shared.h"
 #include "hw/power.h"
 #include "hw/smp.h"
 #include "hw/time.h"
@@ -124,7 +125,7 @@ int domain_create(const struct domain_config *c, struct domain **out)
     lock_init(&d->lock, RANK_DOMAIN);
     lock_init(&d->page_lock, RANK_PAGE_LIST);
     evtchn_init(d);
-    d->evtchn.limit = min(c->port_limit, EVTCHN_PORTS);
+    d->evtchn.limit = d->evtchn.limit_most = min(c->port_limit, EVTCHN_PORTS);
     pirq_init(d);
     for (u32 n = 0; n < DOMAIN_WATCHDOGS; n++)
         timer_init(&d->watchdog[n], watchdog_fired, d, cpu_id());
@@ -198,19 +199,20 @@ void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
 
 void domain_update_wallclock(struct domain *d)
 {
-    struct shared_info *s = d->shared;
+    u32 *wc = d->is_narrow ? shared_narrow(d)->wc : &d->shared->wc_version;
+    u32 *sec_hi = d->is_narrow ? &shared_narrow(d)->wc_sec_hi : &d->shared->wc_sec_hi;
     u64 sec;
     u32 nsec;
     time_wall_get(&sec, &nsec);
     sec += (u64)d->clock_offset;
-    u32 version = s->wc_version & ~1u;
-    WRITE_ONCE(s->wc_version, version + 1);
+    u32 version = wc[0] & ~1u;
+    WRITE_ONCE(wc[0], version + 1);
     barrier();
-    s->wc_sec = (u32)sec;
-    s->wc_sec_hi = (u32)(sec >> 32);
-    s->wc_nsec = nsec;
+    wc[1] = (u32)sec;
+    *sec_hi = (u32)(sec >> 32);
+    wc[2] = nsec;
     barrier();
-    WRITE_ONCE(s->wc_version, version + 2);
+    WRITE_ONCE(wc[0], version + 2);
 }
 
 static void for_each_unit(struct domain *d, void (*fn)(struct unit *u))

@@ -71,6 +71,7 @@ struct domain {
     u32 e820_bytes;
     struct shared_info *shared; /* direct-map address; of a dead domain: one for all of them */
     mfn_t shared_mfn;           /* MFN_NONE: gone */
+    bool is_narrow;             /* that page has the layout for 32-bit guests (shared.h); under evtchn.lock */
     struct evtchn_table evtchn;
     struct pirq_table pirq;
     struct grant_table grant;

@@ -10,7 +10,7 @@
 #include "core/panic.h"
 #include "core/slab.h"
 #include "core/timer.h"
-#include "dom/domain.h"
+#include "dom/shared.h"
 #include "hw/irq.h"
 #include "hw/smp.h"
 #include "lib/log.h"
@@ -98,7 +98,7 @@ static void dump_ports(struct domain *d, void *arg)
         if (s.status != EVTCHNSTAT_closed)
             log_error("  port %u: %s%u, far port %u, to vCPU %u%s%s", port, name[s.status], s.u.virq,
                       s.u.interdomain.port, s.vcpu, evtchn_is_pending(d, port) ? ", pending" : "",
-                      map_test(d->shared->evtchn_mask, port) ? ", masked" : "");
+                      map_test(shared_mask(d), port) ? ", masked" : "");
     }
 }
 

@@ -8,7 +8,7 @@
  */
 #include "core/slab.h"
 #include "core/work.h"
-#include "dom/domain.h"
+#include "dom/shared.h"
 #include "hw/smp.h"
 #include "lib/errno.h"
 #include "public/event_channel.h"
@@ -30,7 +30,7 @@ static inline void notify(struct vcpu *v, u32 port)
 {
     struct vcpu_info *info = READ_ONCE(v->info);
 
-    if (!atomic_test_set(&info->evtchn_pending_sel, port / 64) && !atomic_xchg(&info->evtchn_upcall_pending, 1))
+    if (!shared_select(v->domain, info, port) && !atomic_xchg(&info->evtchn_upcall_pending, 1))
         vcpu_kick(v);
 }
 
@@ -46,12 +46,11 @@ static void wake_pollers(struct domain *d, u32 port)
 
 static void evtchn_raise(struct domain *d, const struct evtchn *c, u32 port)
 {
-    struct shared_info *s = d->shared;
     struct vcpu *v = d->vcpu[READ_ONCE(c->vcpu)];
 
-    if (atomic_test_set(s->evtchn_pending, port))
+    if (atomic_test_set(d->shared->evtchn_pending, port))
         return;
-    if (!map_test(s->evtchn_mask, port) && likely(v)) /* a domain being built has ports before vCPUs */
+    if (!map_test(shared_mask(d), port) && likely(v)) /* a domain being built has ports before vCPUs */
         notify(v, port);
     if (unlikely(READ_ONCE(d->evtchn.pollers))) /* after pending: pairs with evtchn_poll_begin */
         wake_pollers(d, port);
@@ -142,7 +141,7 @@ int evtchn_unmask(struct domain *d, u32 port)
     if (!c || atomic_load(&c->state) == EVTCHN_FREE)
         return -EINVAL;
     v = d->vcpu[READ_ONCE(c->vcpu)];
-    if (atomic_test_clear(d->shared->evtchn_mask, port) && evtchn_is_pending(d, port) && v)
+    if (atomic_test_clear(shared_mask(d), port) && evtchn_is_pending(d, port) && v)
         notify(v, port);
     return 0;
 }
@@ -366,7 +365,7 @@ int evtchn_close(struct domain *d, u32 port)
 void evtchn_init(struct domain *d)
 {
     lock_init(&d->evtchn.lock, RANK_EVTCHN);
-    d->evtchn.limit = EVTCHN_PORTS;
+    d->evtchn.limit = d->evtchn.limit_most = EVTCHN_PORTS;
     d->evtchn.next_hint = 1; /* port 0 is nobody's */
 }
 

@@ -28,9 +28,10 @@ struct evtchn {
 };
 struct evtchn_table {
     struct lock lock;
-    u32 limit;     /* ports that may be used: 1 to limit - 1 */
-    u32 next_hint; /* every port below is in use */
-    u64 pollers;   /* vCPUs in SCHEDOP_poll; atomic */
+    u32 limit;      /* ports that may be used: 1 to limit - 1 */
+    u32 limit_most; /* as its builder wanted; the layout of its shared page may allow less */
+    u32 next_hint;  /* every port below is in use */
+    u64 pollers;    /* vCPUs in SCHEDOP_poll; atomic */
     struct evtchn *bucket[EVTCHN_PORTS / EVTCHN_PER_BUCKET];
 };
 

@@ -8,8 +8,8 @@
 
 #include "core/slab.h"
 #include "core/work.h"
-#include "dom/domain.h"
 #include "dom/guest.h"
+#include "dom/shared.h"
 #include "hw/fpu.h"
 #include "hw/smp.h"
 #include "lib/fmt.h"
@@ -176,10 +176,9 @@ void vcpu_set_info(struct vcpu *v, struct vcpu_info *info, mfn_t frame)
     memcpy(info, old, sizeof(*info));
     if (v->id >= 32) /* it shared its old one with another vCPU */
         info->evtchn_upcall_mask = 1;
-    info->evtchn_upcall_pending = 1;
-    info->evtchn_pending_sel = ~0ul;
+    shared_select_all(v->domain, info);
     v->info_mfn = frame;
-    __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST); /* a port raised before this set bits that sel = ~0 covers */
+    __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST); /* a port raised before this set bits that all of sel covers */
     v->time_generation--;
     vcpu_update_time(v);
 }

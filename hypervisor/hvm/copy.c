@@ -26,7 +26,8 @@ static u8 *frame_hold(struct domain *d, u64 gfn, bool is_write, struct page **he
     return frame_va(m);
 }
 
-static bool entry_read(struct domain *d, u64 address, pte_t *e)
+/* An entry of 4 or 8 bytes. */
+static bool entry_read(struct domain *d, u64 address, u32 bytes, pte_t *e)
 {
     struct page *p;
     const u8 *at = frame_hold(d, address >> PAGE_SHIFT, false, &p);
@@ -34,31 +35,49 @@ static bool entry_read(struct domain *d, u64 address, pte_t *e)
     if (!at)
         return false;
     *e = READ_ONCE(*(const pte_t *)(const void *)(at + (address & (PAGE_SIZE - 1) & ~7ull)));
+    if (bytes == 4)
+        *e = (u32)(*e >> (address & 4) * 8);
     page_put(p);
     return *e & PTE_P;
 }
 
-/* Guest-physical address of va. */
+/* How a guest walks: levels, bits of an address that each takes, bytes of an entry; where large pages may be. */
+struct shape {
+    u32 levels, bits, bytes, large;
+};
+
+static struct shape shape_of(const struct hvm_mode *m)
+{
+    if (m->efer & EFER_LMA)
+        return (struct shape){4, 9, 8, 3};
+    if (m->cr4 & CR4_PAE)
+        return (struct shape){3, 9, 8, 2};
+    return (struct shape){2, 10, 4, m->cr4 & CR4_PSE ? 2 : 0};
+}
+
+/* Guest-physical address of va. PAE's top level has four entries and no rights. */
 static bool walk(struct domain *d, const struct hvm_mode *m, u64 va, bool is_write, u64 *out)
 {
-    u64 table = m->cr3 & PTE_ADDR;
+    struct shape s = shape_of(m);
+    u64 table = s.levels == 3 ? m->cr3 & 0xffffffe0 : m->cr3 & PTE_ADDR;
     pte_t e = 0;
 
+    if (s.levels == 4 ? va + 0x0000800000000000ull >= 0x0001000000000000ull || m->cr4 & CR4_LA57 : va > UINT32_MAX)
+        return false;
     if (!(m->cr0 & CR0_PG)) {
         *out = va;
-        return va <= UINT32_MAX;
+        return true;
     }
-    if (!(m->efer & EFER_LMA) || va + 0x0000800000000000ull >= 0x0001000000000000ull || m->cr4 & CR4_LA57)
-        return false;
-    for (u32 level = 4; level; level--) {
-        u64 size = 1ull << (12 + 9 * (level - 1));
-        if (!entry_read(d, table + (va >> (12 + 9 * (level - 1)) & 511) * 8, &e))
+    for (u32 level = s.levels; level; level--) {
+        u32 shift = 12 + s.bits * (level - 1);
+        u64 size = 1ull << shift;
+        if (!entry_read(d, table + (va >> shift & ((1u << s.bits) - 1)) * s.bytes, s.bytes, &e))
             return false;
-        if (is_write && !(e & PTE_RW) && m->cr0 & CR0_WP)
+        if (is_write && !(e & PTE_RW) && m->cr0 & CR0_WP && !(s.levels == 3 && level == 3))
             return false;
         table = e & PTE_ADDR;
-        if (level == 1 || (e & PTE_PS && level < 4)) {
-            *out = (table & ~(size - 1)) | (va & (size - 1));
+        if (level == 1 || (e & PTE_PS && level <= s.large)) {
+            *out = (table & ~(size - 1)) | (va & (size - 1)) | (s.bytes < 8 && level > 1 ? (e >> 13 & 0xff) << 32 : 0);
             return true;
         }
     }

@@ -103,10 +103,12 @@ static __noreturn void enter(struct vcpu *v)
     hvm_backend->enter();
 }
 
-/* By address, as all its memory is there: no way to tell it half. */
+/* By address, as all its memory is there: no way to tell it half. To 32-bit guests the times come right behind the
+ * state. */
 static void write_runstate(struct vcpu *v)
 {
     guest_ptr at = guest_at(v->runstate_va);
+    guest_ptr times = guest_offset(at, v->domain->is_narrow ? sizeof(int) : sizeof(u64));
     struct vcpu_runstate_info out;
     u64 entry_time;
 
@@ -115,8 +117,9 @@ static void write_runstate(struct vcpu *v)
     out.state_entry_time |= XEN_RUNSTATE_UPDATE;
     if (!(v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag)))
         out.state_entry_time = entry_time;
-    if (!guest_put(at, &out) ||
-        !guest_put(guest_offset(at, offsetof(struct vcpu_runstate_info, state_entry_time)), &entry_time))
+    if (!guest_put(at, &out.state) ||
+        !guest_write(times, &out.state_entry_time, sizeof(entry_time) + sizeof(out.time)) ||
+        !guest_put(times, &entry_time))
         v->runstate_va = 0;
 }
 
@@ -317,13 +320,21 @@ static void restart(struct vcpu *v, struct regs *r)
         domain_crash(v->domain, "vCPU %u, its last one, was stopped by INIT", v->id);
 }
 
+static void call(struct regs *r, u32 wide)
+{
+    if (wide < 8)
+        hvm_compat_door(r);
+    else
+        hvm_call_door(r);
+}
+
 void hvm_look(struct regs *r)
 {
     struct vcpu *v = vcpu_current();
 
     (void)atomic_xchg(&v->pv.must_look, 0);
     if (v->cont.is_active)
-        hvm_call_door(r);
+        call(r, hvm_backend->code(v).wide);
     if (v->hvm->has_init && !v->cont.is_active)
         restart(v, r);
 }
@@ -333,11 +344,9 @@ void hvm_call(struct regs *r, struct hvm_code code)
 {
     vcpu_count(vcpu_current(), WIRT_EVENT_exit_hypercall);
     if (code.cpl)
-        r->rax = (u64)-EPERM;
-    else if (code.wide < 8)
-        hvm_compat_door(r);
+        r->rax = code.wide < 8 ? (u32)-EPERM : (u64)-EPERM;
     else
-        hvm_call_door(r);
+        call(r, code.wide);
 }
 
 void hvm_set_context(struct vcpu *v, const struct hvm_hw_cpu *c)

@@ -18,7 +18,7 @@
 #define HVM_PORT_PRINT 0xe9u
 #define HVM_LINE       120u
 #define HVM_NO_VECTOR  0u
-#define HVM_WIDE       24u
+#define HVM_WIDE       48u
 
 /* An event to be injected: vector, type, error code in the upper half. Both makes of processor have it so. */
 #define HVM_EVENT_VALID   BIT(31)
@@ -61,7 +61,9 @@ struct hvm_vcpu {
     u16 sipi;           /* and behind it SIPI: page + 0x100, 0: none; the same */
     bool has_debug;     /* its debug registers are in the CPU */
     u64 dr[4];
-    u64 wide[HVM_WIDE / 8]; /* call/compat.c: what a 32-bit caller's structure became */
+    u64 wide[HVM_WIDE / 8]; /* call/compat.c: what a 32-bit caller's structure became, */
+    u32 list;               /* where the list lies that it names, */
+    bool is_wide;           /* and that both wait for the call to go on */
     struct vlapic apic;
 };
 

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: MIT
 # Theory: fetches Debian packages once, as any user, and unpacks them under build/cache without installing
 # anything. `fetch.sh linux` leaves build/cache/linux/{vmlinuz,config,modules,release}, `cloud` the same of the
-# guests' kernel, `xen` build/cache/xen/hypervisor.gz, `xl` the tree of Debian's own tools in build/cache/xl/root,
+# guests' kernel, `686` the same of 32-bit guests with a busybox for them, `xen` build/cache/xen/hypervisor.gz, `xl` the tree of Debian's own tools in build/cache/xl/root,
 # `pvgrub` build/cache/pvgrub/grub-x86_64-xen.bin, and `source` the package with the source of Linux 6.1 in
 # build/cache/linux-source, as it is, with its SHA-256. What is there already is never fetched again.
 . "$(dirname "$0")/common.sh"
 
+half=() # options of apt for another half of Debian than the machine's
 # download PACKAGE DIR: with the system's package lists, or else with lists of our own.
 download() {
     local package=$1 dir=$2 own=$cache/apt
     local sandbox=()
     [ "$(id -u)" -eq 0 ] && sandbox=(-o APT::Sandbox::User=root)
+    [ ${#half[@]} -eq 0 ] || { (cd "$dir" && apt-get "${half[@]}" download -q "$package" >&2); return; }
     (cd "$dir" && apt-get "${sandbox[@]}" download -q "$package" >&2) && return 0
     say "fetching the package lists into build/cache/apt"
     mkdir -p "$own/lists/partial" "$own/archives/partial"
@@ -59,6 +61,28 @@ fetch_kernel() {
     mv "$dir.part" "$dir"
 }
 
+# The kernel of Debian's 32-bit half and a busybox for it, with package lists of that half alone: apt's own stay as they
+# are, and so does the machine's set of architectures.
+fetch_686() {
+    local dir=$cache/686 own=$cache/apt-i386 package release
+    [ -e "$dir/release" ] && return 0
+    mkdir -p "$own/lists/partial" "$own/archives/partial"
+    half=(-o APT::Architecture=i386 -o APT::Architectures=i386 -o Dir::State::status=/dev/null
+        -o "Dir::State::lists=$own/lists" -o "Dir::Cache=$own" -o APT::Sandbox::User=root)
+    say "fetching the package lists of i386 into build/cache/apt-i386"
+    apt-get "${half[@]}" update -q >&2 || say "apt-get update failed in part; trying with the lists that came"
+    package=$(apt-cache "${half[@]}" depends linux-image-686-pae 2>/dev/null |
+        sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    [ -n "$package" ] || die "apt-get knows no linux-image-686-pae: has the configured mirror Debian's i386 half?"
+    unpack "$dir" "$package" busybox-static
+    release=${package#linux-image-}
+    ln -s "root/boot/vmlinuz-$release" "$dir.part/vmlinuz"
+    ln -s "root/lib/modules/$release" "$dir.part/modules"
+    printf '%s\n' "$release" >"$dir.part/release"
+    mv "$dir.part" "$dir"
+    half=()
+}
+
 fetch_xen() {
     local dir=$cache/xen
     [ -e "$dir/hypervisor.gz" ] && return 0
@@ -104,11 +128,12 @@ flock 9
 for what in "$@"; do
     case $what in
     linux) fetch_kernel linux-image-amd64 "$cache/linux" ;;
+    686) fetch_686 ;;
     cloud) fetch_kernel linux-image-cloud-amd64 "$cache/cloud" ;;
     xen) fetch_xen ;;
     xl) fetch_xl ;;
     pvgrub) fetch_pvgrub ;;
     source) fetch_source ;;
-    *) die "unknown package '$what': use linux, cloud, xen, xl, pvgrub or source" ;;
+    *) die "unknown package '$what': use linux, cloud, 686, xen, xl, pvgrub or source" ;;
     esac
 done

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * 32-bit ELF files: what is widened says the same, and whatever bytes the headers have, nothing outside of the file is
- * read (the copy has exactly its size, and the sanitizer looks). A boot loader is taken, a Linux kernel is refused in
- * words, plain or packed.
+ * read (the copy has exactly its size, and the sanitizer looks). Boot loaders and Linux kernels are taken for PVH
+ * guests, plain or packed, and refused in words for PV ones.
  */
 #include "elf32.h"
 #include "image.h"
@@ -12,10 +12,10 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define NOTE_AT 0x300u
 #define SIZE    0x2000u
+#define PAGE    4096u
 
 static void make(uint8_t *file)
 {
@@ -50,19 +50,16 @@ static void make(uint8_t *file)
 /* Widened and parsed; NULL, or what is wrong. */
 static const char *parse(const uint8_t *file, size_t size, struct elf_image *image, uint8_t *first)
 {
-    uint8_t *copy = malloc(size), *wide;
+    uint8_t *room = malloc(PAGE + size);
     const char *wrong;
-    size_t bytes;
 
-    memcpy(copy, file, size);
-    wide = elf32_widen(copy, size, &bytes, &wrong);
-    free(copy);
-    if (!wide)
-        return wrong;
-    wrong = elf_parse(image, wide, bytes, 1ul << 30);
+    memcpy(room + PAGE, file, size);
+    wrong = elf32_widen(room, room + PAGE, size);
     if (!wrong)
-        *first = wide[image->segment[0].offset];
-    munmap(wide, bytes);
+        wrong = elf_parse(image, room, PAGE + size, 1ul << 30);
+    if (!wrong)
+        *first = room[image->segment[0].offset];
+    free(room);
     return wrong;
 }
 
@@ -85,32 +82,37 @@ static void damaged(uint8_t *file)
     check(!parse(file, SIZE, &image, &first), "as it was");
 }
 
-/* What is said of these bytes as a PVH guest's kernel; "" when they are taken. */
-static const char *opened(const uint8_t *bytes, size_t size)
+/* What is said of these bytes as a guest's kernel; "" when they are taken. */
+static const char *opened(const uint8_t *bytes, size_t size, bool is_pvh)
 {
     static char text[400];
-    struct image image = {.is_pvh = true};
+    struct image image = {.is_pvh = is_pvh};
     struct wirt *w = fake_handle();
 
     if (image_open(w, kernel_write(bytes, size), 1ul << 30, &image))
         return wirt_error_text(w, text, sizeof(text));
+    check(image.low == 0x100000 && image.elf->segment[0].offset == 0x1000, "offsets are those of the file");
     image_close(&image);
     return "";
 }
 
 static void kinds(uint8_t *file)
 {
-    const char *said = opened(file, SIZE);
+    const char *said = opened(file, SIZE, true);
     uint8_t *packed;
     size_t size;
 
     check(!*said, "a boot loader: %s", said);
     memcpy(file + NOTE_AT + 36, "linux", 6);
-    said = opened(file, SIZE);
-    check(strstr(said, "it is a 32-bit kernel"), "Linux: %s", said);
+    said = opened(file, SIZE, true);
+    check(!*said, "Linux: %s", said);
+    said = opened(file, SIZE, false);
+    check(strstr(said, "it is a 32-bit kernel"), "Linux as PV: %s", said);
     packed = kernel_bzimage(PACK_XZ, file, SIZE, &size);
-    said = opened(packed, size);
-    check(strstr(said, "it is a 32-bit kernel"), "Linux, packed: %s", said);
+    said = opened(packed, size, true);
+    check(!*said, "Linux, packed: %s", said);
+    said = opened(packed, size, false);
+    check(strstr(said, "it is a 32-bit kernel"), "Linux as PV, packed: %s", said);
     free(packed);
 }
 

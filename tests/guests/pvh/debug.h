@@ -163,7 +163,7 @@ static void last_bytes(void)
     list[0].nr = LIST_END;
     data[511] = SHUTDOWN_poweroff;
     EQ(show(win, AT(CODE) | RW_PAGE, dom), 0);
-    code_copy(win, (const void *)narrow_code, (u64)narrow_code_end - (u64)narrow_code);
+    code_copy(win, (const void *)narrow_list, (u64)narrow_code_end - (u64)narrow_list);
     EQ(map(win, 0), 0);
     context_of(0);
     context.cpu.cr0 = 0x11;

@@ -290,14 +290,16 @@ static void alone(const struct act *a)
 static void second(void)
 {
     static const u8 spin[] = {0xeb, 0xfe};
-    static const u8 storm[] = {0xb9, 0x30, 0x08, 0x00, 0x00,                         /* ecx: ICR */
+    static const u8 storm[] = {0xb9, 0x1b, 0x00, 0x00, 0x00,                         /* x2APIC */
+                               0xb8, 0x00, 0x0d, 0xe0, 0xfe, 0x31, 0xd2, 0x0f, 0x30, /* the first vCPU's */
+                               0xb9, 0x30, 0x08, 0x00, 0x00,                         /* ecx: ICR */
                                0xba, 0x02, 0x00, 0x00, 0x00,                         /* edx: APIC 2 */
                                0xbb, 0x00, 0x10, 0x00, 0x00,                         /* ebx: so often */
                                0xb8, 0x00, 0x05, 0x00, 0x00, 0x0f, 0x30,             /* INIT */
                                0xb8, FREE, 0x06, 0x00, 0x00, 0x0f, 0x30,             /* SIPI */
                                0x89, 0xd8, 0x25, 0xff, 0xfb, 0x0f, 0x00, 0x0f, 0x30, /* whatever, but no NMI */
                                0xff, 0xcb, 0x75, 0xe5,                               /* again */
-                               0xe9, 0x24, 0x00, 0x00, 0x00};
+                               0xe9, 0x16, 0x00, 0x00, 0x00};
     test("sipi-storm");
     if (!create())
         return;
@@ -479,7 +481,8 @@ int main(void)
         large();
     } else {
         calls();
-        narrow();
+        for (u32 i = 0; i < COUNT(narrow_modes); i++)
+            narrow(i);
         numbers();
         contexts();
         for (u32 i = 0; i < COUNT(acts); i++)

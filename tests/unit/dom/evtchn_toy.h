@@ -22,7 +22,7 @@
 extern struct domain dom[DOMAINS];
 extern struct vcpu vcpus[DOMAINS][VCPUS];
 extern struct shared_info shared[DOMAINS];
-extern u32 kicks[DOMAINS][VCPUS], wakes;
+extern u32 kicks[DOMAINS][VCPUS], wakes, wallclocks;
 struct toy_line {
     irq_line_fn *fn;
     void *arg;

@@ -4,6 +4,7 @@
  * walk over all kinds, checked against what evtchn_status says of every port.
  */
 #include "evtchn_toy.h"
+#include "dom/shared.h"
 #include <time.h>
 
 #define RANDOM_PORTS 280u
@@ -334,6 +335,42 @@ static void test_reset(void)
     stop();
 }
 
+/* Offsets in bytes are those of the 32-bit ABI: pending bits from 2048 on, masks from 2176, the selector at 4. */
+static void test_layouts(void)
+{
+    u8 *page = (u8 *)&shared[1];
+    u32 *words = (u32 *)(void *)page;
+
+    start();
+    lock_init(&dom[1].lock, RANK_DOMAIN);
+    wallclocks = 0;
+    for (u32 i = 0; i < 80; i++)
+        CU_ASSERT(evtchn_bind_ipi(&dom[1], 1) > 0);
+    map_set(shared[1].evtchn_mask, 77);
+    CU_ASSERT(evtchn_send(&dom[1], 3) == 0 && evtchn_send(&dom[1], 77) == 0);
+    CU_ASSERT(shared_latch(&dom[1], false) == 0 && wallclocks == 0);
+    CU_ASSERT(shared_latch(&dom[1], true) == 0 && wallclocks == 1 && dom[1].evtchn.limit == SHARED_NARROW_PORTS);
+    CU_ASSERT(words[2048 / 4] == 1u << 3 && words[2048 / 4 + 2] == 1u << 13);
+    CU_ASSERT(words[2176 / 4 + 2] == 1u << 13 && words[2560 / 4 + 2] == 0);
+    CU_ASSERT(words[16 + 1] == ~0u && page[64] == 1); /* whatever is pending, it looks */
+    CU_ASSERT_EQUAL(offsetof(struct shared_narrow, wc) + 2048, 2304);
+    CU_ASSERT_EQUAL(offsetof(struct shared_narrow, wc_sec_hi) + 2048, 2340);
+    words[16 + 2] = words[16 + 1] = words[16] = 0;
+    CU_ASSERT_EQUAL(evtchn_send(&dom[1], 70), 0);
+    CU_ASSERT(words[16 + 1] == 1u << 2 && words[16 + 2] == 0 && page[64] == 1);
+    CU_ASSERT(evtchn_unmask(&dom[1], 77) == 0 && words[2176 / 4 + 2] == 0);
+    for (u32 port = 81; port < SHARED_NARROW_PORTS; port++)
+        CU_ASSERT_EQUAL_FATAL(evtchn_alloc_unbound(&dom[1], 0), (int)port);
+    CU_ASSERT_EQUAL(evtchn_alloc_unbound(&dom[1], 0), -ENOSPC);
+    words[2176 / 4 + 1] = 1u << 31;
+    CU_ASSERT(shared_latch(&dom[1], false) == 0 && dom[1].evtchn.limit == EVTCHN_PORTS);
+    CU_ASSERT(is_pending(1, 70) && is_pending(1, 77) && map_test(shared[1].evtchn_mask, 63));
+    CU_ASSERT(words[2176 / 4 + 1] == 0 && shared[1].vcpu_info[1].evtchn_pending_sel == ~0ull);
+    CU_ASSERT_EQUAL(evtchn_alloc_unbound(&dom[1], 0), SHARED_NARROW_PORTS);
+    CU_ASSERT(shared_latch(&dom[1], true) == -EBUSY && !dom[1].is_narrow); /* it has a port that is not in there */
+    stop();
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {{"ports", test_ports},
@@ -344,6 +381,7 @@ int main(void)
                            {"poll", test_poll},
                            {"random walk", test_random},
                            {"reset", test_reset},
+                           {"two layouts", test_layouts},
                            CU_TEST_INFO_NULL};
 
     return toy_run("evtchn", tests);
