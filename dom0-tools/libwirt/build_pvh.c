@@ -223,6 +223,7 @@ static int fill(struct wirt *w, struct build *b)
         code |= errors[i];
     if (!at || code)
         return fail_errno(w, WIRT_FAILED, b->object, "map its memory", "see wirt dmesg", "3 pages");
+    memset(at, 0, 3 * PAGE); /* the kernel's file may have been unpacked over them */
     fill_start(b, (struct start *)(void *)at, low_end);
     fill_acpi((struct acpi *)(void *)(at + 2 * PAGE), acpi_pfn * PAGE, b->config->max_vcpus);
     code = set_memory_map(w, b, (const struct start *)(const void *)at);
