@@ -162,6 +162,7 @@ static void fill_start(const struct build *b, struct start *s, uint64_t low_end)
         s->initrd = (struct hvm_modlist_entry){.paddr = b->plan.initrd_pfn * PAGE, .size = b->initrd_bytes};
     }
     add_memory(s, 0, START_AT, XEN_HVM_MEMMAP_TYPE_RAM);
+    add_memory(s, START_AT, START_AT + 2 * PAGE, XEN_HVM_MEMMAP_TYPE_RESERVED); /* GRUB takes what no entry has */
     add_memory(s, LOW_HOLE_END, top, XEN_HVM_MEMMAP_TYPE_RAM);
     add_memory(s, top, top + PAGE, XEN_HVM_MEMMAP_TYPE_ACPI);
     add_memory(s, low_end - PAGE_ACPI * PAGE, low_end, XEN_HVM_MEMMAP_TYPE_RESERVED);
