@@ -54,7 +54,7 @@ check held-gone wait_for 20 away "$id"
 micro loops reboot '<on_reboot>restart</on_reboot>'
 check create-loops create /run/xml/loops.xml
 check loop-waits wait_for 60 sh -c "wirt list | grep -q '^ *- *loops  *restarting'"
-check_code loop-listed 0 'starts again in [0-9]+ s; wirt destroy loops ends that' wirt list
+check loop-listed wait_for 60 sh -c "wirt list | grep -qE 'starts again in [0-9]+ s; wirt destroy loops ends that'"
 check_code loop-says-how 0 'quick end number [0-9]+ in a row \(wirt destroy loops ends that\)' wirt log loops
 check_code loop-ended 0 'domain loops: it is not started again' wirt destroy loops
 check_code loop-ended-again 3 'no such domain' wirt destroy loops
