@@ -274,8 +274,10 @@ static int set_vcpu(struct wirt *w, const struct build *b)
     r->cpu.rflags = 2;
     r->cpu.cr0 = 0x11;
     r->cpu.cs_limit = r->cpu.ds_limit = r->cpu.es_limit = r->cpu.ss_limit = ~0u;
+    r->cpu.fs_limit = r->cpu.gs_limit = ~0u; /* nobody promises these, but 32-bit Linux looks for its canary there */
     r->cpu.cs_arbytes = PM_FLAT_CODE;
     r->cpu.ds_arbytes = r->cpu.es_arbytes = r->cpu.ss_arbytes = PM_FLAT_DATA;
+    r->cpu.fs_arbytes = r->cpu.gs_arbytes = PM_FLAT_DATA;
     r->cpu.tr_limit = 0x67;
     r->cpu.tr_arbytes = TSS_BUSY;
     r->cpu.ldtr_arbytes = 0x82;

@@ -5,6 +5,7 @@
 # shutdown. Everything there is a hundred times slower than a processor is, so dom0 looks seldom.
 . /files/lib
 pause=3
+[ -e /files/initrd.img ] && kit=/files # guest=686
 
 image one.img 16
 linux one 96 1 disk:xvda,ip:10.0.7.21/24,ping:10.0.7.1,beat:5 "$(disk one.img xvda) $(nic 1)"
