@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 #include "ops.h"
+#include "seeds.h"
 
 #define WORLD_OPS    10000u
 #define CHECK_EVERY  50u
@@ -68,28 +66,5 @@ static int run_seed(u64 n, u64 ops)
 
 int main(int argc, char **argv)
 {
-    const char *given = getenv("SEED"), *start = getenv("SEED_BASE");
-    u64 base = given ? strtoull(given, NULL, 0) : start ? strtoull(start, NULL, 0) : (u64)time(NULL);
-    u64 seeds = given || argc < 2 ? 1 : strtoull(argv[1], NULL, 0),
-        ops = argc < 3 ? 125000 : strtoull(argv[2], NULL, 0);
-    u64 passed = 0;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("model: %lu seeds from %lu on, %lu operations each (SEED=n repeats one)\n", seeds, base, ops);
-    for (u64 i = 0; i < seeds; i++) {
-        int status = 0;
-        pid_t child = fork();
-        if (child == 0)
-            _exit(run_seed(base + i, ops));
-        if (child < 0 || waitpid(child, &status, 0) != child) {
-            perror("model: cannot run a seed");
-            status = 1;
-        }
-        if (status == 0)
-            passed++;
-        else
-            printf("seed %lu FAILED (%s %d)\n", base + i, WIFSIGNALED(status) ? "signal" : "status",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    }
-    printf("%lu passed, %lu failed\n", passed, seeds - passed);
-    return passed != seeds;
+    return seeds_run("model", argc, argv, 125000, run_seed);
 }

@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "../seeds.h"
 #include "call/call.h"
 #include "fake_hw/fake.h"
 #include "model.h"
@@ -357,24 +355,5 @@ static int run_seed(u64 n, u64 ops)
 
 int main(int argc, char **argv)
 {
-    const char *given = getenv("SEED"), *start = getenv("SEED_BASE");
-    u64 base = given ? strtoull(given, NULL, 0) : start ? strtoull(start, NULL, 0) : (u64)time(NULL), passed = 0;
-    u64 seeds = given || argc < 2 ? 1 : strtoull(argv[1], NULL, 0),
-        ops = argc < 3 ? 100000 : strtoull(argv[2], NULL, 0);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("grants: %lu seeds from %lu on, %lu operations each (SEED=n repeats one)\n", seeds, base, ops);
-    for (u64 i = 0; i < seeds; i++) {
-        int status = 0;
-        pid_t child = fork();
-        if (child == 0)
-            _exit(run_seed(base + i, ops));
-        if (child < 0 || waitpid(child, &status, 0) != child)
-            status = 1;
-        passed += status == 0;
-        if (status)
-            printf("seed %lu FAILED (%s %d)\n", base + i, WIFSIGNALED(status) ? "signal" : "status",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    }
-    printf("%lu passed, %lu failed\n", passed, seeds - passed);
-    return passed != seeds;
+    return seeds_run("grants", argc, argv, 100000, run_seed);
 }
