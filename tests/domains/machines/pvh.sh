@@ -21,10 +21,7 @@ check dump wirt dump one /run/one.core
 check core sh -c '[ $(stat -c %s /run/one.core) -ge 134217728 ] && head -c 4 /run/one.core | grep -q ELF'
 check core-has-kernel grep -q 'Linux version' /run/one.core
 rm -f /run/one.core
-check mem-set wirt mem-set one 96M
-check balloon-down wait_for 60 has_memory one -le 99328
-check mem-set-back wirt mem-set one 128M
-check balloon-up wait_for 60 has_memory one -ge 129000
+balloons one
 check shutdown wirt shutdown -w one
 check gone wait_for 20 is_gone one
 check no-crash sh -c '! wirt dmesg | grep -q crashed' # it switches itself off by halting
