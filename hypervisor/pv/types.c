@@ -17,30 +17,32 @@ static inline bool is_zero_line(const pte_t *t)
     return !(t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]);
 }
 
-/* From i on, if a line begins there: the first line that is not empty, or `to`. */
-static inline u32 skip_lines(const pte_t *t, u32 i, u32 to)
+/* The first entry from i on that may be set: a line that is empty is not looked into. */
+static inline u32 next_entry(const pte_t *t, u32 i, u32 to)
 {
-    const pte_t *line = t + i;
     if (!(i & 7))
-        while (line + 8 <= t + to && is_zero_line(line))
-            line += 8;
-    return (u32)(line - t);
+        while (i + 8 <= to && is_zero_line(t + i))
+            i += 8;
+    return i;
 }
 
 static void put_entries(struct page *p, enum page_kind kind, u32 from, u32 to)
 {
     const pte_t *t = frame_va(frame_mfn(p));
-    for (u32 i = skip_lines(t, from, to); i < to; i = skip_lines(t, i + 1, to))
-        if (kind == PAGE_L1)
+    if (kind == PAGE_L1) {
+        for (u32 i = next_entry(t, from, to); i < to; i = next_entry(t, i + 1, to))
             pv_pte_put(t[i]);
-        else if (kind != PAGE_L4 || i < HV_SLOT || i >= HV_SLOT + HV_SLOT_COUNT)
+        return;
+    }
+    for (u32 i = next_entry(t, from, to); i < to; i = next_entry(t, i + 1, to))
+        if (kind != PAGE_L4 || i < HV_SLOT || i >= HV_SLOT + HV_SLOT_COUNT)
             pv_pte_put_upper(t[i]);
 }
 
 static int build_l1(struct domain *d, pte_t *t, u32 *progress)
 {
     u32 owner = domain_owner(d);
-    for (u32 i = skip_lines(t, 0, 512); i < 512; i = skip_lines(t, i + 1, 512)) {
+    for (u32 i = next_entry(t, 0, 512); i < 512; i = next_entry(t, i + 1, 512)) {
         pte_t e = t[i], was = e;
         if (!(e & PTE_P)) {
             if (likely(!pv_pte_is_leaky(e)))
@@ -62,7 +64,7 @@ static int build_l1(struct domain *d, pte_t *t, u32 *progress)
 static int build_upper(struct domain *d, pte_t *t, enum page_kind kind, u32 *progress)
 {
     u32 started = *progress;
-    for (u32 i = skip_lines(t, started, 512); i < 512; i = skip_lines(t, i + 1, 512)) {
+    for (u32 i = next_entry(t, started, 512); i < 512; i = next_entry(t, i + 1, 512)) {
         pte_t e = t[i];
         if (!(e & PTE_P)) {
             if (likely(!pv_pte_is_leaky(e)))
