@@ -2,12 +2,14 @@
 /*
  * A QEMU TCG plugin (API version 1) that counts executed instructions by the address of their block, from the first
  * block at `from` (after `skip` others there) to the first one at `to`, or without that to the first one of user space
- * that is new; with `times=N` that often, into `out`.0, `out`.1, ... Writes "address instructions dom0|guest" lines to
- * `out`: a kernel's block is a guest's where no kernel had one, in the 2 MiB of the machine's memory that it lies in,
- * before `from` was first seen. A program's block that is found in one of the files to `look` in, at the same place of
- * a page, has its name and offset in two fields more, and who called a library (a name with ".so") is the program that
- * was last seen: "library instructions PROGRAM". A block that an exception leaves half-way counts whole. The prototypes
- * are those of qemu-plugin.h that it needs; Debian ships no such header. Built and run by where.sh and where-create.sh.
+ * that is new; with `times=N` that often, into `out`.0, `out`.1, ... Where both are one address, blocks there begin and
+ * end by turns. Writes "address instructions dom0|guest" lines to `out`: a kernel's block is a guest's where no kernel
+ * had one, in the 2 MiB of the machine's memory that it lies in, before `learn` (or else `from`) was first seen. A
+ * program's block that is found in one of the files to `look` in, at the same place of a page, has its name and offset
+ * in two fields more, and who called a library (a name with ".so") is the program that was last seen: "library
+ * instructions PROGRAM". A block that an exception leaves half-way counts whole. The prototypes are those of
+ * qemu-plugin.h that it needs; Debian ships no such header. Built and run by where.sh, where-create.sh, where-boot.sh
+ * and block.sh.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -63,19 +65,20 @@ static struct file {
 } files[FILES] = {{.name = "?"}};
 static unsigned file_count = 1, program; /* who ran last */
 static uint64_t called[FILES][FILES];    /* instructions of a library, by program */
-static uint64_t from, to, skip, times, window, place[PLACES], place_count;
+static uint64_t from, to, learn, skip, times, window, place[PLACES], place_count;
 static bool has_begun;
 static const char *out;
 static enum { WAITING, COUNTING, DONE } state;
 
-/* Is a kernel's block one of dom0's? Until `from` was seen there is no other kernel. */
+/* Is a kernel's block a guest's? Until `learn` was seen there is no kernel but dom0's. */
 static bool is_of_guest(uint64_t va, const struct qemu_plugin_tb *tb)
 {
     uint64_t at = (uintptr_t)qemu_plugin_insn_haddr(qemu_plugin_tb_get_insn(tb, 0)) >> 21, i = 0;
-    if (va < KERNELS)
-        return false;
     while (i < place_count && place[i] != at)
         i++;
+    has_begun = has_begun || (va == learn && (va < KERNELS || i == place_count));
+    if (va < KERNELS)
+        return false;
     if (i == place_count && !has_begun && i < PLACES)
         place[place_count++] = at;
     return i == place_count;
@@ -134,7 +137,6 @@ static struct block *find(uint64_t va, uint64_t size, bool is_guest)
 
 static void begin(unsigned cpu, void *arg)
 {
-    has_begun = true;
     if (state != WAITING)
         return;
     if (skip) {
@@ -178,12 +180,17 @@ static void end(unsigned cpu, void *arg)
         state = ++window < times ? WAITING : DONE;
 }
 
+static void begin_or_end(unsigned cpu, void *arg)
+{
+    (state == COUNTING ? end : begin)(cpu, arg);
+}
+
 static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 {
     uint64_t va = qemu_plugin_tb_vaddr(tb);
     if (va == from)
-        qemu_plugin_register_vcpu_tb_exec_cb(tb, begin, NO_REGS, NULL);
-    if (to ? va == to : va < USER_END && state == COUNTING)
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, from == to ? begin_or_end : begin, NO_REGS, NULL);
+    else if (to ? va == to : va < USER_END && state == COUNTING)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, end, NO_REGS, NULL);
     struct block *b = find(va, qemu_plugin_tb_n_insns(tb), is_of_guest(va, tb));
     if (va < USER_END && file_count > 1 && place_count) { /* not what runs before any kernel */
@@ -218,6 +225,8 @@ PUBLIC int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
             from = strtoull(argv[i] + 5, NULL, 0);
         if (!strncmp(argv[i], "to=", 3))
             to = strtoull(argv[i] + 3, NULL, 0);
+        if (!strncmp(argv[i], "learn=", 6))
+            learn = strtoull(argv[i] + 6, NULL, 0);
         if (!strncmp(argv[i], "skip=", 5))
             skip = strtoull(argv[i] + 5, NULL, 0);
         if (!strncmp(argv[i], "times=", 6))
@@ -227,6 +236,7 @@ PUBLIC int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
         if (!strncmp(argv[i], "look=", 5) && !add_file(argv[i] + 5))
             return 1;
     }
+    learn = learn ? learn : from;
     blocks = calloc(BLOCKS, sizeof(*blocks));
     pages = calloc(PAGES, sizeof(*pages));
     if (!from || !out || !blocks || !pages)

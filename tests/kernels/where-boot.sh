@@ -5,26 +5,13 @@
 # dom0. A plugin in QEMU counts (tests/bench/where.c); nothing in the guest is changed; its init is init.S, alone in its
 # initramfs. usage: where-boot.sh wirt|xen KERNEL [MIB [CMDLINE]], KERNEL: micro, server, cloud (Debian's)
 . "$(dirname "$0")/../lib/common.sh"
+. "$top/tests/lib/guest-kernel.sh"
 
 hv=${1:-wirt} name=${2:-micro} memory=${3:-128} words=${4:-console=hvc0 quiet}
 here=$top/tests/kernels out=$build/bench
 counts=$out/where-boot.$hv-$name
 mkdir -p "$out"
-case $name in
-cloud) image=$cache/cloud/vmlinuz elf=$out/vmlinux-cloud ;;
-*) image=$build/guest-patches/vmlinuz-$name elf=$build/guest-patches/obj/$name/vmlinux ;;
-esac
-[ -e "$image" ] || die "no kernel $image: make -C guest-patches $name builds it"
-# Debian's cloud kernel is packed by lz4, in the old format.
-if [ "$name" = cloud ] && stale "$elf" "$image"; then
-    at=$(LC_ALL=C grep -abo -m 1 -P '\x02\x21\x4c\x18' "$image" | head -n 1 | cut -d : -f 1)
-    tail -c +$((at + 1)) "$image" | lz4 -q -dc >"$elf.part" 2>/dev/null
-    [ -s "$elf.part" ] || die "$image holds no lz4 payload"
-    mv "$elf.part" "$elf"
-fi
-entry=$(readelf -nW "$elf" 2>/dev/null | sed -n 's/.*Xen .*NT_VERSION.*data: \(.*[0-9a-f]\).*/\1/p' |
-    awk '{ for (i = NF; i > 0; i--) hex = hex $i; print "0x" hex }')
-[ -n "$entry" ] || die "no entry note in $elf"
+guest_kernel "$name"
 work=$(mktemp -d "${TMPDIR:-/tmp}/wirt-where.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 gcc -nostdlib -static -Wl,-Ttext=0x7000000 -Wl,--build-id=none -o "$work/init" "$here/init.S" || die "init.S does not link"
