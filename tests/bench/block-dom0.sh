@@ -4,6 +4,7 @@
 # made by wirt or by xl. Repeats what the guest said, and the list of functions that it left on its disk.
 . /files/lib
 words='console=hvc0 quiet'
+pause=20 # no look at the log falls into what is counted
 dd if=/dev/zero of="$images/block.img" bs=1M count=32 2>/dev/null
 if [ -x /usr/sbin/wirtd ] && is_wirt; then
     log=/var/log/wirt/block.log

@@ -2,14 +2,12 @@
 /*
  * A QEMU TCG plugin (API version 1) that counts executed instructions by the address of their block, from the first
  * block at `from` (after `skip` others there) to the first one at `to`, or without that to the first one of user space
- * that is new; with `times=N` that often, into `out`.0, `out`.1, ... Where both are one address, blocks there begin and
- * end by turns. Writes "address instructions dom0|guest" lines to `out`: a kernel's block is a guest's where no kernel
- * had one, in the 2 MiB of the machine's memory that it lies in, before `learn` (or else `from`) was first seen. A
- * program's block that is found in one of the files to `look` in, at the same place of a page, has its name and offset
- * in two fields more, and who called a library (a name with ".so") is the program that was last seen: "library
- * instructions PROGRAM". A block that an exception leaves half-way counts whole. The prototypes are those of
- * qemu-plugin.h that it needs; Debian ships no such header. Built and run by where.sh, where-create.sh, where-boot.sh
- * and block.sh.
+ * that is new; with `times=N` that often, into `out`.0, `out`.1, ... Writes "address instructions dom0|guest [step]" to
+ * `out`: a kernel's block is a guest's where no kernel had one, in the 2 MiB of the machine's memory that it lies in,
+ * before `learn` (or else `from`) was first seen. A program's block that is found in one of the files to `look` in, at
+ * the same place of a page, has its name and offset in two fields more, and who called a library (a name with ".so") is
+ * the program that was last seen: "library instructions PROGRAM". A block that an exception leaves half-way counts
+ * whole. The prototypes are those of qemu-plugin.h that it needs, which Debian does not ship. Run by scripts beside it.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -55,7 +53,7 @@ static struct page {
 static struct block {
     uint64_t va, size, count;
     struct page *page; /* a program's */
-    bool is_guest;
+    bool is_guest, is_step;
 } * blocks;
 static struct file {
     const char *name;
@@ -82,6 +80,17 @@ static bool is_of_guest(uint64_t va, const struct qemu_plugin_tb *tb)
     if (i == place_count && !has_begun && i < PLACES)
         place[place_count++] = at;
     return i == place_count;
+}
+
+/* A "step": nothing but one REP MOVS or REP STOS, which is a block of its own for each repetition but the first. */
+static bool is_repetition(const struct qemu_plugin_tb *tb)
+{
+    const struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, 0);
+    const uint8_t *byte = qemu_plugin_insn_data(insn);
+    size_t size = qemu_plugin_insn_size(insn);
+    uint8_t last = byte[size - 1];
+    return qemu_plugin_tb_n_insns(tb) == 1 && size <= 3 && byte[0] == 0xf3 &&
+           (last == 0xa4 || last == 0xa5 || last == 0xaa || last == 0xab);
 }
 
 static struct page *page_of(const struct qemu_plugin_insn *insn)
@@ -157,6 +166,8 @@ static void write_down(FILE *f)
         if (!b->count)
             continue;
         fprintf(f, "%016" PRIx64 " %" PRIu64 " %s", b->va, b->size * b->count, b->is_guest ? "guest" : "dom0");
+        if (b->is_step && !b->page)
+            fprintf(f, " step");
         if (b->page && b->page->file)
             fprintf(f, " %s %016" PRIx64, files[b->page->file].name, b->page->offset + b->va % 4096);
         fprintf(f, "\n");
@@ -180,6 +191,7 @@ static void end(unsigned cpu, void *arg)
         state = ++window < times ? WAITING : DONE;
 }
 
+/* Where `from` and `to` are one address, blocks there begin and end by turns. */
 static void begin_or_end(unsigned cpu, void *arg)
 {
     (state == COUNTING ? end : begin)(cpu, arg);
@@ -193,6 +205,7 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
     else if (to ? va == to : va < USER_END && state == COUNTING)
         qemu_plugin_register_vcpu_tb_exec_cb(tb, end, NO_REGS, NULL);
     struct block *b = find(va, qemu_plugin_tb_n_insns(tb), is_of_guest(va, tb));
+    b->is_step = is_repetition(tb);
     if (va < USER_END && file_count > 1 && place_count) { /* not what runs before any kernel */
         b->page = page_of(qemu_plugin_tb_get_insn(tb, 0));
         if (!b->page->file)
