@@ -13,13 +13,22 @@ if [ -x /usr/sbin/wirtd ] && is_wirt; then
     check create create /run/xml/block.xml
 else
     log=/var/log/xen/guest-block.log
-    printf 'name="block"\nmemory=128\nkernel="/files/kernel"\nramdisk="/files/block.cpio"\nextra="%s"\ntsc_mode="native"\n%s\n%s\n' \
-        "$words" 'type="pv"' "disk=[\"$images/block.img,raw,xvda,rw\"]" >/run/xml/block
+    cat >/run/xml/block <<XL
+name="block"
+type="pv"
+memory=128
+kernel="/files/kernel"
+ramdisk="/files/block.cpio"
+extra="$words"
+tsc_mode="native"
+disk=["$images/block.img,raw,xvda,rw"]
+XL
     check create xl create /run/xml/block
 fi
 check operations wait_for 300 grep -q 'BLOCK DONE' "$log"
 grep -a BLOCK "$log" | tr -d '\r'
 sed -n 's/.*BLOCK SYMBOLS \([0-9]*\) \([0-9]*\).*/\1 \2/p' "$log" | while read -r count at; do
-    dd if="$images/block.img" bs=4096 skip="$at" count="$count" 2>/dev/null | tr -d '\0' | gzip | base64 | sed 's/^/DB64 /'
+    dd if="$images/block.img" bs=4096 skip="$at" count="$count" 2>/dev/null | tr -d '\0' | gzip | base64 |
+        sed 's/^/DB64 /'
 done
 checks_end

@@ -10,7 +10,11 @@
 hv=${1:-wirt} name=${2:-micro}
 here=$top/tests/bench out=$build/bench
 counts=$out/block.$hv-$name
-case $hv in wirt) store=wirt tool=wirt ;; xen) store=debian tool=xl ;; *) die "unknown hypervisor '$hv': use wirt or xen" ;; esac
+case $hv in
+wirt) store=wirt tool=wirt ;;
+xen) store=debian tool=xl ;;
+*) die "unknown hypervisor '$hv': use wirt or xen" ;;
+esac
 mkdir -p "$out"
 guest_kernel "$name"
 work=$(mktemp -d "${TMPDIR:-/tmp}/wirt-block.XXXXXX")
@@ -21,7 +25,7 @@ gcc -O2 -static -no-pie -Wl,-Ttext-segment=0x7100000 -Wall -Wextra -Werror -o "$
 mark=$(nm "$work/stage/init" | awk '$3 == "mark" { print "0x" $1 }')
 [ "$name" != cloud ] || cp "$cache/cloud/modules/kernel/drivers/block/xen-blkfront.ko" "$work/stage/" ||
     die "Debian's cloud kernel has no xen-blkfront.ko in $cache/cloud/modules"
-(cd "$work/stage" && find . -mindepth 1 -printf '%P\n' | sort | cpio --quiet -o -H newc -R 0:0) | gzip -9 >"$work/block.cpio"
+(cd "$work/stage" && find . -mindepth 1 -printf '%P\n' | cpio --quiet -o -H newc -R 0:0) | gzip -9 >"$work/block.cpio"
 cp "$image" "$work/kernel"
 gcc -shared -fPIC -O2 -Wall -Werror -Wno-unused-parameter -o "$out/where.so" "$here/where.c" \
     -Wl,--unresolved-symbols=ignore-all || die "the plugin does not compile"
@@ -30,8 +34,9 @@ rm -f "$counts".[0-9] "$counts.map"
     --cpu qemu64,+svm,+npt,+invtsc --icount on --timeout "${TIMEOUT:-1800}" --file "$work/kernel" \
     --file "$work/block.cpio" --qemu "-plugin $out/where.so,learn=$entry,from=$mark,to=$mark,times=3,out=$counts" \
     --log "$counts.log" "$here/block-dom0.sh" >&2
+why=$(grep -ao 'BLOCK FAILED.*' "$counts.log" | tr -d '\r')
 grep -q 'BLOCK DONE' "$counts.log" ||
-    die "not all operations were done: $(grep -ao 'BLOCK FAILED.*' "$counts.log" | grep . || echo 'the guest did not say why'); see $counts.log"
+    die "not all operations were done: ${why:-the guest does not say why}; see $counts.log"
 sed -n 's/.*DB64 //p' "$counts.log" | tr -d '\r' | base64 -d | gunzip >"$counts.map" ||
     die "the guest's list of functions did not arrive whole; see $counts.log"
 "$here/block-read.sh" "$counts"
