@@ -16,7 +16,9 @@ seq -f 'hypervisor line %.0f' 0 99 >"$O/forty.rec.log"
 store='' peer=''
 trap 'tm kill-server 2>/dev/null; kill $store $peer 2>/dev/null' EXIT
 
-tm() { tmux -L "wirt-top-$$" -f /dev/null "$@"; }
+# The server outlives the session that is killed: the next one would else meet it while it ends.
+echo 'set -s exit-empty off' >"$O/tmux.conf"
+tm() { tmux -L "wirt-top-$$" -f "$O/tmux.conf" "$@"; }
 ok() { passed=$((passed + 1)); }
 bad() { failed=$((failed + 1)); printf 'FAILED %s\n' "$*"; }
 screen() { tm capture-pane -p -t t; }
