@@ -96,7 +96,7 @@ static const struct {
     unsigned times, each; /* how often it is called, how many operations a call is */
 } op[] = {
     {"null-call", null_call, 1000, 1}, {"signal", signal_self, 500, 1},          {"round-trip", round_trip, 500, 1},
-    {"fork-exit", fork_exit, 20, 1},   {"fork-exec", fork_exec, 20, 1},          {"map", map, 1, 1},
+    {"fork-exit", fork_exit, 200, 1},  {"fork-exec", fork_exec, 200, 1},         {"map", map, 1, 1},
     {"touch-page", touch, 1, PAGES},   {"mprotect-page", protect, 4, PAGES * 2}, {"unmap-page", unmap, 1, PAGES}};
 
 static void answer(void)
