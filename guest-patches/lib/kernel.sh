@@ -56,7 +56,8 @@ not=$(refused)
 say "building $flavour (the log is $obj/build.log)"
 # An eighth of the time, and the same objects: where in a macro a warning stands is not remembered, and no look is taken
 # at whether exported symbols are static, which is a matter of modules.
-make -C "$src" O="$obj" -j "${JOBS:-$(nproc)}" KCFLAGS=-ftrack-macro-expansion=0 cmd_check_local_export=true bzImage >"$obj/build.log" 2>&1 ||
+make -C "$src" O="$obj" -j "${JOBS:-$(nproc)}" KCFLAGS=-ftrack-macro-expansion=0 cmd_check_local_export=true bzImage \
+    >"$obj/build.log" 2>&1 ||
     die "$flavour does not build: $(grep -m 1 -E 'error:|Error [0-9]' "$obj/build.log"); see $obj/build.log"
 cp "$obj/.config" "$out/config-$flavour"
 cp "$obj/System.map" "$out/System.map-$flavour"

@@ -10,7 +10,7 @@
 hv=${1:-wirt}
 shift $(($# > 0))
 at=$build/guest-patches/bisect out=$build/bench/patches
-[ -d "$at/start" ] || die "no kernels in $at: make -C guest-patches bisect KERNELS=count builds them"
+[ -e "$at/start/vmlinuz-count" ] || die "no kernels to count in $at: make -C guest-patches bisect KERNELS=count builds them"
 mkdir -p "$out"
 before=
 for dir in "$at"/start "$at"/[0-9]*; do
