@@ -19,7 +19,7 @@ contents() {
         /^[0-9a-f]+ <.*>:$/ { name = $2; sub(/\.[0-9]+>:$/, ">:", name); next }
         /R_X86_64/ { sub(/\.[0-9]+$/, "", $3); print name, $2, $3; next }
         /^ +[0-9a-f]+:/ { print name, $2 }' | sort
-    size -A "$1" | awk '$2 ~ /^[0-9]+$/ && $1 !~ /^(\.comment|\.orc.*|.*text.*)$/ { print $1, $2 }'
+    size -A "$1" | awk '$2 ~ /^[0-9]+$/ && $1 !~ /^(Total|\.comment|\.orc.*|.*text.*)$/ { print $1, $2 }' | sort
 }
 
 # again OBJECT COMMAND OUTPUT: the command that made OBJECT, into OUTPUT.
