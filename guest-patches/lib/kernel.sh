@@ -66,7 +66,7 @@ kbuild() {
 }
 
 # What most files read is read once (headers.h). Whatever took it up depends on headers/names.h, which is made anew when
-# the text of a header, the flags or the compiler changed.
+# the text of a header, the flags or the compiler changed, or cc.
 headers() {
     local dir=$obj/headers lib=$top/guest-patches/lib flags
     mkdir -p "$dir"
@@ -79,7 +79,8 @@ headers() {
     : >"$dir/headers.h"
     cp "$lib/names.h" "$dir/names.h"
     if (cd "$obj" && gcc "${flags[@]}" -Wp,-MMD,"$dir/deps" -x c-header -o "$dir/headers.h.gch" "$lib/headers.h") >"$dir/log" 2>&1; then
-        (cd "$obj" && headers_text "$dir" | tr -cs 'A-Za-z0-9_' '\n' | sort -u) >"$dir/words"
+        # Without comments, which is all that -fpreprocessed takes away.
+        (cd "$obj" && headers_text "$dir" | gcc -fpreprocessed -dD -E -P -w -x c - | tr -cs 'A-Za-z0-9_' '\n' | sort -u) >"$dir/words"
         (cd "$obj" && headers_sum "$dir") >"$dir/sum"
     else
         rm -f "$dir/headers.h.gch"
@@ -88,8 +89,7 @@ headers() {
 }
 headers_text() { sed 's/^[^ ]*://; s/\\$//' "$1/deps" | xargs cat; }
 headers_sum() {
-    gcc --version | cat - "$1/flags" "$top/guest-patches/lib/names.h"
-    [ ! -e "$1/deps" ] || headers_text "$1" 2>&1 | sha256sum
+    { gcc --version && cat "$1/flags" "$top"/guest-patches/lib/{names.h,cc} && [ -e "$1/deps" ] && headers_text "$1"; } 2>&1 | sha256sum
 }
 : >"$obj/build.log"
 headers

@@ -13,12 +13,12 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/wirt-same.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 # contents OBJECT: function and mnemonic or symbol, a line each, in no order; then section and size. Numbers that the
-# compiler gives to static variables and clones are left out.
+# compiler gives to static variables and clones are left out, and what only fills space.
 contents() {
     objdump -dr --no-show-raw-insn "$1" | sed -E 's/[-+]0x[0-9a-f]+$//' | awk '
         /^[0-9a-f]+ <.*>:$/ { name = $2; sub(/\.[0-9]+>:$/, ">:", name); next }
         /R_X86_64/ { sub(/\.[0-9]+$/, "", $3); print name, $2, $3; next }
-        /^ +[0-9a-f]+:/ { print name, $2 }' | sort
+        /^ +[0-9a-f]+:/ && !/nop|data16|xchg +%ax,%ax/ { print name, $2 }' | sort
     size -A "$1" | awk '$2 ~ /^[0-9]+$/ && $1 !~ /^(Total|\.comment|\.orc.*|.*text.*)$/ { print $1, $2 }' | sort
 }
 
