@@ -79,17 +79,27 @@ headers() {
     : >"$dir/headers.h"
     cp "$lib/names.h" "$dir/names.h"
     if (cd "$obj" && gcc "${flags[@]}" -Wp,-MMD,"$dir/deps" -x c-header -o "$dir/headers.h.gch" "$lib/headers.h") >"$dir/log" 2>&1; then
-        # Without comments, which is all that -fpreprocessed takes away.
-        (cd "$obj" && headers_text "$dir" | gcc -fpreprocessed -dD -E -P -w -x c - | tr -cs 'A-Za-z0-9_' '\n' | sort -u) >"$dir/words"
+        (cd "$obj" && headers_text "$dir" awk "$no_comments" | tr -cs 'A-Za-z0-9_' '\n' | sort -u) >"$dir/words"
         (cd "$obj" && headers_sum "$dir") >"$dir/sum"
     else
         rm -f "$dir/headers.h.gch"
         say "$flavour: its headers cannot be compiled ahead, it takes twice the time: $(grep -m 1 error: "$dir/log"); see $dir/log"
     fi
 }
-headers_text() { sed 's/^[^ ]*://; s/\\$//' "$1/deps" | xargs cat; }
+# headers_text DIR COMMAND...: by the command, which is given the files.
+headers_text() { sed 's/^[^ ]*://; s/\\$//' "$1/deps" | xargs "${@:2}"; }
+# shellcheck disable=SC2016 # awk's
+no_comments='FNR == 1 { inside = 0 }
+    {
+        while (inside ? n = index($0, "*/") : n = index($0, "/*")) {
+            if (!inside) printf "%s ", substr($0, 1, n - 1)
+            $0 = substr($0, n + 2)
+            inside = !inside
+        }
+        if (!inside) print
+    }'
 headers_sum() {
-    { gcc --version && cat "$1/flags" "$top"/guest-patches/lib/{names.h,cc} && [ -e "$1/deps" ] && headers_text "$1"; } 2>&1 | sha256sum
+    { gcc --version && cat "$1/flags" "$top"/guest-patches/lib/{names.h,cc} && [ -e "$1/deps" ] && headers_text "$1" cat; } 2>&1 | sha256sum
 }
 : >"$obj/build.log"
 headers
