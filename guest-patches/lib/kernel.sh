@@ -70,7 +70,7 @@ kbuild() {
 headers() {
     local dir=$obj/headers lib=$top/guest-patches/lib flags
     mkdir -p "$dir"
-    rm -f "$obj/lib/ctype.o"
+    rm -f "$obj/lib/ctype.o" && : >"$dir/flags"
     WIRT_FLAGS=$dir/flags kbuild lib/ctype.o
     mapfile -t flags <"$dir/flags"
     (cd "$obj" && headers_sum "$dir") >"$dir/sum.new"
