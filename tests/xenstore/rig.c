@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 unsigned passed, failed;
-bool is_sanitized;
 int patience_ms = 5000;
 char run_dir[200];
 pid_t daemon_pid;

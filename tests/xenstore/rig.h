@@ -10,7 +10,6 @@
 #include <xen/io/xs_wire.h>
 
 extern unsigned passed, failed;
-extern bool is_sanitized;
 extern int patience_ms; /* how long an answer may take */
 void check(bool is, const char *file, int line, const char *what, const char *got);
 #define CHECK(what)     check(what, __FILE__, __LINE__, #what, "")

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * What requests cost with a few domains and with a thousand, in the daemon's own processor time, and what an idle
- * domain costs in its memory. The figures are printed; the checks allow a factor of two for noise.
+ * domain costs in its memory. The figures are printed; each is the least of three, as a machine that is shared takes
+ * time from a process that is charged to it, and the checks allow a factor of two for noise: they look for what grows
+ * with the domains, of which there are a hundred times more.
  */
 #include "rig.h"
 
@@ -60,7 +62,7 @@ static double per_request(uint64_t from, unsigned requests)
     return (double)(rig_cpu_ns() - from) / requests / 1000.0;
 }
 
-static struct cost measure(struct peer *p, unsigned domid)
+static struct cost measure_once(struct peer *p, unsigned domid)
 {
     struct cost c;
     uint64_t from = rig_cpu_ns();
@@ -96,6 +98,27 @@ static struct cost measure(struct peer *p, unsigned domid)
     return c;
 }
 
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static struct cost measure(struct peer *p, unsigned domid)
+{
+    struct cost c = measure_once(p, domid);
+
+    for (unsigned i = 1; i < 3; i++) {
+        struct cost again = measure_once(p, domid);
+
+        c = (struct cost){.read = least(c.read, again.read),
+                          .write = least(c.write, again.write),
+                          .list = least(c.list, again.list),
+                          .txn = least(c.txn, again.txn),
+                          .watch = least(c.watch, again.watch)};
+    }
+    return c;
+}
+
 static void show(const char *what, const struct cost *c)
 {
     printf(
@@ -118,6 +141,8 @@ void test_scale(unsigned domains)
     struct peer **guests = calloc(domains, sizeof(*guests));
     uint64_t before, after;
     struct cost few, many;
+    const char *report;
+    bool is_sanitized;
     double kib;
 
     for (unsigned i = 1; i <= 10; i++)
@@ -144,7 +169,9 @@ void test_scale(unsigned domains)
     kib = (double)(after - before) / domains;
     printf("%u domains with 45 nodes and 3 watches: %.1f KiB each in the daemon (%llu KiB in all)\n", domains, kib,
            (unsigned long long)after);
-    printf("%s\n", call(p, XS_CONTROL, 0, "memreport|"));
+    report = call(p, XS_CONTROL, 0, "memreport|");
+    is_sanitized = strstr(report, "heap: 0 bytes used"); /* the sanitizer has the memory */
+    printf("%s\n", report);
     many = measure(p, domains / 2);
     show("with all", &many);
     CHECK(kib < 40 || is_sanitized);
