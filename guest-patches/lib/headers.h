@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Theory: the headers that most files of Linux read, 60,000 lines of the 100,000 that each reads, compiled once
- * (kernel.sh) and taken up by cc. None may use the name of the file or the module that it is compiled for in a function:
+ * Theory: the headers that most files of Linux read, 100,000 lines with all that they include, compiled once (kernel.sh)
+ * and taken up by cc. None may use the name of the file or the module that it is compiled for in a function:
  * net/flow_offload.h does, and net/tcp.h and linux/filter.h with it. names.h gives the names afterwards.
  */
 #include <linux/kconfig.h>

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Theory: builds one kernel out of the patched tree: allnoconfig, then the fragments of linux-6.1/config that the
-# flavour stands for, then bzImage. It leaves build/guest-patches/{vmlinuz,config,System.map}-FLAVOUR; objects, with
-# vmlinux, stay in obj/FLAVOUR. Nothing is done when neither patches nor fragments nor compiler changed.
+# flavour stands for, then the headers that most files read (headers.h, cc), then bzImage. It leaves
+# build/guest-patches/{vmlinuz,config,System.map}-FLAVOUR; objects, with vmlinux, stay in obj/FLAVOUR. Nothing is done when
+# neither patches nor fragments nor compiler changed.
 # An option that a fragment asks for and the kernel does not take is an error, but with PARTIAL=yes (bisect.sh: its patch
 # may not be there yet). usage: kernel.sh FLAVOUR[+FRAGMENT...] [config]
 . "$(dirname "$0")/series.sh"
@@ -83,7 +84,7 @@ headers() {
         (cd "$obj" && headers_sum "$dir") >"$dir/sum"
     else
         rm -f "$dir/headers.h.gch"
-        say "$flavour: its headers cannot be compiled ahead, it takes twice the time: $(grep -m 1 error: "$dir/log"); see $dir/log"
+        say "$flavour: its headers cannot be compiled ahead, so the build takes longer: $(grep -m 1 error: "$dir/log"); see $dir/log"
     fi
 }
 # headers_text DIR COMMAND...: by the command, which is given the files.

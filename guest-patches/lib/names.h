@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Theory: the second half of headers.h: what a file that takes up compiled headers is told after them, as a compiler
- * refuses them behind macros that they mention. cc passes KBUILD_X as LATE_KBUILD_X, and LATE_pr_fmt
- * for a file that has a pr_fmt of its own.
+ * refuses them behind macros that they mention. cc passes KBUILD_X as LATE_KBUILD_X, and LATE_pr_fmt for a file that has a
+ * pr_fmt of its own.
  */
 #define KBUILD_MODFILE LATE_KBUILD_MODFILE
 #define KBUILD_BASENAME LATE_KBUILD_BASENAME
